@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The face of the batcher: committed records -> micro-batches -> windows -> workers -> sinks. The only
+ * header of batcher/ besides batcher/worker/penstock_worker.h that ctrl/ includes. Times and
+ * meanings: batcher/README.md. Delivery is at least once, and says so.
+ *
+ * Threads: batcher_poll() on the batcher's lcore, worker_poll() on each worker lcore; jobs are made
+ * and asked about by the control thread through batcher_command; status and fired windows are read
+ * from bounded, published copies by any thread.
+ */
+#ifndef BATCHER_BATCHER_H
+#define BATCHER_BATCHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/handoff.h"
+#include "base/ring.h"
+#include "base/route_table.h"
+#include "batcher/worker/penstock_worker.h"
+
+#define BATCHER_JOBS_MAX	 16
+#define BATCHER_SOURCES_MAX	 8
+#define BATCHER_JOB_PARTITIONS_MAX 1024
+#define BATCHER_WORKERS_MAX	 16
+#define BATCHER_JOB_NAME_MAX	 64
+#define BATCHER_PRINT_ROWS_MAX	 10
+#define BATCHER_PRINT_ROW_BYTES	 160
+
+struct batcher;
+struct worker;
+
+enum job_window_kind {
+	JOB_WINDOW_NONE,
+	JOB_WINDOW_TUMBLING,
+	JOB_WINDOW_KIND_COUNT,
+};
+
+enum job_time {
+	JOB_TIME_INGEST,
+	JOB_TIME_EVENT,
+};
+
+enum job_start {
+	JOB_START_LATEST,
+	JOB_START_EARLIEST,
+};
+
+enum job_state {
+	JOB_STARTING,
+	JOB_RUNNING,
+	JOB_DRAINING, /* takes no tick's new records; closes what is open */
+	JOB_DRAINED,
+	JOB_FAILED,
+	JOB_DELETED,
+	JOB_STATE_COUNT,
+};
+
+/* Called on the batcher's lcore for each output record of a fired window, in order. Callback sink. */
+typedef void (*job_sink_fn)(void *user_data, const struct penstock_task_info *info,
+	const void *key, int32_t key_len, const void *value, int32_t value_len);
+
+struct job_spec {
+	char name[BATCHER_JOB_NAME_MAX + 1];
+	uint32_t source_count;
+	uint32_t source_topics[BATCHER_SOURCES_MAX]; /* route table topic indexes */
+	enum job_start start;
+	uint64_t batch_interval_ns;
+	enum job_time time;
+	enum job_window_kind window;
+	uint64_t window_size_ms;
+	int64_t window_offset_ms;
+	uint64_t out_of_orderness_ms;
+	uint64_t idle_timeout_ms;
+	uint64_t idle_close_ms;
+	uint64_t max_future_ms;
+	uint64_t task_timeout_ns;
+	uint32_t task_attempts;
+	uint32_t open_windows_max;
+	uint64_t output_bytes_max;
+	uint64_t cut_bytes_max;	      /* a micro-batch takes at most this many bytes of a partition */
+	bool sink_print;
+	job_sink_fn sink_callback; /* NULL: none; in-process tests and benches */
+	void *sink_user_data;
+	const struct penstock_worker *function; /* loaded plug-in or builtin */
+	uint32_t param_count;
+	const char *const *params; /* name, value, name, value ... outlive the job */
+};
+
+void job_spec_init(struct job_spec *spec);
+/* NULL if it may run, else what is wrong and how to mend it, with the numbers (static text buffer). */
+const char *job_spec_check(const struct job_spec *spec, char *text, uint32_t text_bytes);
+
+struct batcher_options {
+	struct clock *clock;
+	const struct route_table *routes;
+	uint32_t client;      /* the batcher's index among the log's clients */
+	uint32_t shard_count;
+	uint32_t worker_count;
+	uint64_t pin_bytes_max;
+	struct ring *commit_notes[16];	 /* [shard] */
+	struct ring *read_req[16];	 /* [shard] */
+	struct ring *read_done[16];
+	struct ring *extent_release[16];
+	struct ring *tasks[BATCHER_WORKERS_MAX]; /* [worker] */
+	struct ring *dones[BATCHER_WORKERS_MAX];
+};
+
+int batcher_create(const struct batcher_options *options, struct batcher **ret_batcher) MUST_CHECK;
+void batcher_destroy(struct batcher *batcher);
+/* One bounded step; returns work done. Batcher's lcore. */
+uint32_t batcher_poll(struct batcher *batcher, uint64_t now_ns);
+uint64_t batcher_deadline_ns(const struct batcher *batcher);
+
+int worker_create(struct ring *tasks, struct ring *dones, struct clock *clock,
+	struct worker **ret_worker) MUST_CHECK;
+void worker_destroy(struct worker *worker);
+/* Runs at most one task. Worker lcore. */
+uint32_t worker_poll(struct worker *worker, uint64_t now_ns);
+
+enum batcher_command_kind {
+	BATCHER_CREATE, /* spec -> job index */
+	BATCHER_DRAIN,	/* process what is in the log now, close the windows; state DRAINED */
+	BATCHER_DELETE,
+};
+
+struct batcher_command {
+	enum batcher_command_kind kind;
+	int error; /* answer: negative errno */
+	uint32_t job;
+	struct job_spec spec;
+	uint64_t token;
+};
+
+/* Control thread only; the command belongs to the batcher until polled back. -EAGAIN: later. */
+int batcher_command(struct batcher *batcher, struct batcher_command *command);
+struct batcher_command *batcher_command_poll(struct batcher *batcher);
+
+struct job_status {
+	char name[BATCHER_JOB_NAME_MAX + 1];
+	enum job_state state;
+	int error; /* of JOB_FAILED */
+	char reason[128];
+	int64_t batch_sequence;
+	int64_t event_watermark_ms;
+	uint32_t open_windows;
+	uint64_t lag_records; /* visible and not yet cut */
+	uint64_t counters[JOB_COUNTER_COUNT];
+};
+
+/* Any thread. -ENOENT. */
+int batcher_job_status(struct batcher *batcher, uint32_t job, struct job_status *ret_status);
+
+/* One fired window as window.list shows it. */
+struct window_row {
+	uint64_t sequence; /* +1 per firing of this job, from 1 */
+	int64_t start_ms;
+	int64_t end_ms;
+	uint64_t record_count;
+	uint32_t firing;
+	uint32_t reason;
+	int64_t batch_sequence;
+	int64_t fired_wall_ms;
+	uint64_t busy_ns;
+	uint64_t digest; /* order-independent content hash of its records, sum of SipHash */
+	uint32_t print_count;
+	char print_rows[BATCHER_PRINT_ROWS_MAX][BATCHER_PRINT_ROW_BYTES];
+};
+
+/* Copies rows with sequence > since, oldest first, of the last 256. Returns the count. Any thread. */
+uint32_t batcher_windows(struct batcher *batcher, uint32_t job, uint64_t since,
+	struct window_row *ret_rows, uint32_t max);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The face of the data plane: NIC queue -> append requests -> acks. One `struct lane` is one rx
+ * lcore with its queue, UDP port and sessions. ctrl/ includes this, nic/nic.h and nic/eal.h only.
+ */
+#ifndef DATAPLANE_DATAPLANE_H
+#define DATAPLANE_DATAPLANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/handoff.h"
+#include "base/histogram.h"
+#include "base/rand.h"
+#include "base/ring.h"
+#include "base/route_table.h"
+#include "nic/nic.h"
+
+#define LANES_MAX	     16
+#define LANE_SHARDS_MAX	     16
+#define LANE_ADDRESSES_MAX   8
+
+struct lane;
+
+/* Shared by all lanes: secrets and identity of this start. Read only for lanes; rotated by control. */
+struct lane_secrets {
+	_Atomic uint32_t cookie_index;	 /* newest; index & 1 selects the key */
+	uint8_t cookie_keys[2][16];
+	uint8_t reset_key[32];
+	uint64_t boot_id;
+};
+
+struct lane_options {
+	struct clock *clock;
+	struct rand *rand; /* the lane's own */
+	struct nic *nic;
+	const struct route_table *routes;
+	const struct lane_secrets *secrets;
+	uint16_t lane;
+	uint16_t lane_count;
+	uint16_t shard_count;
+	uint16_t native_port_base;    /* lane i listens on base + i */
+	uint16_t ports[LANES_MAX];    /* 0: base + i; else the real port of each lane (dev: any free) */
+	uint32_t sessions_max;
+	uint32_t streams_per_session_max;
+	uint32_t burst;
+	uint64_t idle_timeout_ns;
+	uint32_t max_datagram;	      /* port MTU - 28 */
+	/* Own addresses for net_mode own, IPv4 mapped; none with a kernel stack. */
+	uint8_t addresses[LANE_ADDRESSES_MAX][16];
+	uint32_t address_count;
+	uint16_t vlan_id; /* 0 none */
+	struct ring *append_req[LANE_SHARDS_MAX];  /* [shard] */
+	struct ring *append_done[LANE_SHARDS_MAX];
+	struct ring *control_ask;
+	struct ring *control_answer;
+	/* Free bytes of a shard's append buffer (logstore_buffer_free), for credits. */
+	uint64_t (*log_buffer_free)(void *user_data, uint32_t shard);
+	void *log_buffer_user_data;
+};
+
+void lane_options_init(struct lane_options *options);
+/* -EINVAL: the arithmetic of pools, rings and credits does not hold; told in text. */
+int lane_create(const struct lane_options *options, struct lane **ret_lane, char *text,
+	uint32_t text_bytes) MUST_CHECK;
+void lane_destroy(struct lane *lane);
+/* One turn, run to completion. The lane's lcore only. Returns work done. */
+uint32_t lane_poll(struct lane *lane, uint64_t now_ns);
+uint64_t lane_deadline_ns(const struct lane *lane);
+/* CLOSED(DRAINING) to all, no new HELLO, then idle: lane_drained once nothing is parked or in rings. */
+void lane_drain_begin(struct lane *lane);
+bool lane_drained(const struct lane *lane);
+
+/* Any thread. */
+void lane_counters(struct lane *lane, uint64_t *ret_values);
+
+enum lane_latency {
+	LANE_RX_TO_OFFER,
+	LANE_RX_TO_DURABLE,
+	LANE_RX_TO_ACK,
+	LANE_LATENCY_COUNT,
+};
+
+void lane_latencies(struct lane *lane, enum lane_latency which, struct histogram *ret_histogram);
+
+/* One native session, as producer.list shows it. */
+struct lane_session_row {
+	uint64_t session_id;
+	int64_t producer_id;
+	int16_t producer_epoch;
+	char name[HANDOFF_PRODUCER_NAME_MAX + 1];
+	struct packet_peer peer;
+	uint64_t credit_bytes, credit_packets;
+	uint64_t datagrams, duplicates, records;
+	uint64_t recv_upto;
+	uint32_t streams;
+	uint64_t last_rx_time_ns;
+};
+
+/* Copies published rows, at most max. Any thread; at most one lane turn old. */
+uint32_t lane_sessions(struct lane *lane, struct lane_session_row *ret_rows, uint32_t max);
+
+/* The drop ledger of one lane (ingest/ledger.c): equations with their terms. */
+struct ledger_term {
+	const char *name;
+	uint64_t value;
+	bool visible;
+	int8_t sign; /* +1 left side, -1 right side */
+};
+
+struct ledger_equation {
+	const char *name; /* "E3 net" */
+	uint32_t term_count;
+	struct ledger_term terms[80];
+	int64_t difference;
+	bool visible; /* false: a term cannot be seen here */
+};
+
+#define LEDGER_EQUATIONS_MAX 9
+
+/* Fills the equations from one snapshot of counters and port statistics; returns their count. */
+uint32_t ledger_equations(const uint64_t *lane_values, const struct nic_stats *stats,
+	const struct nic_caps *caps, struct ledger_equation *ret_equations);
+
+#endif

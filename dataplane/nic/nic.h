@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Seam 3 of 4: bursts of packets. Implementations: nic_dpdk.c (any DPDK ethdev), nic_socket.c (kernel
+ * UDP, named `socket`, never called kernel bypass), tests/support/nic_fake.c, and nic_fault.c, which
+ * decorates any of them with loss, duplication and reordering. One `struct nic` is one queue of one
+ * port, used by one lane's lcore only.
+ */
+#ifndef NIC_NIC_H
+#define NIC_NIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/compiler.h"
+
+#define NIC_BURST_MAX 64
+
+enum packet_flag {
+	PACKET_KERNEL_STACK = 1, /* data is the UDP payload; peer_* and local_port are filled in */
+	PACKET_IP_CSUM_GOOD = 2,
+	PACKET_IP_CSUM_BAD = 4,
+	PACKET_L4_CSUM_GOOD = 8,
+	PACKET_L4_CSUM_BAD = 16,
+	PACKET_MULTI_SEGMENT = 32, /* data is only the first part: to be dropped */
+	PACKET_ECN_CE = 64,
+};
+
+/* Where a datagram came from, and everything a reply by reflection needs. IPv4 is stored mapped. */
+struct packet_peer {
+	uint8_t address[16];	   /* remote, ::ffff:a.b.c.d for IPv4 */
+	uint8_t local_address[16]; /* ours, that it was sent to */
+	uint16_t port;		   /* remote UDP port, host order */
+	uint16_t local_port;
+	uint8_t mac[6];	   /* remote; zero with PACKET_KERNEL_STACK */
+	uint16_t vlan_tci; /* 0 none */
+};
+
+/*
+ * One packet. rx: data stays valid until `owner` is released. tx: a view from tx_alloc that the
+ * caller filled: `len` bytes of frame, or with kernel_stack queues of UDP payload for `peer`.
+ */
+struct packet_view {
+	uint8_t *data;
+	uint32_t len;
+	uint32_t flags; /* enum packet_flag */
+	uint64_t owner; /* token; never 0 */
+	uint64_t rx_time_ns; /* 0: use the turn's clock */
+	struct packet_peer peer;
+};
+
+/* What a queue can and cannot do (DATAPLANE 4). */
+struct nic_caps {
+	const char *driver; /* "net_memif", "net_af_packet", "socket", "fake", ... */
+	uint8_t mac[6];
+	uint16_t mtu;		 /* greatest IP packet */
+	uint16_t queues;
+	bool kernel_stack;	 /* views carry UDP payload */
+	bool counts_losses;	 /* imissed means something; else shown as "not visible" */
+	bool tx_ip_csum, tx_udp_csum;
+	int rx_fd;		 /* pollable for the `interrupt` idle policy, or -1 */
+	uint32_t rx_descriptors;
+	uint32_t pool_count;	 /* rx buffers in all */
+	uint32_t idle_rx_every;	 /* call rx only every n-th empty turn (af_xdp: 8) */
+};
+
+/* Port-wide numbers for ledger equations E1, E2. Absent ones are UINT64_MAX ("not visible"). */
+struct nic_stats {
+	uint64_t ipackets, imissed, ierrors, rx_nombuf, opackets, oerrors;
+	uint64_t fault_lost, fault_duplicated, fault_reordered; /* the decorator's own terms */
+};
+
+struct nic;
+
+struct nic_ops {
+	/* 0..max views. Never blocks. */
+	uint32_t (*rx)(struct nic *nic, struct packet_view *ret_views, uint32_t max);
+	/* One writable view of at least len bytes from the control reserve; false if none. */
+	bool (*tx_alloc)(struct nic *nic, uint32_t len, struct packet_view *ret_view);
+	/*
+	 * Takes all n. What the driver refuses waits in a 256-slot software queue, is tried again next
+	 * call (n may be 0), then is freed and counted in the return value. Returns packets given up.
+	 */
+	uint32_t (*tx)(struct nic *nic, const struct packet_view *views, uint32_t n);
+	/* Gives rx owners back in bulk. Only the lane's own lcore. */
+	void (*release)(struct nic *nic, const uint64_t *owners, uint32_t n);
+	/* rx buffers free right now; feeds credits. */
+	uint32_t (*buffers_free)(struct nic *nic);
+	void (*caps)(struct nic *nic, struct nic_caps *ret_caps);
+	/* Housekeeping threads may call this while the lane runs. */
+	void (*stats)(struct nic *nic, struct nic_stats *ret_stats);
+	/* The number of rx owners out (rx'd and not yet released): 0 after drain. */
+	uint32_t (*owners_out)(struct nic *nic);
+	void (*destroy)(struct nic *nic);
+};
+
+struct nic {
+	const struct nic_ops *ops;
+};
+
+#endif
