@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker's slow path: topics, their settings, producer ids, names and epochs. All of it is kept
+ * as records of the internal topic __penstock_metadata (one JSON object a record, keyed by what it
+ * is about), and every answer that depends on such a record waits until the record is durable.
+ *
+ * Control thread only. Nothing here blocks: work advances in broker_poll and answers by callback.
+ */
+#ifndef CTRL_BROKER_H
+#define CTRL_BROKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/handoff.h"
+#include "base/rand.h"
+#include "base/ring.h"
+#include "base/route_table.h"
+#include "logstore/logstore.h"
+
+#define BROKER_METADATA_TOPIC "__penstock_metadata"
+
+struct broker;
+
+enum broker_state {
+	BROKER_LOADING,	 /* reading the metadata log, or making it */
+	BROKER_RUNNING,
+	BROKER_FAILED,	 /* metadata unreadable: told in broker_failure() */
+};
+
+struct broker_options {
+	struct clock *clock;
+	struct rand *rand;
+	struct logstore *store;
+	struct route_table *routes;
+	uint16_t client;	/* control's index among the log's clients */
+	uint16_t shard_count;
+	uint16_t lane_count;
+	uint32_t partitions_default; /* num.partitions, for auto-creation */
+	bool auto_create;	     /* auto.create.topics.enable */
+	struct log_topic_config topic_defaults;
+	struct ring *append_req[LOG_SHARDS_MAX];
+	struct ring *append_done[LOG_SHARDS_MAX];
+	struct ring *read_req[LOG_SHARDS_MAX];
+	struct ring *read_done[LOG_SHARDS_MAX];
+	struct ring *extent_release[LOG_SHARDS_MAX];
+	struct ring *control_ask[16];	 /* [lane] */
+	struct ring *control_answer[16];
+};
+
+int broker_create(const struct broker_options *options, struct broker **ret_broker) MUST_CHECK;
+void broker_destroy(struct broker *broker);
+/* Feed for logstore_recover: registers a partition directory that was found. */
+void broker_found(struct broker *broker, uint32_t partition_index, const char *topic,
+	uint32_t partition, const uint8_t topic_id[16]);
+/* One bounded step; returns work done. */
+uint32_t broker_poll(struct broker *broker, uint64_t now_ns);
+enum broker_state broker_state(const struct broker *broker);
+const char *broker_failure(const struct broker *broker);
+
+/* error 0 or a Kafka code; text names the object and the reason. */
+typedef void (*broker_done_fn)(void *user_data, int16_t error, const char *text);
+
+struct broker_topic_create {
+	const char *name;
+	uint32_t partitions; /* 0: the default */
+	uint32_t config_count;
+	const char *const *config_names; /* Kafka's names */
+	const char *const *config_values;
+	bool validate_only;
+	bool internal;
+};
+
+/* Answers once all partitions are writable and the record is durable. Copies its arguments. */
+void broker_topic_create(struct broker *broker, const struct broker_topic_create *create,
+	broker_done_fn done, void *user_data);
+void broker_topic_delete(struct broker *broker, const char *name, broker_done_fn done,
+	void *user_data);
+void broker_topic_alter(struct broker *broker, const char *name, uint32_t config_count,
+	const char *const *config_names, const char *const *config_values, broker_done_fn done,
+	void *user_data);
+/* Rolls the partition's active segment; text of success: the new base offset in decimal. */
+void broker_partition_roll(struct broker *broker, const char *topic, uint32_t partition,
+	broker_done_fn done, void *user_data);
+
+/* One topic setting as topic.describe shows it. */
+struct broker_config_row {
+	const char *name;
+	char value[64];
+	bool is_default;
+};
+
+/* NULL: no such topic. Valid until the next broker call. Index into routes->topics. */
+const struct route_topic *broker_topic_find(const struct broker *broker, const char *name,
+	uint32_t *ret_topic_index);
+uint32_t broker_topic_configs(const struct broker *broker, uint32_t topic_index,
+	struct broker_config_row *ret_rows, uint32_t max);
+/* Names of topic settings that exist, for "nearest" in errors. NULL-terminated. */
+const char *const *broker_config_names(void);
+
+struct broker_producer_row {
+	int64_t producer_id;
+	int16_t epoch;
+	char name[HANDOFF_PRODUCER_NAME_MAX + 1];
+};
+
+uint32_t broker_producers(const struct broker *broker, struct broker_producer_row *ret_rows,
+	uint32_t max);
+
+/* Finds an offset by time: error, offset (-1 none at or after), by callback from broker_poll. */
+typedef void (*broker_offset_fn)(void *user_data, int16_t error, int64_t offset);
+void broker_offset_by_time(struct broker *broker, uint32_t partition_index, int64_t timestamp_ms,
+	broker_offset_fn done, void *user_data);
+
+#endif
