@@ -119,7 +119,10 @@ struct log_recovery_report {
 	char reason[128];
 };
 
-/* Called once per partition directory found, during logstore_recover; partition_index is dense. */
+/*
+ * Called once per partition directory found, during logstore_recover, sorted by topic name and then
+ * partition number; partition_index is dense in that order (the route table relies on it).
+ */
 typedef void (*logstore_found_fn)(void *user_data, uint32_t partition_index, const char *topic,
 	uint32_t partition, const uint8_t topic_id[16], const struct log_recovery_report *report);
 
