@@ -11,7 +11,12 @@
 
 #include <rte_ring_elem.h>
 #include <stdint.h>
+#include "base/bytes.h"
 #include "base/waker.h"
+
+/* rte_ring drags in DPDK's NS_PER_S, an int: whichever header came first, ours holds from here on. */
+#undef NS_PER_S
+#define NS_PER_S 1000000000ull
 
 struct ring {
 	struct rte_ring *queue;
