@@ -3,6 +3,8 @@
 #ifndef BASE_COMPILER_H
 #define BASE_COMPILER_H
 
+#include <stddef.h>
+
 #define CACHE_LINE_BYTES 64
 
 #define likely(x)	__builtin_expect(!!(x), 1)
