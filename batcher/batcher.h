@@ -19,6 +19,7 @@
 #include "base/ring.h"
 #include "base/route_table.h"
 #include "batcher/worker/penstock_worker.h"
+#include "batcher/worker/plugin.h"
 
 #define BATCHER_JOBS_MAX	 16
 #define BATCHER_SOURCES_MAX	 8
@@ -89,7 +90,7 @@ struct job_spec {
 };
 
 void job_spec_init(struct job_spec *spec);
-/* NULL if it may run, else what is wrong and how to mend it, with the numbers (static text buffer). */
+/* NULL if it may run, else `text`: what is wrong and how to mend it, with the numbers. */
 const char *job_spec_check(const struct job_spec *spec, char *text, uint32_t text_bytes);
 
 struct batcher_options {
@@ -120,9 +121,13 @@ void worker_destroy(struct worker *worker);
 uint32_t worker_poll(struct worker *worker, uint64_t now_ns);
 
 enum batcher_command_kind {
-	BATCHER_CREATE, /* spec -> job index */
-	BATCHER_DRAIN,	/* process what is in the log now, close the windows; state DRAINED */
-	BATCHER_DELETE,
+	BATCHER_CREATE, /* spec -> job index; answered when the function's open() returned */
+	/*
+	 * Process what is in the log now, close the windows; state DRAINED. Answered when accepted:
+	 * watch the job's state for the end.
+	 */
+	BATCHER_DRAIN,
+	BATCHER_DELETE, /* answered when the function was closed and all pins are given back */
 };
 
 struct batcher_command {
@@ -133,7 +138,12 @@ struct batcher_command {
 	uint64_t token;
 };
 
-/* Control thread only; the command belongs to the batcher until polled back. -EAGAIN: later. */
+/*
+ * Control thread only; the command belongs to the batcher until polled back. -EAGAIN: later. All
+ * other refusals come back in command->error: -EINVAL spec (job_spec_check says why), -EEXIST name,
+ * -ENOSPC all BATCHER_JOBS_MAX jobs are there (drained and failed ones count until deleted), -ENOMEM,
+ * -ENOENT no such job, -EBUSY it is being deleted, or what the function's open() returned.
+ */
 int batcher_command(struct batcher *batcher, struct batcher_command *command);
 struct batcher_command *batcher_command_poll(struct batcher *batcher);
 
@@ -147,6 +157,10 @@ struct job_status {
 	uint32_t open_windows;
 	uint64_t lag_records; /* visible and not yet cut */
 	uint64_t counters[JOB_COUNTER_COUNT];
+	/* Sums of record_digest() (batcher/record_digest.h) over the records of all fired windows, and
+	 * over those that were discarded as late, future or without a timestamp. */
+	uint64_t window_digest;
+	uint64_t discard_digest;
 };
 
 /* Any thread. -ENOENT. */

@@ -4,7 +4,13 @@
  *
  * A plug-in is a shared object with one exported function, penstock_worker_entry, that returns a
  * table. The daemon calls open once per job shard, then process once per window (or micro-batch),
- * on a pinned worker lcore, then close. Nothing here blocks. Views are valid until process returns.
+ * on a pinned worker lcore, then close; all three on the same thread. Nothing here blocks.
+ *
+ * A window may be larger than the memory that may be pinned for it. It then passes in pieces: inside
+ * a cursor call process may be set aside and resumed on the same thread, on a stack of its own of
+ * PENSTOCK_STACK_BYTES. So: the views of a cursor call (key, value) are valid until the next cursor
+ * call on the task or until process returns; copy what must live longer. Any number of cursors and
+ * passes is fine.
  *
  * ABI rule: `abi` number, `struct_bytes` first, new members only at the end.
  *
@@ -20,7 +26,8 @@
 extern "C" {
 #endif
 
-#define PENSTOCK_WORKER_ABI 1
+#define PENSTOCK_WORKER_ABI   1
+#define PENSTOCK_STACK_BYTES (1024 * 1024) /* at least; keep arrays on the stack well below */
 
 struct penstock_task; /* one window or micro-batch, opaque */
 struct penstock_job;  /* opaque */
@@ -70,6 +77,13 @@ struct penstock_worker {
 /* What a plug-in exports. NULL if it cannot work with this host. */
 typedef const struct penstock_worker *(*penstock_worker_entry_fn)(uint32_t host_abi);
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+/* The plug-in's own; declared here so that it is exported with the right type. */
+const struct penstock_worker *penstock_worker_entry(uint32_t host_abi);
+
 struct penstock_task_info {
 	uint32_t struct_bytes;
 	uint32_t attempt; /* 1 = first */
@@ -116,7 +130,10 @@ int penstock_slice_get(const struct penstock_task *task, uint32_t index,
 
 /* Iterates the window's records, partition by partition in offset order. */
 void penstock_cursor_open(struct penstock_cursor *cursor, const struct penstock_task *task);
-/* 1 with a record, 0 at the end, negative errno on damage. */
+/*
+ * 1 with a record, 0 at the end, negative errno: -EBADMSG damage, -ENOTSUP a compressed record batch,
+ * -EIO the log could not give the rest, -ECANCELED the job is being stopped. Return it from process.
+ */
 int penstock_cursor_next(struct penstock_cursor *cursor, struct penstock_record *ret_record);
 /* Up to max records at once; the count, 0 at the end, negative errno. The fast way. */
 int penstock_cursor_next_many(struct penstock_cursor *cursor, struct penstock_record *ret_records,
@@ -131,6 +148,10 @@ int penstock_emit_text(struct penstock_task *task, const char *key, const char *
 	__attribute__((format(printf, 3, 4)))
 #endif
 	;
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
