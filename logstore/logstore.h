@@ -61,6 +61,8 @@ struct log_options {
 	uint64_t mark_idle_ns;
 	uint64_t group_linger_ns;
 	uint32_t producers_max; /* a partition */
+	uint64_t spare_bytes;	/* allocated length of a prepared segment, unless segment.bytes is less */
+	uint32_t spares_min;	/* prepared segments that wait, a shard */
 	enum log_durable_method durable_method;
 	enum log_flush_scope flush_scope;
 	char cluster_id[23];	/* 22-char base64url + NUL, into meta.properties when the dir is new */
