@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop of one lcore: polls the stages that a profile placed on it, in order, and idles by policy
+ * (DATAPLANE 8). Stages return work counts and know nothing of sleeping. This is the only file
+ * besides base/clock.c that may read a clock or block in front of a hot path.
+ */
+#ifndef CTRL_LCORE_LOOP_H
+#define CTRL_LCORE_LOOP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/clock.h"
+#include "base/waker.h"
+#include "ctrl/methods/engine.h"
+
+#define LCORE_POLLERS_MAX 40
+
+enum idle_policy {
+	IDLE_SPIN,
+	IDLE_PAUSE,
+	IDLE_SLEEP,
+	IDLE_INTERRUPT,
+};
+
+/* One stage on an lcore. */
+struct poller {
+	void *stage;
+	int (*start)(void *stage); /* first, on the lcore itself; may be NULL */
+	uint32_t (*poll)(void *stage, uint64_t now_ns);
+	uint64_t (*deadline_ns)(const void *stage); /* NULL: none */
+	int wait_fd;	   /* wakes the lcore under IDLE_INTERRUPT; -1 none */
+	bool must_be_polled; /* has neither fd nor ring to announce work: sleep at most 200 us */
+};
+
+struct lcore_loop {
+	struct clock *clock;
+	struct engine_lcore *status;
+	struct waker waker; /* the taking side of every ring that ends on this lcore */
+	enum idle_policy policy;
+	int cpu; /* -1: not pinned */
+	struct poller pollers[LCORE_POLLERS_MAX];
+	uint32_t poller_count;
+	_Atomic bool stop;
+	_Atomic int start_error; /* negative errno of a stage's start */
+	_Atomic bool started;
+	pthread_t thread;
+	bool running;
+};
+
+int lcore_loop_init(struct lcore_loop *loop, struct clock *clock, struct engine_lcore *status);
+void lcore_loop_add(struct lcore_loop *loop, const struct poller *poller);
+/* Starts the thread and waits until every stage's start returned. Negative errno of the first. */
+int lcore_loop_start(struct lcore_loop *loop);
+/* Asks the loop to end after its turn, and joins. */
+void lcore_loop_stop(struct lcore_loop *loop);
+void lcore_loop_fini(struct lcore_loop *loop);
+
+#endif
