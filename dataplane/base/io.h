@@ -27,7 +27,8 @@ enum io_open_flag {
 	IO_OPEN_CREATE = 1,   /* O_CREAT | O_EXCL */
 	IO_OPEN_DIRECT = 2,   /* O_DIRECT; for slots */
 	IO_OPEN_READ_ONLY = 4,
-	IO_OPEN_LOCK = 8,     /* flock(LOCK_EX | LOCK_NB): -EWOULDBLOCK if another process holds it */
+	IO_OPEN_LOCK = 8,     /* flock(LOCK_EX | LOCK_NB): -EWOULDBLOCK if another process holds it.
+				 Without IO_OPEN_DIRECT fcntl(F_SETLK) too, which Java's lock is */
 };
 
 struct io_completion {
@@ -105,6 +106,8 @@ struct io_ops {
 	int (*stat)(struct io *io, const char *path, struct io_stat *ret);
 	int (*space)(struct io *io, struct io_space *ret);
 	int (*probe)(struct io *io, struct io_probe *ret);
+	/* Pid of the process whose IO_OPEN_LOCK on that file refused ours, 0 unknown or gone. */
+	int (*lock_holder)(struct io *io, const char *path);
 	void (*destroy)(struct io *io);
 };
 
