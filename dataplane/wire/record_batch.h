@@ -69,6 +69,8 @@ record_batch_last_sequence(const struct record_batch *batch)
  */
 int16_t record_batch_validate_header(const uint8_t *bytes, size_t len, uint32_t max_bytes,
 	struct record_batch *ret_batch);
+/* Row 7 alone, on a decoded header: 0, 87, 76 or 48. */
+int16_t record_batch_validate_fields(const struct record_batch *batch);
 /* Row 8: walks uncompressed records; 0 or 87. */
 int16_t record_batch_validate_records(const uint8_t *bytes, const struct record_batch *batch);
 
