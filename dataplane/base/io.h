@@ -55,6 +55,8 @@ struct io_probe {
 	bool flush_covers_device; /* one fdatasync covers all files of the device */
 	uint64_t dsync_write_ns;  /* medians */
 	uint64_t write_flush_ns;
+	uint64_t dsync_16_ns;	    /* 16 DSYNC writes, in parallel where the ring is to be had */
+	uint64_t write_16_flush_ns; /* 16 writes, then one flush */
 	char fs_type[32];
 	char device[64];
 };
