@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one generator: ctrl/schema/*.yaml and counters.def -> C tables, man pages, reference, OpenRPC.
 
-Usage: gen.py SOURCE_ROOT OUTPUT_DIR. One function an output; outputs are never committed.
+Usage: gen.py SOURCE_ROOT OUTPUT_DIR PROFILE_DIR. One function an output; outputs are never committed.
 """
 import os
 import sys
@@ -11,21 +11,29 @@ import gen_common
 import gen_config
 
 
-def outputs(root):
+def paths_header(root, profile_dir):
+    """Where profiles are looked for: the host's own, the installed ones, the source tree's."""
+    dirs = ['/etc/penstock/profiles', profile_dir, os.path.join(root, 'hw-config', 'profiles')]
+    return (gen_common.banner('Places that the build decides.') + '#ifndef CTRL_PATHS_GEN_H\n#define CTRL_PATHS_GEN_H\n\n'
+            '#define CONFIG_PROFILE_DIRS ' + ', '.join(gen_common.c_string(d) for d in dirs) + '\n\n#endif\n')
+
+
+def outputs(root, profile_dir):
     """Yields (file name, text) of everything that is generated."""
     schema = os.path.join(root, 'ctrl', 'schema')
     config = gen_common.load(os.path.join(schema, 'config.yaml'))
     gen_config.check_config(config)
     yield 'config_gen.h', gen_config.config_header(config)
+    yield 'paths_gen.h', paths_header(root, profile_dir)
     yield 'config_gen.c', gen_config.config_source(config)
 
 
 def main(arguments):
-    if len(arguments) != 3:
+    if len(arguments) != 4:
         print(__doc__, file=sys.stderr)
         return 64
     try:
-        for name, text in outputs(arguments[1]):
+        for name, text in outputs(arguments[1], arguments[3]):
             gen_common.write_changed(os.path.join(arguments[2], name), text)
     except gen_common.SchemaError as error:
         gen_common.complain(error)
