@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plug-in loading. Control thread. The checks come before dlopen because constructors run inside it:
+ * whoever may write the file or a directory above it runs code in the daemon. The file is judged by
+ * its real path, so a symbolic link cannot lead out of the allowed directories.
+ */
+#include "batcher/worker/plugin.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "batcher/worker/builtin/builtin.h"
+
+struct plugin_check {
+	const struct plugin_rules *rules;
+	char *text;
+	uint32_t text_bytes;
+};
+
+static int plugin_refuse(const struct plugin_check *check, int error, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+
+static int
+plugin_refuse(const struct plugin_check *check, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(check->text, check->text_bytes, format, args);
+	va_end(args);
+	return error;
+}
+
+/* One path component: owner and write permission. */
+static int
+plugin_check_owner(const struct plugin_check *check, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st)) {
+		return plugin_refuse(check, -ENOENT, "%s: %s", path, strerror(errno));
+	}
+	if (st.st_uid != 0 && !(check->rules->user_may_own && st.st_uid == geteuid())) {
+		return plugin_refuse(check, -EACCES, "%s belongs to uid %u; chown it to root%s", path,
+			(unsigned int)st.st_uid,
+			check->rules->user_may_own ? " or the daemon's user" : "");
+	}
+	if (st.st_mode & (S_IWGRP | S_IWOTH)) {
+		return plugin_refuse(check, -EACCES,
+			"%s is writable by others (mode %o): chmod go-w it", path,
+			(unsigned int)(st.st_mode & 07777));
+	}
+	return 0;
+}
+
+/* Checks the file and every directory from it up to and including `dir`. */
+static int
+plugin_check_chain(const struct plugin_check *check, const char *real, const char *dir)
+{
+	char path[PATH_MAX];
+	int rc = plugin_check_owner(check, real);
+
+	(void)snprintf(path, sizeof(path), "%s", real);
+	while (rc == 0 && strcmp(path, dir) != 0) {
+		char *slash = strrchr(path, '/');
+
+		if (!slash || slash == path) {
+			break;
+		}
+		*slash = '\0';
+		rc = plugin_check_owner(check, path);
+	}
+	return rc;
+}
+
+static int
+plugin_check_place(const struct plugin_check *check, const char *real)
+{
+	for (uint32_t i = 0; i < check->rules->dir_count; i++) {
+		char dir[PATH_MAX];
+
+		if (!realpath(check->rules->dirs[i], dir)) {
+			continue;
+		}
+		size_t len = strlen(dir);
+
+		if (strncmp(real, dir, len) == 0 && real[len] == '/') {
+			return plugin_check_chain(check, real, dir);
+		}
+	}
+	return plugin_refuse(check, -EACCES,
+		"%s is in none of the plug-in directories: move it there, or add its directory to "
+		"batcher.plugin_dirs",
+		real);
+}
+
+static int
+plugin_check_table(const struct plugin_check *check, const char *path,
+	const struct penstock_worker *function)
+{
+	if (!function) {
+		return plugin_refuse(check, -ENOTSUP, "%s cannot work with worker ABI %d", path,
+			PENSTOCK_WORKER_ABI);
+	}
+	if (function->abi != PENSTOCK_WORKER_ABI) {
+		return plugin_refuse(check, -ENOTSUP,
+			"%s was built for worker ABI %u, this daemon has %d: build it again", path,
+			function->abi, PENSTOCK_WORKER_ABI);
+	}
+	if (function->struct_bytes < sizeof(struct penstock_worker)) {
+		return plugin_refuse(check, -EBADMSG, "%s: struct_bytes is %u, expected at least %zu",
+			path, function->struct_bytes, sizeof(struct penstock_worker));
+	}
+	if (!function->name || !function->name[0]) {
+		return plugin_refuse(check, -EBADMSG, "%s: the table has no name", path);
+	}
+	if (!function->process) {
+		return plugin_refuse(check, -EBADMSG, "%s: the table has no process function", path);
+	}
+	return 0;
+}
+
+int
+plugin_load(const char *path, const struct plugin_rules *rules, char *text, uint32_t text_bytes,
+	struct plugin *ret_plugin)
+{
+	const struct plugin_check check = {rules, text, text_bytes};
+	char real[PATH_MAX];
+
+	*ret_plugin = (struct plugin){0};
+	if (path[0] != '/') {
+		return plugin_refuse(&check, -EINVAL, "%s: give the absolute path", path);
+	}
+	if (!realpath(path, real)) {
+		return plugin_refuse(&check, -ENOENT, "%s: %s", path, strerror(errno));
+	}
+	int rc = plugin_check_place(&check, real);
+
+	if (rc) {
+		return rc;
+	}
+	void *handle = dlopen(real, RTLD_NOW | RTLD_LOCAL);
+
+	if (!handle) {
+		return plugin_refuse(&check, -ENOEXEC, "%s", dlerror());
+	}
+	void *symbol = dlsym(handle, "penstock_worker_entry");
+	penstock_worker_entry_fn entry;
+
+	memcpy(&entry, &symbol, sizeof(entry)); /* POSIX's way from object to function pointer */
+	if (!entry) {
+		rc = plugin_refuse(&check, -ENOEXEC, "%s exports no penstock_worker_entry", real);
+	} else {
+		ret_plugin->function = entry(PENSTOCK_WORKER_ABI);
+		rc = plugin_check_table(&check, real, ret_plugin->function);
+	}
+	if (rc) {
+		(void)dlclose(handle);
+		ret_plugin->function = NULL;
+		return rc;
+	}
+	ret_plugin->handle = handle;
+	return 0;
+}
+
+void
+plugin_unload(struct plugin *plugin)
+{
+	if (plugin->handle) {
+		(void)dlclose(plugin->handle);
+	}
+	*plugin = (struct plugin){0};
+}
+
+const struct penstock_worker *
+plugin_builtin(const char *name)
+{
+	static const struct penstock_worker *const builtins[] = {&builtin_count};
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(builtins); i++) {
+		if (strcmp(builtins[i]->name, name) == 0) {
+			return builtins[i];
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a window function may ask of its task and what it emits. Worker lcore, inside process() (the
+ * job's name and parameters also in open()). Emitted records are copied into the task's own buffer;
+ * the batcher gives them to the sinks only if the call succeeds.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "batcher/worker/worker_task.h"
+
+void
+penstock_task_info(const struct penstock_task *task, struct penstock_task_info *ret_info)
+{
+	*ret_info = task->inner.info;
+}
+
+const char *
+penstock_job_name(const struct penstock_job *job)
+{
+	return job->name;
+}
+
+const char *
+penstock_job_param(const struct penstock_job *job, const char *name)
+{
+	for (uint32_t i = 0; i < job->param_count; i++) {
+		if (strcmp(job->params[2 * i], name) == 0) {
+			return job->params[2 * i + 1];
+		}
+	}
+	return NULL;
+}
+
+uint32_t
+penstock_slice_count(const struct penstock_task *task)
+{
+	return task->inner.slice_count;
+}
+
+int
+penstock_slice_get(const struct penstock_task *task, uint32_t index, struct penstock_slice *ret_slice)
+{
+	const struct worker_task *t = &task->inner;
+
+	if (index >= t->slice_count) {
+		return -EINVAL;
+	}
+	const struct task_slice *slice = &t->slices[index];
+	uint32_t extent_count = 0;
+
+	for (uint32_t i = 0; i < t->extent_count; i++) {
+		extent_count += t->extents[i].slice == index;
+	}
+	*ret_slice = (struct penstock_slice){
+		.topic = slice->topic,
+		.partition = slice->partition,
+		.extent_count = extent_count,
+		.from = slice->from,
+		.until = slice->until,
+	};
+	return 0;
+}
+
+static int32_t
+output_present(int32_t len)
+{
+	return len < 0 ? 0 : len;
+}
+
+/* Room for one record's head and key; the value may use *ret_room bytes behind it. NULL: full. */
+static uint8_t *
+output_begin(struct worker_task *t, const void *key, int32_t key_len, uint64_t *ret_room)
+{
+	uint64_t left = t->output_bytes_max - t->output_bytes;
+	uint64_t head = sizeof(struct task_output) + (uint64_t)output_present(key_len);
+
+	if (left < head) {
+		return NULL;
+	}
+	uint8_t *at = t->output + t->output_bytes;
+
+	if (key_len > 0) {
+		memcpy(at + sizeof(struct task_output), key, (size_t)key_len);
+	}
+	*ret_room = left - head;
+	return at + head;
+}
+
+static void
+output_end(struct worker_task *t, int32_t key_len, int32_t value_len)
+{
+	struct task_output head = {.key_len = key_len, .value_len = value_len};
+
+	memcpy(t->output + t->output_bytes, &head, sizeof(head));
+	t->output_bytes += sizeof(head) + (uint64_t)output_present(key_len) +
+		(uint64_t)output_present(value_len);
+	t->output_records++;
+}
+
+int
+penstock_emit(struct penstock_task *task, const void *key, int32_t key_len, const void *value,
+	int32_t value_len)
+{
+	struct worker_task *t = &task->inner;
+	uint64_t room;
+
+	if (key_len < -1 || value_len < -1) {
+		return -EINVAL;
+	}
+	uint8_t *at = output_begin(t, key, key_len, &room);
+
+	if (!at || room < (uint64_t)output_present(value_len)) {
+		return -ENOBUFS;
+	}
+	if (value_len > 0) {
+		memcpy(at, value, (size_t)value_len);
+	}
+	output_end(t, key_len, value_len);
+	return 0;
+}
+
+int
+penstock_emit_text(struct penstock_task *task, const char *key, const char *format, ...)
+{
+	struct worker_task *t = &task->inner;
+	int32_t key_len = key ? (int32_t)strlen(key) : -1;
+	uint64_t room;
+	uint8_t *at = output_begin(t, key, key_len, &room);
+	va_list args;
+
+	if (!at) {
+		return -ENOBUFS;
+	}
+	va_start(args, format);
+	int n = vsnprintf((char *)at, room, format, args);
+	va_end(args);
+	if (n < 0) {
+		return -EINVAL;
+	}
+	if ((uint64_t)n >= room) { /* the NUL was part of it */
+		return -ENOBUFS;
+	}
+	output_end(t, key_len, n);
+	return 0;
+}
+
+bool
+worker_task_output(const struct worker_task *task, uint64_t *position,
+	struct task_output *ret_output, const uint8_t **ret_key, const uint8_t **ret_value)
+{
+	if (*position >= task->output_bytes) {
+		return false;
+	}
+	const uint8_t *at = task->output + *position;
+
+	memcpy(ret_output, at, sizeof(*ret_output));
+	at += sizeof(*ret_output);
+	*ret_key = ret_output->key_len < 0 ? NULL : at;
+	at += output_present(ret_output->key_len);
+	*ret_value = ret_output->value_len < 0 ? NULL : at;
+	at += output_present(ret_output->value_len);
+	*position = (uint64_t)(at - task->output);
+	return true;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's poller: takes one task, calls the user's function, sends the task back. Worker lcore.
+ * Invariant: every window_task taken is answered by exactly one window_done, in order; a done that
+ * found its ring full is kept and sent before anything else is taken.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include "batcher/batcher.h"
+#include "batcher/worker/worker_task.h"
+
+struct worker {
+	struct ring *tasks;
+	struct ring *dones;
+	struct clock *clock;
+	bool done_kept;
+	struct window_done done;
+	int result; /* of the process() call that just ended on a fiber */
+};
+
+int
+worker_create(struct ring *tasks, struct ring *dones, struct clock *clock,
+	struct worker **ret_worker)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+
+	if (!worker) {
+		return -ENOMEM;
+	}
+	worker->tasks = tasks;
+	worker->dones = dones;
+	worker->clock = clock;
+	*ret_worker = worker;
+	return 0;
+}
+
+void
+worker_destroy(struct worker *worker)
+{
+	free(worker);
+}
+
+static void
+worker_process(void *arg)
+{
+	struct worker_task *t = arg;
+
+	t->output_bytes = 0;
+	t->output_records = 0;
+	t->result = t->function->process(t->user, (struct penstock_task *)t);
+	if (t->result > 0) {
+		t->result = -EPROTO;
+	}
+}
+
+/* The chapter in hand is the whole window: no cursor will ask for more. */
+static bool
+worker_task_whole(const struct worker_task *t)
+{
+	return t->chapter_start.slice == 0 && t->chapter_end.slice == t->slice_count &&
+		(t->slice_count == 0 || t->chapter_start.offset == t->slices[0].from);
+}
+
+/* Starts process(), or goes on with it; t->suspended afterwards if it is not at its end. */
+static void
+worker_run(struct worker_task *t)
+{
+	t->wants_more = false;
+	if (t->suspended) {
+		t->suspended = false;
+		(void)fiber_resume(t->fiber);
+	} else if (worker_task_whole(t)) {
+		worker_process(t);
+	} else {
+		(void)fiber_start(t->fiber, worker_process, t);
+	}
+}
+
+static void
+worker_call(struct worker_task *t)
+{
+	t->result = 0;
+	switch (t->kind) {
+	case TASK_OPEN:
+		if (t->function->open) {
+			t->result = t->function->open(&t->job, &t->user);
+		}
+		return;
+	case TASK_PROCESS:
+		worker_run(t);
+		return;
+	case TASK_CLOSE:
+		if (t->function->close) {
+			t->function->close(t->user, t->close_reason);
+		}
+		return;
+	}
+}
+
+uint32_t
+worker_poll(struct worker *worker, uint64_t now_ns)
+{
+	struct window_task item;
+
+	if (worker->done_kept) {
+		worker->done_kept = ring_offer(worker->dones, &worker->done, 1) == 0;
+		return worker->done_kept ? 0 : 1;
+	}
+	if (ring_take(worker->tasks, &item, 1) == 0) {
+		return 0;
+	}
+	uint64_t begin_ns = clock_now_ns(worker->clock);
+
+	worker_call(item.task);
+	worker->done = (struct window_done){
+		.task = item.task,
+		.result = item.task->result,
+		.busy_ns = clock_now_ns(worker->clock) - begin_ns,
+	};
+	worker->done_kept = ring_offer(worker->dones, &worker->done, 1) == 0;
+	return 1;
+}
