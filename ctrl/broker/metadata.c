@@ -223,6 +223,15 @@ metadata_append_done(struct metadata *m, const struct append_done *done)
 			metadata_finish_head(m, slot->offset < 0 ? (int16_t)(slot->offset - INT64_MIN) : 0);
 		}
 		return;
+	case APPEND_FAILED:
+		while (m->head != m->send) {
+			slot = metadata_slot(m, m->head);
+			if (slot->state != SLOT_COPIED || slot->offset > done->offset) {
+				break;
+			}
+			metadata_finish_head(m, done->error);
+		}
+		return;
 	default:
 		return;
 	}

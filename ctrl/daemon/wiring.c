@@ -1,0 +1,706 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctrl/daemon/wiring.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/ensure.h"
+#include "base/log.h"
+#include "ctrl/daemon/config.h"
+#include "ctrl/daemon/log_open.h"
+#include "ctrl/daemon/ports.h"
+
+#define TOPICS_MAX		1024
+#define NOTES_RING_COUNT	8192
+#define PINS_RING_COUNT		4096
+#define CONTROL_RING_COUNT	1024
+#define TASK_RING_COUNT		64
+#define COOKIE_ROTATE_NS	(60 * NS_PER_S)
+#define KEEPER_IDLE_NS		(2 * NS_PER_MS)
+
+void
+wiring_fallback(struct wiring *w, const char *format, ...)
+{
+	struct engine *e = &w->engine;
+	va_list args;
+
+	ensure(e->fallback_count < ARRAY_COUNT(e->fallbacks));
+	va_start(args, format);
+	vsnprintf(w->fallback_text[e->fallback_count], sizeof(w->fallback_text[0]), format, args);
+	va_end(args);
+	e->fallbacks[e->fallback_count] = w->fallback_text[e->fallback_count];
+	log_warning("daemon", "%s", e->fallbacks[e->fallback_count]);
+	e->fallback_count++;
+}
+
+/* --- lcores ----------------------------------------------------------------------------------- */
+
+/* The CPU of the i-th poller of a role, -1 if the list names none. */
+static int
+wiring_cpu(const struct config_cpus *cpus, uint32_t i)
+{
+	return cpus->count > 0 ? cpus->cpus[i % cpus->count] : -1;
+}
+
+static enum idle_policy
+wiring_idle_policy(const struct config *config, bool pinned)
+{
+	switch (config->dataplane_lcore_idle) {
+	case CONFIG_DATAPLANE_LCORE_IDLE_SPIN:
+		return IDLE_SPIN;
+	case CONFIG_DATAPLANE_LCORE_IDLE_PAUSE:
+		return IDLE_PAUSE;
+	case CONFIG_DATAPLANE_LCORE_IDLE_SLEEP:
+		return IDLE_SLEEP;
+	case CONFIG_DATAPLANE_LCORE_IDLE_INTERRUPT:
+		return IDLE_INTERRUPT;
+	case CONFIG_DATAPLANE_LCORE_IDLE_AUTO:
+		break;
+	}
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 4) {
+		return IDLE_SLEEP;
+	}
+	return pinned ? IDLE_SPIN : IDLE_PAUSE;
+}
+
+/* The loop that a poller of this role goes to: shared or its own, by lcores.share. */
+static struct lcore_loop *
+wiring_place(struct wiring *w, const struct config_cpus *cpus, uint32_t i, const char *role)
+{
+	const struct config *c = w->config;
+	int cpu = wiring_cpu(cpus, i);
+	struct lcore_loop *loop = NULL;
+	size_t len;
+
+	for (uint32_t l = 0; l < w->loop_count && !loop; l++) {
+		if (c->lcores_share == CONFIG_LCORES_SHARE_ALL ||
+			(c->lcores_share == CONFIG_LCORES_SHARE_AUTO && w->loops[l].cpu == cpu)) {
+			loop = &w->loops[l];
+		}
+	}
+	if (!loop) {
+		struct engine_lcore *status = &w->engine.lcores[w->loop_count];
+
+		if (w->loop_count == ENGINE_LCORES_MAX) {
+			return NULL;
+		}
+		loop = &w->loops[w->loop_count];
+		if (lcore_loop_init(loop, w->clock, status) < 0) {
+			return NULL;
+		}
+		loop->cpu = c->lcores_share == CONFIG_LCORES_SHARE_ALL ? -1 : cpu;
+		loop->policy = wiring_idle_policy(c, loop->cpu >= 0);
+		status->cpu = loop->cpu;
+		w->engine.lcore_count = ++w->loop_count;
+	}
+	len = strlen(loop->status->role);
+	snprintf(loop->status->role + len, sizeof(loop->status->role) - len, "%s%s %u",
+		len ? ", " : "", role, i);
+	return loop;
+}
+
+static int
+wiring_place_all(struct wiring *w, struct wiring_error *error)
+{
+	const struct config *c = w->config;
+	struct engine *e = &w->engine;
+	bool fits = true;
+
+	for (uint32_t i = 0; i < e->lane_count; i++) {
+		fits &= (w->lane_loop[i] = wiring_place(w, &c->lcores_rx, i, "rx")) != NULL;
+	}
+	for (uint32_t i = 0; i < e->shard_count; i++) {
+		fits &= (w->shard_loop[i] = wiring_place(w, &c->lcores_log, i, "log")) != NULL;
+	}
+	fits &= (w->batcher_loop = wiring_place(w, &c->lcores_batch, 0, "batch")) != NULL;
+	for (uint32_t i = 0; i < e->worker_count; i++) {
+		fits &= (w->worker_loop[i] = wiring_place(w, &c->lcores_worker, i, "worker")) != NULL;
+	}
+	if (!fits) {
+		snprintf(error->text, sizeof(error->text),
+			"error: more than %d lcores\n  why   lcores.share is none and there are %u lanes, %u "
+			"shards, %u workers\n  fix   set lcores.share: auto, or fewer workers\n",
+			ENGINE_LCORES_MAX, e->lane_count, e->shard_count, e->worker_count);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* --- rings -------------------------------------------------------------------------------------- */
+
+static struct waker *
+wiring_client_waker(struct wiring *w, uint32_t client)
+{
+	if (client < w->engine.lane_count) {
+		return &w->lane_loop[client]->waker;
+	}
+	return client == w->control_client ? &w->control_waker : &w->batcher_loop->waker;
+}
+
+static int
+wiring_log_rings(struct wiring *w, uint32_t client, uint32_t shard)
+{
+	struct wiring_log_rings *r = &w->log_rings[client][shard];
+	struct waker *to_shard = &w->shard_loop[shard]->waker;
+	struct waker *to_client = wiring_client_waker(w, client);
+	uint32_t slots = client < w->engine.lane_count ? w->config->dataplane_ring_size
+						       : CONTROL_RING_COUNT;
+	int rc = ring_create(&r->append_req, slots, sizeof(struct append_req), to_shard);
+
+	/* Room for every batch of the lane that may be out, and the notes between. */
+	rc = rc < 0 ? rc : ring_create(&r->append_done, 4 * slots, sizeof(struct append_done), to_client);
+	rc = rc < 0 ? rc : ring_create(&r->read_req, CONTROL_RING_COUNT, sizeof(struct read_req), to_shard);
+	rc = rc < 0 ? rc
+		    : ring_create(&r->read_done, CONTROL_RING_COUNT, sizeof(struct read_done), to_client);
+	rc = rc < 0 ? rc
+		    : ring_create(&r->extent_release, PINS_RING_COUNT, sizeof(struct extent_release),
+			      to_shard);
+	return rc;
+}
+
+static int
+wiring_rings(struct wiring *w)
+{
+	struct engine *e = &w->engine;
+	int rc = 0;
+
+	for (uint32_t s = 0; s < e->shard_count && rc == 0; s++) {
+		for (uint32_t c = 0; c < w->client_count && rc == 0; c++) {
+			rc = wiring_log_rings(w, c, s);
+		}
+		rc = rc < 0 ? rc
+			    : ring_create(&w->commit_notes[s], NOTES_RING_COUNT, sizeof(struct commit_note),
+				      &w->batcher_loop->waker);
+	}
+	for (uint32_t i = 0; i < e->worker_count && rc == 0; i++) {
+		rc = ring_create(&w->tasks[i], TASK_RING_COUNT, sizeof(struct window_task),
+			&w->worker_loop[i]->waker);
+		rc = rc < 0 ? rc
+			    : ring_create(&w->dones[i], TASK_RING_COUNT, sizeof(struct window_done),
+				      &w->batcher_loop->waker);
+	}
+	for (uint32_t i = 0; i < e->lane_count && rc == 0; i++) {
+		rc = ring_create(&w->control_ask[i], CONTROL_RING_COUNT, sizeof(struct control_ask),
+			&w->control_waker);
+		rc = rc < 0 ? rc
+			    : ring_create(&w->control_answer[i], CONTROL_RING_COUNT,
+				      sizeof(struct control_answer), &w->lane_loop[i]->waker);
+	}
+	return rc;
+}
+
+static int
+wiring_routes(struct wiring *w)
+{
+	struct route_table *r = &w->routes;
+
+	r->topics_max = TOPICS_MAX;
+	r->partitions_max = w->config->log_partitions_max;
+	r->topics = calloc(r->topics_max, sizeof(*r->topics));
+	r->partitions = calloc(r->partitions_max, sizeof(*r->partitions));
+	w->engine.routes = r;
+	return r->topics && r->partitions ? 0 : -ENOMEM;
+}
+
+/* --- stages --------------------------------------------------------------------------------------- */
+
+static int
+wiring_batcher(struct wiring *w)
+{
+	struct engine *e = &w->engine;
+	struct batcher_options options = {
+		.clock = w->clock,
+		.routes = &w->routes,
+		.client = w->batcher_client,
+		.shard_count = e->shard_count,
+		.worker_count = e->worker_count,
+		.pin_bytes_max = w->config->batcher_pin_bytes,
+	};
+
+	for (uint32_t s = 0; s < e->shard_count; s++) {
+		struct wiring_log_rings *r = &w->log_rings[w->batcher_client][s];
+
+		options.commit_notes[s] = &w->commit_notes[s];
+		options.read_req[s] = &r->read_req;
+		options.read_done[s] = &r->read_done;
+		options.extent_release[s] = &r->extent_release;
+	}
+	for (uint32_t i = 0; i < e->worker_count; i++) {
+		int rc = worker_create(&w->tasks[i], &w->dones[i], w->clock, &w->workers[i]);
+
+		if (rc < 0) {
+			return rc;
+		}
+		options.tasks[i] = &w->tasks[i];
+		options.dones[i] = &w->dones[i];
+	}
+	return batcher_create(&options, &e->batcher);
+}
+
+static int
+wiring_broker(struct wiring *w)
+{
+	struct engine *e = &w->engine;
+	const struct config *c = w->config;
+	struct broker_options options = {
+		.clock = w->clock,
+		.rand = &w->rand,
+		.store = e->store,
+		.routes = &w->routes,
+		.client = w->control_client,
+		.shard_count = (uint16_t)e->shard_count,
+		.lane_count = (uint16_t)e->lane_count,
+		.partitions_default = c->broker_num_partitions,
+		.auto_create = c->broker_auto_create_topics_enable,
+	};
+
+	log_open_topic_defaults(c, &options.topic_defaults);
+	for (uint32_t s = 0; s < e->shard_count; s++) {
+		struct wiring_log_rings *r = &w->log_rings[w->control_client][s];
+
+		options.append_req[s] = &r->append_req;
+		options.append_done[s] = &r->append_done;
+		options.read_req[s] = &r->read_req;
+		options.read_done[s] = &r->read_done;
+		options.extent_release[s] = &r->extent_release;
+	}
+	for (uint32_t i = 0; i < e->lane_count; i++) {
+		options.control_ask[i] = &w->control_ask[i];
+		options.control_answer[i] = &w->control_answer[i];
+	}
+	return broker_create(&options, &e->broker);
+}
+
+static uint64_t
+wiring_log_buffer_free(void *user_data, uint32_t shard)
+{
+	return logstore_buffer_free(user_data, shard);
+}
+
+static int
+wiring_lane(struct wiring *w, uint32_t lane, struct wiring_error *error)
+{
+	struct engine *e = &w->engine;
+	const struct config *c = w->config;
+	struct lane_options options;
+	struct nic_caps caps;
+	char text[WIRING_TEXT_BYTES - 64];
+	int rc;
+
+	lane_options_init(&options);
+	e->nics[lane]->ops->caps(e->nics[lane], &caps);
+	options.clock = w->clock;
+	options.rand = &w->lane_rand[lane];
+	options.nic = e->nics[lane];
+	options.routes = &w->routes;
+	options.secrets = &w->secrets;
+	options.lane = (uint16_t)lane;
+	options.lane_count = (uint16_t)e->lane_count;
+	options.shard_count = (uint16_t)e->shard_count;
+	options.native_port_base = (uint16_t)c->native_port;
+	memcpy(options.ports, e->lane_ports, sizeof(options.ports));
+	options.sessions_max = c->native_sessions_max;
+	options.streams_per_session_max = c->native_streams_max;
+	options.burst = c->dataplane_burst;
+	options.idle_timeout_ns = c->native_idle_timeout_ns;
+	options.max_datagram = caps.mtu - 28u;
+	ports_lane_net(w, lane, &options);
+	for (uint32_t s = 0; s < e->shard_count; s++) {
+		options.append_req[s] = &w->log_rings[lane][s].append_req;
+		options.append_done[s] = &w->log_rings[lane][s].append_done;
+	}
+	options.control_ask = &w->control_ask[lane];
+	options.control_answer = &w->control_answer[lane];
+	options.log_buffer_free = wiring_log_buffer_free;
+	options.log_buffer_user_data = e->store;
+	rc = lane_create(&options, &e->lanes[lane], text, sizeof(text));
+	if (rc < 0) {
+		snprintf(error->text, sizeof(error->text), "error: lane %u cannot start\n  why   %s\n", lane,
+			text);
+	}
+	return rc;
+}
+
+/* Stages have typed functions; the loop calls all of them through these. */
+#define POLLER_FUNCTIONS(stage, type)                                                              \
+	static uint32_t wiring_##stage##_poll(void *object, uint64_t now_ns)                       \
+	{                                                                                          \
+		return stage##_poll((type *)object, now_ns);                                       \
+	}
+#define DEADLINE_FUNCTION(stage, type)                                                             \
+	static uint64_t wiring_##stage##_deadline_ns(const void *object)                           \
+	{                                                                                          \
+		return stage##_deadline_ns((const type *)object);                                  \
+	}
+POLLER_FUNCTIONS(lane, struct lane)
+DEADLINE_FUNCTION(lane, struct lane)
+POLLER_FUNCTIONS(log_shard, struct log_shard)
+DEADLINE_FUNCTION(log_shard, struct log_shard)
+POLLER_FUNCTIONS(batcher, struct batcher)
+DEADLINE_FUNCTION(batcher, struct batcher)
+POLLER_FUNCTIONS(worker, struct worker)
+
+static int
+wiring_log_shard_start(void *object)
+{
+	return log_shard_start((struct log_shard *)object);
+}
+
+/* Lcore loops are filled in the order in which work flows: lanes, log, batcher, workers. */
+static void
+wiring_pollers(struct wiring *w)
+{
+	struct engine *e = &w->engine;
+
+	for (uint32_t i = 0; i < e->lane_count; i++) {
+		struct nic_caps caps;
+
+		e->nics[i]->ops->caps(e->nics[i], &caps);
+		lcore_loop_add(w->lane_loop[i],
+			&(struct poller){.stage = e->lanes[i],
+				.poll = wiring_lane_poll,
+				.deadline_ns = wiring_lane_deadline_ns,
+				.wait_fd = caps.rx_fd,
+				.must_be_polled = caps.rx_fd < 0});
+	}
+	for (uint32_t i = 0; i < e->shard_count; i++) {
+		struct log_shard *shard = logstore_shard(e->store, i);
+
+		lcore_loop_add(w->shard_loop[i],
+			&(struct poller){.stage = shard,
+				.start = wiring_log_shard_start,
+				.poll = wiring_log_shard_poll,
+				.deadline_ns = wiring_log_shard_deadline_ns,
+				.wait_fd = log_shard_wait_fd(shard)});
+	}
+	lcore_loop_add(w->batcher_loop,
+		&(struct poller){.stage = e->batcher,
+			.poll = wiring_batcher_poll,
+			.deadline_ns = wiring_batcher_deadline_ns,
+			.wait_fd = -1});
+	for (uint32_t i = 0; i < e->worker_count; i++) {
+		lcore_loop_add(w->worker_loop[i],
+			&(struct poller){.stage = w->workers[i],
+				.poll = wiring_worker_poll,
+				.wait_fd = -1});
+	}
+}
+
+/* --- keeper ---------------------------------------------------------------------------------------- */
+
+static void *
+wiring_keeper_run(void *argument)
+{
+	struct wiring *w = argument;
+	struct log_keeper *keeper = logstore_keeper(w->engine.store);
+
+	while (!atomic_load_explicit(&w->keeper_stop, memory_order_relaxed)) {
+		if (log_keeper_poll(keeper, clock_now_ns(w->clock)) == 0) {
+			clock_sleep_ns(w->clock, KEEPER_IDLE_NS);
+		}
+	}
+	return NULL;
+}
+
+static void
+wiring_found(void *user_data, uint32_t partition_index, const char *topic, uint32_t partition,
+	const uint8_t topic_id[16], const struct log_recovery_report *report)
+{
+	struct wiring *w = user_data;
+
+	broker_found(w->engine.broker, partition_index, topic, partition, topic_id);
+	if (report->quarantined) {
+		log_error("log", "%s-%u is quarantined: %s", topic, partition, report->reason);
+	}
+	if (report->tail_repaired > 0 || report->unproven_cut_bytes > 0) {
+		log_warning("log", "%s-%u: %u tail blocks repaired, %llu unproven bytes cut", topic,
+			partition, report->tail_repaired, (unsigned long long)report->unproven_cut_bytes);
+	}
+}
+
+static void
+wiring_recovery_progress(void *user_data, uint32_t done, uint32_t total)
+{
+	(void)user_data;
+	log_info("log", "recovered %u of %u partitions", done, total);
+}
+
+static int
+wiring_attach(struct wiring *w)
+{
+	struct engine *e = &w->engine;
+
+	for (uint32_t s = 0; s < e->shard_count; s++) {
+		for (uint32_t c = 0; c < w->client_count; c++) {
+			struct wiring_log_rings *r = &w->log_rings[c][s];
+
+			logstore_attach(e->store, c, s,
+				&(struct log_client_rings){.append_req = &r->append_req,
+					.append_done = &r->append_done,
+					.read_req = &r->read_req,
+					.read_done = &r->read_done,
+					.extent_release = &r->extent_release});
+		}
+		logstore_attach_notes(e->store, s, &w->commit_notes[s]);
+	}
+	return logstore_recover(e->store, wiring_found, wiring_recovery_progress, w);
+}
+
+/* --- start ------------------------------------------------------------------------------------------ */
+
+static int
+wiring_no_memory(struct wiring_error *error, const char *what, int rc)
+{
+	if (rc < 0 && !error->text[0]) {
+		snprintf(error->text, sizeof(error->text), "error: %s cannot be set up: %s\n", what,
+			strerror(-rc));
+	}
+	return rc;
+}
+
+static void
+wiring_secrets(struct wiring *w)
+{
+	rand_os_fill(w->secrets.cookie_keys, sizeof(w->secrets.cookie_keys));
+	rand_os_fill(&w->secrets.boot_id, sizeof(w->secrets.boot_id));
+	w->cookie_rotated_ns = clock_now_ns(w->clock);
+}
+
+static int
+wiring_start_threads(struct wiring *w, struct wiring_error *error)
+{
+	int rc;
+
+	for (uint32_t i = 0; i < w->loop_count; i++) {
+		rc = lcore_loop_start(&w->loops[i]);
+		if (rc < 0) {
+			snprintf(error->text, sizeof(error->text),
+				"error: lcore %u (%s) cannot start: %s\n", i, w->engine.lcores[i].role,
+				strerror(-rc));
+			return rc;
+		}
+	}
+	rc = -pthread_create(&w->keeper_thread, NULL, wiring_keeper_run, w);
+	w->keeper_running = rc == 0;
+	return wiring_no_memory(error, "the keeper thread", rc);
+}
+
+static int
+wiring_make_stages(struct wiring *w, struct wiring_error *error)
+{
+	struct engine *e = &w->engine;
+	int rc = ports_open(w, error);
+
+	rc = rc < 0 ? rc : wiring_place_all(w, error);
+	rc = rc < 0 ? rc : wiring_no_memory(error, "the rings", wiring_rings(w));
+	rc = rc < 0 ? rc : log_open(w, error);
+	rc = rc < 0 ? rc : wiring_no_memory(error, "the broker", wiring_broker(w));
+	rc = rc < 0 ? rc : wiring_no_memory(error, "the batcher", wiring_batcher(w));
+	for (uint32_t i = 0; rc == 0 && i < e->lane_count; i++) {
+		rc = wiring_lane(w, i, error);
+	}
+	return rc;
+}
+
+int
+wiring_start(struct wiring *w, const struct config *config, struct wiring_error *error)
+{
+	struct engine *e = &w->engine;
+	int rc;
+
+	memset(w, 0, sizeof(*w));
+	error->text[0] = 0;
+	w->config = config;
+	w->clock = clock_system();
+	rand_init_os(&w->rand);
+	for (uint32_t i = 0; i < LANES_MAX; i++) {
+		rand_init_os(&w->lane_rand[i]);
+	}
+	wiring_secrets(w);
+	e->config = config;
+	e->clock = w->clock;
+	e->start_wall_ms = clock_wall_ns(w->clock) / NS_PER_MS;
+	e->lane_count = ports_lane_count(config);
+	e->shard_count = config->log_shards ? config->log_shards
+		: config->lcores_log.count  ? config->lcores_log.count
+					    : 1;
+	e->worker_count = config->batcher_workers ? config->batcher_workers
+		: config->lcores_worker.count     ? config->lcores_worker.count
+						  : 1;
+	w->control_client = (uint16_t)e->lane_count;
+	w->batcher_client = (uint16_t)(e->lane_count + 1);
+	w->client_count = e->lane_count + 2;
+	rc = wiring_no_memory(error, "control", waker_open(&w->control_waker));
+	rc = rc < 0 ? rc : wiring_no_memory(error, "the route table", wiring_routes(w));
+	rc = rc < 0 ? rc : wiring_make_stages(w, error);
+	if (rc == 0) {
+		e->state = ENGINE_RECOVERING;
+		rc = wiring_attach(w);
+		wiring_no_memory(error, "the log (recovery failed; nothing was changed)", rc);
+	}
+	if (rc == 0) {
+		wiring_pollers(w);
+		rc = wiring_start_threads(w, error);
+	}
+	return rc;
+}
+
+/* --- run and stop ------------------------------------------------------------------------------------- */
+
+static void
+wiring_rotate_cookies(struct wiring *w, uint64_t now_ns)
+{
+	uint32_t next;
+
+	if (now_ns - w->cookie_rotated_ns < COOKIE_ROTATE_NS) {
+		return;
+	}
+	w->cookie_rotated_ns = now_ns;
+	next = atomic_load(&w->secrets.cookie_index) + 1;
+	rand_os_fill(w->secrets.cookie_keys[next & 1], sizeof(w->secrets.cookie_keys[0]));
+	atomic_store(&w->secrets.cookie_index, next);
+}
+
+enum {
+	STOP_NOT,
+	STOP_LANES, /* no new sessions; what was accepted becomes durable */
+	STOP_LOG,   /* seal and checkpoint */
+	STOP_DONE,
+};
+
+static void
+wiring_stop_advance(struct wiring *w, uint64_t now_ns)
+{
+	struct engine *e = &w->engine;
+	bool late = now_ns - w->drain_began_ns > w->config->drain_deadline_ns;
+	bool drained = true;
+
+	if (w->stop_phase == STOP_LANES) {
+		for (uint32_t i = 0; i < e->lane_count; i++) {
+			drained &= lane_drained(e->lanes[i]);
+		}
+		if (drained || late) {
+			e->state = ENGINE_STOPPING;
+			logstore_stop_begin(e->store);
+			w->stop_phase = STOP_LOG;
+			w->drain_began_ns = now_ns;
+		}
+	} else if (w->stop_phase == STOP_LOG) {
+		if (logstore_stopped(e->store) || late) {
+			if (late) {
+				log_warning("daemon", "log not sealed within drain.deadline; the next start recovers");
+			}
+			w->stop_phase = STOP_DONE;
+		}
+	}
+}
+
+void
+wiring_stop_begin(struct wiring *w, uint64_t now_ns)
+{
+	if (w->stop_phase != STOP_NOT) {
+		return;
+	}
+	w->stop_phase = STOP_LANES;
+	w->drain_began_ns = now_ns;
+	w->engine.state = ENGINE_DRAINING;
+	for (uint32_t i = 0; i < w->engine.lane_count; i++) {
+		lane_drain_begin(w->engine.lanes[i]);
+	}
+}
+
+bool
+wiring_stopped(const struct wiring *w)
+{
+	return w->stop_phase == STOP_DONE;
+}
+
+uint32_t
+wiring_poll(struct wiring *w, uint64_t now_ns)
+{
+	struct engine *e = &w->engine;
+	struct log_store_info info;
+	uint32_t work = broker_poll(e->broker, now_ns);
+
+	wiring_rotate_cookies(w, now_ns);
+	if (e->state == ENGINE_RECOVERING && broker_state(e->broker) == BROKER_RUNNING) {
+		e->state = ENGINE_RUNNING;
+	} else if (e->state == ENGINE_RECOVERING && broker_state(e->broker) == BROKER_FAILED) {
+		e->state = ENGINE_FAILED;
+		snprintf(e->failure, sizeof(e->failure), "%s", broker_failure(e->broker));
+	} else if (e->state == ENGINE_RUNNING) {
+		logstore_info(e->store, &info);
+		if (info.failed) {
+			e->state = ENGINE_FAILED;
+			snprintf(e->failure, sizeof(e->failure), "%s", info.failed_reason);
+			log_error("daemon", "the log failed and takes no more records: %s", e->failure);
+		}
+	}
+	wiring_stop_advance(w, now_ns);
+	return work;
+}
+
+static void
+wiring_destroy_rings(struct wiring *w)
+{
+	for (uint32_t s = 0; s < LOG_SHARDS_MAX; s++) {
+		for (uint32_t c = 0; c < WIRING_CLIENTS_MAX; c++) {
+			struct wiring_log_rings *r = &w->log_rings[c][s];
+
+			ring_destroy(&r->append_req);
+			ring_destroy(&r->append_done);
+			ring_destroy(&r->read_req);
+			ring_destroy(&r->read_done);
+			ring_destroy(&r->extent_release);
+		}
+		ring_destroy(&w->commit_notes[s]);
+	}
+	for (uint32_t i = 0; i < BATCHER_WORKERS_MAX; i++) {
+		ring_destroy(&w->tasks[i]);
+		ring_destroy(&w->dones[i]);
+	}
+	for (uint32_t i = 0; i < LANES_MAX; i++) {
+		ring_destroy(&w->control_ask[i]);
+		ring_destroy(&w->control_answer[i]);
+	}
+}
+
+void
+wiring_destroy(struct wiring *w)
+{
+	struct engine *e = &w->engine;
+
+	if (w->keeper_running) {
+		atomic_store(&w->keeper_stop, true);
+		pthread_join(w->keeper_thread, NULL);
+	}
+	for (uint32_t i = 0; i < w->loop_count; i++) {
+		lcore_loop_stop(&w->loops[i]);
+	}
+	for (uint32_t i = 0; i < e->lane_count; i++) {
+		if (e->lanes[i]) {
+			lane_destroy(e->lanes[i]);
+		}
+	}
+	if (e->batcher) {
+		batcher_destroy(e->batcher);
+	}
+	for (uint32_t i = 0; i < e->worker_count; i++) {
+		if (w->workers[i]) {
+			worker_destroy(w->workers[i]);
+		}
+	}
+	broker_destroy(e->broker);
+	log_close(w);
+	ports_close(w);
+	for (uint32_t i = 0; i < w->loop_count; i++) {
+		lcore_loop_fini(&w->loops[i]);
+	}
+	wiring_destroy_rings(w);
+	waker_close(&w->control_waker);
+	free(w->routes.topics);
+	free(w->routes.partitions);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The composition root: makes every stage from the configuration, joins them by rings, places them on
+ * lcores, starts and stops them. The order of wiring_start is the order of a start in production; stop
+ * undoes it backwards. Main thread only.
+ */
+#ifndef CTRL_WIRING_H
+#define CTRL_WIRING_H
+
+#include <pthread.h>
+#include "base/rand.h"
+#include "base/ring.h"
+#include "ctrl/daemon/lcore_loop.h"
+#include "ctrl/methods/engine.h"
+#include "ctrl/schema/config_key.h"
+
+#define WIRING_CLIENTS_MAX 18 /* lanes, control, batcher */
+#define WIRING_TEXT_BYTES  1024
+
+/* What went wrong at start: what, why and the command that mends it, ready to print. */
+struct wiring_error {
+	char text[WIRING_TEXT_BYTES];
+};
+
+/* Rings between one client of the log and one shard. */
+struct wiring_log_rings {
+	struct ring append_req, append_done, read_req, read_done, extent_release;
+};
+
+struct wiring {
+	struct engine engine;
+	const struct config *config;
+	struct clock *clock;
+	struct rand rand;		     /* start-up and control */
+	struct rand lane_rand[LANES_MAX];
+	struct lane_secrets secrets;
+	struct route_table routes;
+	struct waker control_waker;	     /* rings that end on the control thread */
+	struct io *keeper_io;
+	struct io *shard_io[LOG_SHARDS_MAX];
+	uint32_t client_count;
+	uint16_t control_client, batcher_client;
+	struct wiring_log_rings log_rings[WIRING_CLIENTS_MAX][LOG_SHARDS_MAX];
+	struct ring commit_notes[LOG_SHARDS_MAX];
+	struct ring tasks[BATCHER_WORKERS_MAX], dones[BATCHER_WORKERS_MAX];
+	struct ring control_ask[LANES_MAX], control_answer[LANES_MAX];
+	struct worker *workers[BATCHER_WORKERS_MAX];
+	struct lcore_loop loops[ENGINE_LCORES_MAX];
+	uint32_t loop_count;
+	struct lcore_loop *lane_loop[LANES_MAX];
+	struct lcore_loop *shard_loop[LOG_SHARDS_MAX];
+	struct lcore_loop *batcher_loop;
+	struct lcore_loop *worker_loop[BATCHER_WORKERS_MAX];
+	pthread_t keeper_thread;
+	bool keeper_running;
+	_Atomic bool keeper_stop;
+	char fallback_text[16][320];
+	uint64_t cookie_rotated_ns;
+	uint64_t drain_began_ns;
+	uint32_t stop_phase;
+};
+
+/*
+ * Makes and starts everything up to serving lcores; the broker then loads on wiring_poll. Progress of
+ * the recovery goes to the log. Negative errno with the error told.
+ */
+int wiring_start(struct wiring *wiring, const struct config *config, struct wiring_error *error)
+	MUST_CHECK;
+/* One step of what the control thread runs besides RPC: broker, secrets, state, stop. */
+uint32_t wiring_poll(struct wiring *wiring, uint64_t now_ns);
+/* Begins the drain; wiring_poll advances it; true once nothing is left (or the deadline passed). */
+void wiring_stop_begin(struct wiring *wiring, uint64_t now_ns);
+bool wiring_stopped(const struct wiring *wiring);
+/* Ends threads and frees. Safe after a failed start. */
+void wiring_destroy(struct wiring *wiring);
+/* Notes a fallback: one line with what was missing, what is used instead and how to mend it. */
+void wiring_fallback(struct wiring *wiring, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#endif
