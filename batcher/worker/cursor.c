@@ -54,8 +54,8 @@ penstock_cursor_open(struct penstock_cursor *opaque, const struct penstock_task 
 	memset(opaque, 0, sizeof(*opaque));
 	c->task = t;
 	c->place = (struct task_place){.offset = t->slice_count > 0 ? t->slices[0].from : 0};
-	c->low_ms = t->by_time ? t->info.window_start_ms : INT64_MIN;
-	c->high_ms = t->by_time ? t->info.window_end_ms - 1 : INT64_MAX;
+	c->low_ms = t->low_ms;
+	c->high_ms = t->high_ms;
 	c->chapter = t->chapter - 1; /* none yet */
 }
 
@@ -278,12 +278,19 @@ cursor_excluded(const struct cursor *c, const struct penstock_record *r)
 	return false;
 }
 
+/* The rare rules: no timestamp in a window around -1; refused as future at the time. */
+static bool
+cursor_refused(const struct cursor *c, const struct penstock_record *r)
+{
+	return (c->task->by_time && r->timestamp_ms == -1) || cursor_excluded(c, r);
+}
+
 /* Fills records from the open batch. -EBADMSG, else how many. */
 static inline int
 cursor_fill(struct cursor *c, struct penstock_record *ret_records, uint32_t max)
 {
 	const struct task_slice *slice = &c->task->slices[c->place.slice];
-	bool exclusions = slice->exclusion_count > 0;
+	bool rules = slice->exclusion_count > 0 || (c->task->by_time && c->low_ms < 0);
 	uint32_t n = 0;
 
 	while (n < max && c->records_left > 0) {
@@ -302,7 +309,7 @@ cursor_fill(struct cursor *c, struct penstock_record *ret_records, uint32_t max)
 		}
 		c->place.offset = r->offset + 1;
 		if (r->timestamp_ms < c->low_ms || r->timestamp_ms > c->high_ms ||
-			unlikely(exclusions && cursor_excluded(c, r))) {
+			unlikely(rules && cursor_refused(c, r))) {
 			continue;
 		}
 		r->topic = slice->topic;

@@ -78,7 +78,10 @@ struct worker_task {
 
 	struct task_slice *slices;
 	uint32_t slice_count;
-	bool by_time; /* only timestamps in [window_start_ms, window_end_ms) */
+	/* Only timestamps of [low_ms, high_ms], and never -1 (none) if judged by event time. */
+	bool by_time;
+	int64_t low_ms;
+	int64_t high_ms;
 	struct task_exclusion *exclusions;
 
 	uint32_t chapter; /* +1 whenever extents change */

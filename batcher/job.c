@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A job's life: made by the control thread, opened on its worker, polled through its phases, stopped
+ * in order (reads and task back, pins given up, function closed), published for readers. Everything
+ * but job_create and job_destroy runs on the batcher's lcore.
+ */
+#include "batcher/job.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/ensure.h"
+
+/* Appends the partitions of one source topic. -ENOENT, -EINVAL listed twice or too many. */
+static int
+job_add_source(struct job *job, uint32_t topic_index)
+{
+	const struct route_table *routes = job->batcher->options.routes;
+
+	if (topic_index >= atomic_load_explicit(&routes->topic_count, memory_order_acquire)) {
+		return -ENOENT;
+	}
+	struct route_topic *topic = &routes->topics[topic_index];
+
+	if (route_state_acquire(&topic->state) != ROUTE_OPEN) {
+		return -ENOENT;
+	}
+	for (uint32_t i = 0; i < topic->partition_count; i++) {
+		const struct route_partition *route =
+			&routes->partitions[topic->first_partition_index + i];
+
+		if (job->partition_count == BATCHER_JOB_PARTITIONS_MAX) {
+			return -EINVAL;
+		}
+		job->partitions[job->partition_count++] = (struct job_partition){
+			.topic = topic->name,
+			.partition = i,
+			.index = topic->first_partition_index + i,
+			.shard = route->shard,
+		};
+	}
+	return 0;
+}
+
+static int
+job_add_sources(struct job *job)
+{
+	const struct job_spec *spec = &job->spec;
+
+	for (uint32_t i = 0; i < spec->source_count; i++) {
+		for (uint32_t other = 0; other < i; other++) {
+			if (spec->source_topics[other] == spec->source_topics[i]) {
+				return -EINVAL;
+			}
+		}
+		int rc = job_add_source(job, spec->source_topics[i]);
+
+		if (rc) {
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static int
+job_allocate(struct job *job)
+{
+	struct worker_task *t = &job->task.inner;
+	uint32_t partitions = job->partition_count;
+	/* Kinds whose windows follow the batch clock have one window open, two across a boundary. */
+	uint32_t windows = job->spec.window == JOB_WINDOW_TUMBLING &&
+			job->spec.time == JOB_TIME_EVENT ?
+		job->spec.open_windows_max :
+		2;
+
+	job->watermark.partitions = calloc(partitions, sizeof(*job->watermark.partitions));
+	job->exclusions = calloc(JOB_EXCLUSIONS_MAX, sizeof(*job->exclusions));
+	job->slice_of = calloc(partitions, sizeof(*job->slice_of));
+	t->slices = calloc(partitions, sizeof(*t->slices));
+	t->exclusions = calloc(JOB_EXCLUSIONS_MAX, sizeof(*t->exclusions));
+	t->output = malloc(job->spec.output_bytes_max);
+	if (!job->watermark.partitions || !job->exclusions || !job->slice_of || !t->slices ||
+		!t->exclusions || !t->output || fiber_create(&t->fiber)) {
+		return -ENOMEM;
+	}
+	return window_set_create(&job->windows, windows, partitions);
+}
+
+static void
+job_init(struct job *job)
+{
+	struct worker_task *t = &job->task.inner;
+	const struct job_spec *spec = &job->spec;
+
+	if (job->spec.task_timeout_ns == 0) {
+		job->spec.task_timeout_ns = 10 * spec->batch_interval_ns;
+		if (job->spec.task_timeout_ns < 10 * NS_PER_S) {
+			job->spec.task_timeout_ns = 10 * NS_PER_S;
+		}
+	}
+	job->watermark.out_of_orderness_ms = (int64_t)spec->out_of_orderness_ms;
+	job->watermark.idle_timeout_ns = spec->idle_timeout_ms * NS_PER_MS;
+	job->watermark.idle_close_ns = spec->idle_close_ms * NS_PER_MS;
+	job->watermark.partition_count = job->partition_count;
+	t->function = spec->function;
+	t->job = (struct penstock_job){
+		.name = spec->name, .param_count = spec->param_count, .params = spec->params};
+	t->output_bytes_max = spec->output_bytes_max;
+}
+
+int
+job_create(struct batcher *batcher, const struct job_spec *spec, uint32_t index,
+	struct job **ret_job)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job) {
+		return -ENOMEM;
+	}
+	job->batcher = batcher;
+	job->index = index;
+	job->spec = *spec;
+	job->partitions = calloc(BATCHER_JOB_PARTITIONS_MAX, sizeof(*job->partitions));
+	int rc = job->partitions ? job_add_sources(job) : -ENOMEM;
+
+	if (rc == 0) {
+		rc = job_allocate(job);
+	}
+	if (rc) {
+		job_destroy(job);
+		return rc;
+	}
+	job_init(job);
+	*ret_job = job;
+	return 0;
+}
+
+void
+job_destroy(struct job *job)
+{
+	struct worker_task *t = &job->task.inner;
+
+	if (job->opened && !t->suspended && t->function->close) {
+		t->function->close(t->user, PENSTOCK_CLOSE_SHUTDOWN);
+	}
+	window_set_destroy(&job->windows);
+	fiber_destroy(t->fiber);
+	free(t->output);
+	free(t->exclusions);
+	free(t->slices);
+	free(job->slice_of);
+	free(job->exclusions);
+	free(job->watermark.partitions);
+	free(job->partitions);
+	free(job);
+}
+
+/* The worker with the fewest jobs: the function stays on the lcore that opened it. */
+static uint32_t
+job_choose_worker(const struct batcher *batcher)
+{
+	uint32_t best = 0;
+
+	for (uint32_t i = 1; i < batcher->options.worker_count; i++) {
+		if (batcher->worker_jobs[i] < batcher->worker_jobs[best]) {
+			best = i;
+		}
+	}
+	return best;
+}
+
+void
+job_start(struct job *job)
+{
+	struct batcher *b = job->batcher;
+
+	history_reset(&b->histories[job->index]);
+	for (uint32_t i = 0; i < job->partition_count; i++) {
+		struct job_partition *p = &job->partitions[i];
+
+		p->next = job->spec.start == JOB_START_EARLIEST ?
+			batcher_log_start(b, p->index) :
+			batcher_visible(b, p->index);
+	}
+	job->task.inner.worker = job_choose_worker(b);
+	b->worker_jobs[job->task.inner.worker]++;
+	job->state = JOB_STARTING;
+	job->phase = JOB_PHASE_OPEN;
+	job->dirty = true;
+	firing_dispatch(job, TASK_OPEN);
+}
+
+void
+job_stop(struct job *job, enum penstock_close_reason reason)
+{
+	if (job->phase >= JOB_PHASE_STOP) {
+		return;
+	}
+	job->stop_reason = reason;
+	job->phase = JOB_PHASE_STOP;
+	job->task_due = false;
+	job->dirty = true;
+}
+
+void
+job_fail(struct job *job, int error, const char *format, ...)
+{
+	va_list args;
+
+	if (job->phase >= JOB_PHASE_STOP) {
+		return; /* the first cause counts */
+	}
+	va_start(args, format);
+	(void)vsnprintf(job->reason, sizeof(job->reason), format, args);
+	va_end(args);
+	job->error = error;
+	job->state = JOB_FAILED;
+	job_stop(job, PENSTOCK_CLOSE_FAILED);
+}
+
+void
+job_drain(struct job *job)
+{
+	if (job->state != JOB_RUNNING) {
+		return;
+	}
+	job->state = JOB_DRAINING;
+	job->dirty = true;
+	for (uint32_t i = 0; i < job->partition_count; i++) {
+		struct job_partition *p = &job->partitions[i];
+
+		p->drain_until = batcher_visible(job->batcher, p->index);
+	}
+}
+
+/* Nothing of the job is on its way any more. */
+static void
+job_end(struct job *job)
+{
+	struct batcher *b = job->batcher;
+
+	job->phase = JOB_PHASE_END;
+	job->dirty = true;
+	job->opened = false;
+	b->worker_jobs[job->task.inner.worker]--;
+	if (job->stop_reason == PENSTOCK_CLOSE_DRAINED) {
+		job->state = JOB_DRAINED;
+	}
+}
+
+/* Stopping, one step a call: wait for what is out, let a suspended process() end, close. */
+static uint32_t
+job_poll_stop(struct job *job)
+{
+	struct worker_task *t = &job->task.inner;
+
+	if (job->reads_in_flight > 0 || job->task_out) {
+		return 0;
+	}
+	firing_release(job);
+	if (t->suspended) {
+		t->read_error = -ECANCELED;
+		t->chapter++;
+		firing_dispatch(job, TASK_PROCESS);
+		return 1;
+	}
+	if (!job->opened) {
+		job_end(job);
+		return 1;
+	}
+	job->phase = JOB_PHASE_CLOSE;
+	t->close_reason = job->stop_reason;
+	firing_dispatch(job, TASK_CLOSE);
+	return 1;
+}
+
+/* A deleted job at its end leaves the batcher; the control thread frees it. */
+static uint32_t
+job_poll_end(struct job *job)
+{
+	struct batcher *b = job->batcher;
+	struct batcher_command *command = job->delete_command;
+
+	if (!command) {
+		return 0;
+	}
+	job->state = JOB_DELETED;
+	job_publish(job);
+	b->jobs[job->index] = NULL;
+	batcher_answer(b, command, 0); /* from here on it is the control thread's */
+	return 1;
+}
+
+static uint32_t
+job_poll_run(struct job *job)
+{
+	uint64_t running_ns = job->batcher->now_ns - job->dispatch_ns;
+
+	if (job->stuck || !job->task_out || running_ns < job->spec.task_timeout_ns) {
+		return 0;
+	}
+	job->stuck = true;
+	job->dirty = true;
+	(void)snprintf(job->reason, sizeof(job->reason),
+		"stuck: worker %u has not come back from window [%lld, %lld) for over %llu ms",
+		job->task.inner.worker, (long long)job->task.inner.info.window_start_ms,
+		(long long)job->task.inner.info.window_end_ms,
+		(unsigned long long)(job->spec.task_timeout_ns / NS_PER_MS));
+	return 1;
+}
+
+static uint32_t
+job_poll_retry(struct job *job)
+{
+	if (job->batcher->now_ns < job->retry_ns) {
+		return 0;
+	}
+	firing_retry(job);
+	return 1;
+}
+
+uint32_t
+job_poll(struct job *job)
+{
+	if (job->task_due) {
+		firing_dispatch(job, job->task.inner.kind);
+		return job->task_out;
+	}
+	switch (job->phase) {
+	case JOB_PHASE_IDLE:
+		return microbatch_poll(job);
+	case JOB_PHASE_SCAN:
+		return microbatch_scan(job);
+	case JOB_PHASE_FIRE:
+		return firing_next(job);
+	case JOB_PHASE_FILL:
+		return firing_fill(job);
+	case JOB_PHASE_RETRY:
+		return job_poll_retry(job);
+	case JOB_PHASE_STOP:
+		return job_poll_stop(job);
+	case JOB_PHASE_END:
+		return job_poll_end(job);
+	case JOB_PHASE_OPEN:
+	case JOB_PHASE_RUN:
+	case JOB_PHASE_CLOSE:
+		return job_poll_run(job);
+	}
+	return 0;
+}
+
+static void
+job_open_done(struct job *job, int result)
+{
+	struct batcher *b = job->batcher;
+	struct batcher_command *command = job->create_command;
+
+	job->create_command = NULL;
+	if (result) {
+		b->worker_jobs[job->task.inner.worker]--;
+		job->state = JOB_DELETED;
+		job_publish(job);
+		b->jobs[job->index] = NULL;
+		batcher_answer(b, command, result > 0 ? -EPROTO : result);
+		return;
+	}
+	job->opened = true;
+	job->state = JOB_RUNNING;
+	job->phase = JOB_PHASE_IDLE;
+	job->dirty = true;
+	batch_clock_start(&job->clock, job->spec.batch_interval_ns, b->wall_ns);
+	event_watermark_start(&job->watermark, b->now_ns);
+	batcher_answer(b, command, 0);
+}
+
+void
+job_task_done(struct job *job, const struct window_done *done)
+{
+	job->task_out = false;
+	if (job->stuck) {
+		job->stuck = false;
+		job->reason[0] = '\0';
+		job->dirty = true;
+	}
+	switch (job->task.inner.kind) {
+	case TASK_OPEN:
+		job_open_done(job, done->result);
+		return;
+	case TASK_PROCESS:
+		if (job->phase == JOB_PHASE_RUN) {
+			firing_task_done(job, done);
+		}
+		return;
+	case TASK_CLOSE:
+		job_end(job);
+		return;
+	}
+}
+
+void
+job_read_done(struct job *job, const struct read_done *done)
+{
+	uint32_t partition = (uint32_t)done->token;
+
+	if (partition == BATCHER_TOKEN_FIRING) {
+		firing_read_done(job, done);
+	} else {
+		ensure(partition < job->partition_count);
+		microbatch_read_done(job, partition, done);
+	}
+}
+
+void
+job_publish(struct job *job)
+{
+	struct job_status status = {
+		.state = job->state,
+		.error = job->error,
+		.batch_sequence = job->batch_sequence,
+		.event_watermark_ms = job->watermark.value_ms,
+		.open_windows = job->windows.open_count,
+		.window_digest = job->window_digest,
+		.discard_digest = job->discard_digest,
+	};
+
+	if (!job->opened && job->batch_sequence == 0) {
+		status.event_watermark_ms = EVENT_WATERMARK_NONE;
+	}
+	memcpy(status.name, job->spec.name, sizeof(status.name));
+	memcpy(status.reason, job->reason, sizeof(status.reason));
+	for (uint32_t i = 0; i < job->partition_count; i++) {
+		const struct job_partition *p = &job->partitions[i];
+		int64_t visible = batcher_visible(job->batcher, p->index);
+
+		status.lag_records += visible > p->next ? (uint64_t)(visible - p->next) : 0;
+	}
+	job->counters[JOB_clock_backward] = job->clock.backward_count;
+	memcpy(status.counters, job->counters, sizeof(status.counters));
+	history_set_status(&job->batcher->histories[job->index], &status);
+	job->dirty = false;
+}
