@@ -1,0 +1,661 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One partition as its producer sees it: batches, sequences, recovery (client_stream.h). */
+#include "client/client_stream.h"
+
+#include <errno.h>
+#include <string.h>
+#include "base/bytes.h"
+#include "base/ensure.h"
+#include "base/errcode.h"
+#include "client/client_core_state.h"
+
+#define STREAM_DURABLE_PING_MIN_NS (10 * NS_PER_MS)
+#define STREAM_DURABLE_PING_MAX_NS NS_PER_S
+#define STREAM_CRC_REFUSALS_MAX	   2
+#define STREAM_ORDER_REFUSALS_MAX  1
+#define STREAM_STUCK_PINGS	   5 /* answered without the first batch being accepted */
+
+void
+client_stream_init(struct client_stream *stream, struct client_topic *topic, uint32_t partition)
+{
+	memset(stream, 0, sizeof(*stream));
+	stream->topic = topic;
+	stream->partition = partition;
+	stream->known_offset = -1;
+	stream->known_sequence = -1;
+	stream->server_sequence = -1;
+	stream->recover_sequence = -1;
+}
+
+static struct client_session *
+stream_session(struct client_core *core, const struct client_stream *stream)
+{
+	return &core->sessions[stream->lane];
+}
+
+void
+client_stream_resolved(struct client_core *core, struct client_stream *stream, uint32_t handle,
+	uint16_t lane)
+{
+	stream->handle = handle;
+	if (stream->lane == lane) {
+		return;
+	}
+	if (stream->listed) {
+		client_session_unlist(stream_session(core, stream), stream);
+	}
+	stream->lane = lane;
+	client_stream_restart(stream);
+	if (stream->first) {
+		client_session_list(stream_session(core, stream), stream);
+	}
+}
+
+/* --- the list ---------------------------------------------------------------------------------- */
+
+static void
+stream_push(struct client_core *core, struct client_stream *stream, struct client_batch *batch)
+{
+	batch->stream = stream;
+	batch->prev = stream->last;
+	batch->next = NULL;
+	if (stream->last) {
+		stream->last->next = batch;
+	} else {
+		stream->first = batch;
+		client_session_list(stream_session(core, stream), stream);
+		client_session_timer(stream_session(core, stream),
+			batch->created_ns + core->options.delivery_timeout_ns);
+	}
+	stream->last = batch;
+	if (!stream->next) {
+		stream->next = batch;
+	}
+}
+
+/* Takes the batch out and reports its records. */
+static void
+stream_finish(struct client_core *core, struct client_stream *stream, struct client_batch *batch,
+	int16_t error, int64_t last_offset)
+{
+	if (stream->next == batch) {
+		stream->next = batch->next;
+	}
+	if (stream->recover_batch == batch) {
+		stream->recover_batch = NULL;
+	}
+	if (batch->state == CLIENT_BATCH_LOST) {
+		stream->lost_count--;
+	}
+	*(batch->prev ? &batch->prev->next : &stream->first) = batch->next;
+	*(batch->next ? &batch->next->prev : &stream->last) = batch->prev;
+	if (!stream->first) {
+		client_session_unlist(stream_session(core, stream), stream);
+		stream->durable_ping_ns = 0;
+	}
+	client_core_report(core, stream, batch, error, last_offset);
+	client_batch_give(&core->pool, batch);
+}
+
+int
+client_stream_append(struct client_core *core, struct client_stream *stream,
+	const struct client_record *record, uint64_t now_ns)
+{
+	struct client_session *session = stream_session(core, stream);
+	uint64_t cost = client_batch_cost(record);
+	uint32_t room = client_session_room(session);
+	struct client_batch *batch = stream->last;
+
+	if (stream->topic->max_message_bytes < room) {
+		room = stream->topic->max_message_bytes;
+	}
+	if (cost > room) {
+		/* While the path is being measured a larger datagram may still become possible. */
+		return session->mtu.probe_size != 0 || session->state != CLIENT_SESSION_OPEN
+			       ? -EAGAIN
+			       : -EMSGSIZE;
+	}
+	if (batch && batch->state == CLIENT_BATCH_OPEN) {
+		int rc = client_batch_add(&core->pool, batch, record);
+
+		if (rc != -ENOBUFS) {
+			return rc;
+		}
+		batch->state = CLIENT_BATCH_FULL;
+		client_partitioner_closed(&stream->topic->sticky, stream->partition);
+	}
+	if (core->options.batch_bytes > 0 && core->options.batch_bytes < room) {
+		room = cost > core->options.batch_bytes ? (uint32_t)cost : core->options.batch_bytes;
+	}
+	batch = client_batch_take(&core->pool, room, now_ns);
+	if (!batch) {
+		return -EAGAIN;
+	}
+	int rc = client_batch_add(&core->pool, batch, record);
+
+	if (rc < 0) {
+		client_batch_give(&core->pool, batch);
+		return rc;
+	}
+	stream_push(core, stream, batch);
+	return 0;
+}
+
+/* --- sending ----------------------------------------------------------------------------------- */
+
+static void
+stream_lower(uint64_t *deadline_ns, uint64_t at_ns)
+{
+	if (at_ns < *deadline_ns) {
+		*deadline_ns = at_ns;
+	}
+}
+
+/* The first batch that was never sent since the last rewind, if the rules let it go now. */
+static struct client_batch *
+stream_ready_new(struct client_core *core, struct client_stream *stream, uint64_t now_ns,
+	uint64_t *deadline_ns)
+{
+	struct client_batch *batch = stream->next;
+
+	if (!batch || stream->recover == CLIENT_RECOVER_WAIT) {
+		return NULL;
+	}
+	if (batch->state == CLIENT_BATCH_UNSENT) {
+		bool held = stream->hold_pn >= stream_session(core, stream)->loss.low_pn;
+
+		return held && stream->hold_pn > 0 ? NULL : batch;
+	}
+	if (core->producer_state != CLIENT_PRODUCER_READY) {
+		return NULL;
+	}
+	if (batch->state == CLIENT_BATCH_OPEN && core->options.linger_ns > 0 &&
+		batch->created_ns + core->options.linger_ns > now_ns) {
+		stream_lower(deadline_ns, batch->created_ns + core->options.linger_ns);
+		return NULL;
+	}
+	return batch;
+}
+
+struct client_batch *
+client_stream_ready(struct client_core *core, struct client_stream *stream, uint64_t now_ns,
+	uint64_t *deadline_ns)
+{
+	if (stream->handle == 0 || stream->needs_epoch) {
+		return NULL;
+	}
+	if (stream->retry_ns > now_ns) {
+		stream_lower(deadline_ns, stream->retry_ns);
+		return NULL;
+	}
+	if (stream->lost_count > 0) {
+		struct client_batch *batch = stream->first;
+
+		while (batch->state != CLIENT_BATCH_LOST) {
+			batch = batch->next;
+			ensure(batch);
+		}
+		return batch;
+	}
+	return stream_ready_new(core, stream, now_ns, deadline_ns);
+}
+
+bool
+client_stream_charged(const struct client_batch *batch)
+{
+	return batch->state != CLIENT_BATCH_LOST && batch->state != CLIENT_BATCH_FLYING;
+}
+
+void
+client_stream_stamp(struct client_core *core, struct client_batch *batch)
+{
+	struct client_stream *stream = batch->stream;
+
+	if (client_batch_sequenced(batch)) {
+		return;
+	}
+	ensure(core->producer_state == CLIENT_PRODUCER_READY);
+	if (batch->state == CLIENT_BATCH_OPEN) {
+		client_partitioner_closed(&stream->topic->sticky, stream->partition);
+	}
+	client_batch_stamp(batch, core->producer_id, core->producer_epoch, stream->next_sequence);
+	stream->next_sequence = client_seq_add(stream->next_sequence, batch->record_count);
+}
+
+void
+client_stream_sent(struct client_core *core, struct client_batch *batch, uint64_t pn)
+{
+	struct client_stream *stream = batch->stream;
+
+	if (batch->sends++ > 0) {
+		client_core_count(core, CLIENT_retransmissions, 1);
+	}
+	if (batch->first_pn == 0) {
+		batch->first_pn = pn;
+	}
+	batch->last_pn = pn;
+	if (batch->state == CLIENT_BATCH_LOST) {
+		stream->lost_count--;
+	}
+	if (stream->next == batch) {
+		stream->next = batch->next;
+		if (stream->recover == CLIENT_RECOVER_SEND) {
+			stream->recover = CLIENT_RECOVER_WAIT;
+			stream->recover_batch = batch;
+			stream->recover_sequence = client_batch_last_sequence(batch);
+		}
+	}
+	batch->state = CLIENT_BATCH_FLYING;
+}
+
+/* --- what became of it ------------------------------------------------------------------------- */
+
+/* The first batch is received: ask about it if it does not become durable soon. */
+static void
+stream_arm(struct client_core *core, struct client_stream *stream, uint64_t now_ns)
+{
+	struct client_session *session = stream_session(core, stream);
+
+	if (!stream->first || stream->first->state != CLIENT_BATCH_RECEIVED) {
+		stream->durable_ping_ns = 0;
+		return;
+	}
+	uint64_t wait_ns = 4 * session->loss.rtt.smoothed_ns;
+	uint32_t shift = stream->durable_pings < 10 ? stream->durable_pings : 10;
+
+	if (wait_ns < STREAM_DURABLE_PING_MIN_NS) {
+		wait_ns = STREAM_DURABLE_PING_MIN_NS;
+	}
+	wait_ns <<= shift;
+	if (wait_ns > STREAM_DURABLE_PING_MAX_NS) {
+		wait_ns = STREAM_DURABLE_PING_MAX_NS;
+	}
+	stream->durable_ping_ns = now_ns + wait_ns;
+	client_session_timer(session, stream->durable_ping_ns);
+}
+
+static void
+stream_received(struct client_core *core, struct client_batch *batch)
+{
+	if (batch->state == CLIENT_BATCH_LOST) {
+		batch->stream->lost_count--;
+	}
+	batch->state = CLIENT_BATCH_RECEIVED;
+	if (core->options.acks_received) {
+		client_core_report(core, batch->stream, batch, 0, -1);
+	}
+}
+
+void
+client_stream_acked(struct client_core *core, struct client_batch *batch, uint64_t pn,
+	uint64_t now_ns)
+{
+	struct client_stream *stream = batch->stream;
+
+	if (batch->first_pn == 0 || pn < batch->first_pn) {
+		return;
+	}
+	if (batch->state != CLIENT_BATCH_FLYING && batch->state != CLIENT_BATCH_LOST) {
+		return;
+	}
+	stream_received(core, batch);
+	if (batch == stream->first && stream->durable_ping_ns == 0) {
+		stream_arm(core, stream, now_ns);
+	}
+}
+
+void
+client_stream_lost(struct client_batch *batch, uint64_t pn)
+{
+	if (batch->state == CLIENT_BATCH_FLYING && pn == batch->last_pn) {
+		batch->state = CLIENT_BATCH_LOST;
+		batch->stream->lost_count++;
+	}
+}
+
+/* All up to `sequence` is durable. */
+static bool
+stream_release(struct client_core *core, struct client_stream *stream, int32_t sequence,
+	int64_t offset)
+{
+	struct client_batch *batch;
+	/* As many offsets as sequences since the last known point: nobody else wrote in between. */
+	bool chain = stream->known_offset >= 0 && offset >= 0 &&
+		     (((uint32_t)sequence - (uint32_t)stream->known_sequence) & 0x7fffffff) ==
+			     (uint64_t)(offset - stream->known_offset);
+	bool any = false;
+
+	while ((batch = stream->first) != NULL && client_batch_sequenced(batch)) {
+		int32_t last = client_batch_last_sequence(batch);
+
+		if (!client_seq_le(last, sequence)) {
+			break;
+		}
+		uint32_t behind = ((uint32_t)sequence - (uint32_t)last) & 0x7fffffff;
+		int64_t last_offset = offset >= 0 && (chain || behind == 0) ? offset - behind : -1;
+
+		stream_finish(core, stream, batch, 0, last_offset);
+		any = true;
+	}
+	if (any) {
+		stream->known_sequence = sequence;
+		stream->known_offset = offset;
+	}
+	return any;
+}
+
+/* All up to `sequence` was accepted in order. */
+static void
+stream_accepted(struct client_core *core, struct client_stream *stream, int32_t sequence)
+{
+	for (struct client_batch *batch = stream->first; batch && client_batch_sequenced(batch);
+		batch = batch->next) {
+		if (!client_seq_le(client_batch_last_sequence(batch), sequence)) {
+			break;
+		}
+		if (batch->state == CLIENT_BATCH_FLYING || batch->state == CLIENT_BATCH_LOST) {
+			stream_received(core, batch);
+		}
+	}
+	if (stream->recover == CLIENT_RECOVER_WAIT && client_seq_le(stream->recover_sequence, sequence)) {
+		stream->recover = CLIENT_RECOVER_NONE;
+		stream->recover_batch = NULL;
+		stream->crc_refusals = 0;
+		stream->order_refusals = 0;
+	}
+}
+
+/* From this batch on nothing arrived: it goes first and alone. */
+static void
+stream_rewind(struct client_core *core, struct client_stream *stream, struct client_batch *from)
+{
+	for (struct client_batch *batch = from; batch && client_batch_sequenced(batch);
+		batch = batch->next) {
+		if (batch->state == CLIENT_BATCH_LOST) {
+			stream->lost_count--;
+		}
+		batch->state = CLIENT_BATCH_UNSENT;
+		batch->first_pn = 0;
+	}
+	for (struct client_batch *batch = stream->first; batch != from; batch = batch->next) {
+		if (batch->state == CLIENT_BATCH_FLYING || batch->state == CLIENT_BATCH_LOST) {
+			stream_received(core, batch);
+		}
+	}
+	stream->next = from;
+	stream->recover = CLIENT_RECOVER_SEND;
+	stream->recover_batch = NULL;
+	client_core_count(core, CLIENT_rewinds, 1);
+}
+
+/* The server will never take this batch: it fails, the ones behind it move up. */
+static void
+stream_strike(struct client_core *core, struct client_stream *stream, struct client_batch *batch,
+	int16_t error)
+{
+	int32_t sequence = batch->base_sequence;
+	struct client_batch *after = batch->next;
+
+	stream_finish(core, stream, batch, error, -1);
+	for (; after && client_batch_sequenced(after); after = after->next) {
+		client_batch_stamp(after, core->producer_id, core->producer_epoch, sequence);
+		sequence = client_seq_add(sequence, after->record_count);
+	}
+	stream->next_sequence = sequence;
+	stream->hold_pn = stream_session(core, stream)->loss.next_pn - 1;
+}
+
+enum stream_verdict {
+	STREAM_AGAIN,	/* the same batch later */
+	STREAM_RESOLVE, /* the handle is no longer good */
+	STREAM_STRIKE,	/* this batch never */
+	STREAM_EPOCH,	/* nothing more under this epoch */
+};
+
+static enum stream_verdict
+stream_judge(struct client_stream *stream, int16_t error)
+{
+	switch (error) {
+	case KAFKA_CORRUPT_MESSAGE:
+		return stream->crc_refusals++ < STREAM_CRC_REFUSALS_MAX ? STREAM_AGAIN : STREAM_STRIKE;
+	case KAFKA_UNKNOWN_TOPIC_OR_PARTITION:
+		return STREAM_RESOLVE;
+	case KAFKA_LEADER_NOT_AVAILABLE:
+	case KAFKA_NOT_LEADER_OR_FOLLOWER:
+	case KAFKA_REQUEST_TIMED_OUT:
+	case KAFKA_NOT_ENOUGH_REPLICAS:
+	case KAFKA_KAFKA_STORAGE_ERROR:
+	case KAFKA_THROTTLING_QUOTA_EXCEEDED:
+		return STREAM_AGAIN;
+	case KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER:
+		return stream->order_refusals++ < STREAM_ORDER_REFUSALS_MAX ? STREAM_AGAIN
+									     : STREAM_EPOCH;
+	case KAFKA_INVALID_PRODUCER_EPOCH:
+		return STREAM_EPOCH;
+	default:
+		return STREAM_STRIKE;
+	}
+}
+
+/* The batch that an error speaks of: by its sequence, else the first that was not accepted. */
+static struct client_batch *
+stream_refused_batch(struct client_stream *stream, int32_t error_seq)
+{
+	for (struct client_batch *batch = stream->first; batch && client_batch_sequenced(batch);
+		batch = batch->next) {
+		if (error_seq >= 0 ? batch->base_sequence == error_seq
+				   : batch->state != CLIENT_BATCH_RECEIVED) {
+			return batch;
+		}
+	}
+	return NULL;
+}
+
+static void
+stream_refused(struct client_core *core, struct client_stream *stream, int16_t error,
+	int32_t error_seq, uint64_t now_ns)
+{
+	struct client_batch *batch = stream_refused_batch(stream, error_seq);
+
+	if (!batch || stream->recover == CLIENT_RECOVER_SEND) {
+		return;
+	}
+	if (stream->recover == CLIENT_RECOVER_WAIT && stream->recover_batch &&
+		stream->recover_batch->state != CLIENT_BATCH_RECEIVED) {
+		return; /* still the answer to what was sent before the rewind */
+	}
+	enum stream_verdict verdict = stream_judge(stream, error);
+
+	client_core_tell(core, "%s-%u: %s", stream->topic->name, stream->partition,
+		kafka_error_text(error));
+	stream_rewind(core, stream, batch);
+	stream->retry_ns = now_ns + core->options.retry_backoff_ns;
+	switch (verdict) {
+	case STREAM_AGAIN:
+		break;
+	case STREAM_RESOLVE:
+		stream->handle = 0;
+		client_topic_ask(stream->topic, now_ns);
+		break;
+	case STREAM_STRIKE:
+		stream_strike(core, stream, batch, error);
+		stream->crc_refusals = 0;
+		break;
+	case STREAM_EPOCH:
+		stream->needs_epoch = true;
+		client_core_want_bump(core);
+		break;
+	}
+	stream_arm(core, stream, now_ns);
+}
+
+void
+client_stream_entry(struct client_core *core, struct client_stream *stream,
+	const struct session_msg_ack_entry *entry, uint64_t now_ns)
+{
+	bool moved = false;
+
+	if (stream->needs_epoch) {
+		return;
+	}
+	if (entry->error == 0 || entry->error_seq >= 0) {
+		stream->server_sequence = entry->received_seq;
+		stream->server_told = true;
+	}
+	if (entry->durable_seq >= 0) {
+		moved = stream_release(core, stream, entry->durable_seq, entry->durable_offset);
+	}
+	if (entry->received_seq >= 0) {
+		stream_accepted(core, stream, entry->received_seq);
+	}
+	if (entry->error != 0) {
+		stream_refused(core, stream, entry->error, entry->error_seq, now_ns);
+	}
+	if (moved) {
+		stream->durable_pings = 0;
+		stream_arm(core, stream, now_ns);
+	} else if (stream->durable_ping_ns == 0) {
+		stream_arm(core, stream, now_ns);
+	}
+}
+
+/* --- starting over ----------------------------------------------------------------------------- */
+
+void
+client_stream_restart(struct client_stream *stream)
+{
+	stream->next = stream->first;
+	for (struct client_batch *batch = stream->first; batch && client_batch_sequenced(batch);
+		batch = batch->next) {
+		batch->state = CLIENT_BATCH_UNSENT;
+		batch->first_pn = 0;
+		batch->last_pn = 0;
+	}
+	stream->lost_count = 0;
+	stream->recover = CLIENT_RECOVER_NONE;
+	stream->recover_batch = NULL;
+	stream->hold_pn = 0;
+	stream->durable_ping_ns = 0;
+	stream->durable_pings = 0;
+	stream->server_sequence = -1;
+	stream->server_told = false;
+}
+
+void
+client_stream_new_epoch(struct client_core *core, struct client_stream *stream)
+{
+	client_stream_restart(stream);
+	stream->needs_epoch = false;
+	stream->next_sequence = 0;
+	stream->known_sequence = -1;
+	stream->known_offset = -1;
+	stream->crc_refusals = 0;
+	stream->order_refusals = 0;
+	for (struct client_batch *batch = stream->first; batch && client_batch_sequenced(batch);
+		batch = batch->next) {
+		client_batch_stamp(batch, core->producer_id, core->producer_epoch,
+			stream->next_sequence);
+		stream->next_sequence = client_seq_add(stream->next_sequence, batch->record_count);
+	}
+}
+
+void
+client_stream_give_up(struct client_core *core, struct client_stream *stream, int16_t error)
+{
+	bool any = false;
+
+	while (stream->first && client_batch_sequenced(stream->first)) {
+		stream_finish(core, stream, stream->first, error, -1);
+		any = true;
+	}
+	stream->recover = CLIENT_RECOVER_NONE;
+	if (any) {
+		client_core_want_bump(core);
+	}
+}
+
+void
+client_stream_too_large(struct client_core *core, struct client_stream *stream,
+	struct client_batch *batch)
+{
+	if (client_batch_sequenced(batch)) {
+		client_stream_give_up(core, stream, KAFKA_MESSAGE_TOO_LARGE);
+	} else {
+		stream_finish(core, stream, batch, KAFKA_MESSAGE_TOO_LARGE, -1);
+	}
+}
+
+void
+client_stream_fail_all(struct client_core *core, struct client_stream *stream, int16_t error)
+{
+	while (stream->first) {
+		stream_finish(core, stream, stream->first, error, -1);
+	}
+	stream->recover = CLIENT_RECOVER_NONE;
+}
+
+bool
+client_stream_undecided(const struct client_stream *stream)
+{
+	return !stream->needs_epoch && stream->first && client_batch_sequenced(stream->first);
+}
+
+/* --- timers ------------------------------------------------------------------------------------ */
+
+/*
+ * The first batch was received, PINGs were answered, and yet the server has not accepted it: what it
+ * parked was thrown away. If it forgot even what it had called durable, its state of this producer
+ * expired and only a new epoch helps.
+ */
+static void
+stream_unstick(struct client_core *core, struct client_stream *stream, uint64_t now_ns)
+{
+	struct client_batch *first = stream->first;
+	int32_t server = stream->server_sequence;
+
+	if (!stream->server_told || (server >= 0 && client_seq_le(first->base_sequence, server))) {
+		return; /* accepted, or still looking: only the disk is slow */
+	}
+	if (stream->known_sequence >= 0 &&
+		(server < 0 || !client_seq_le(stream->known_sequence, server))) {
+		client_core_tell(core, "%s-%u: the server no longer knows this producer",
+			stream->topic->name, stream->partition);
+		stream->needs_epoch = true;
+		client_core_want_bump(core);
+		return;
+	}
+	stream_rewind(core, stream, first);
+	stream->durable_pings = 0;
+	stream->retry_ns = now_ns;
+}
+
+bool
+client_stream_on_time(struct client_core *core, struct client_stream *stream, uint64_t now_ns,
+	uint64_t *deadline_ns)
+{
+	bool ping = false;
+
+	while (stream->first &&
+		stream->first->created_ns + core->options.delivery_timeout_ns <= now_ns) {
+		if (client_batch_sequenced(stream->first)) {
+			client_stream_give_up(core, stream, KAFKA_REQUEST_TIMED_OUT);
+		} else {
+			stream_finish(core, stream, stream->first, KAFKA_REQUEST_TIMED_OUT, -1);
+		}
+	}
+	if (!stream->first) {
+		return false;
+	}
+	stream_lower(deadline_ns, stream->first->created_ns + core->options.delivery_timeout_ns);
+	if (stream->durable_ping_ns != 0 && stream->durable_ping_ns <= now_ns) {
+		ping = stream->handle != 0;
+		if (++stream->durable_pings > STREAM_STUCK_PINGS) {
+			stream_unstick(core, stream, now_ns);
+		}
+		stream_arm(core, stream, now_ns);
+	}
+	if (stream->durable_ping_ns != 0) {
+		stream_lower(deadline_ns, stream->durable_ping_ns);
+	}
+	return ping;
+}
