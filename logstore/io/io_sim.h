@@ -70,7 +70,7 @@ uint64_t sim_disk_next_ns(const struct sim_disk *sim);
 enum sim_block_fate {
 	SIM_BLOCK_VERSION,  /* exactly version `version` */
 	SIM_BLOCK_SECTORS,  /* per 512-byte sector, bit i of `mask`: version `version`, else 0 */
-	SIM_BLOCK_BYTES,    /* random mix of bytes of both */
+	SIM_BLOCK_MIXED,    /* random mix of bytes of both */
 	SIM_BLOCK_ZEROS,
 	SIM_BLOCK_GARBAGE,  /* random bytes */
 	SIM_BLOCK_EIO,	    /* unreadable until written again */
