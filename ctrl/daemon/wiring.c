@@ -511,7 +511,6 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	struct engine *e = &w->engine;
 	int rc;
 
-	memset(w, 0, sizeof(*w));
 	error->text[0] = 0;
 	w->config = config;
 	w->clock = clock_system();
@@ -522,6 +521,9 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	wiring_secrets(w);
 	e->config = config;
 	e->clock = w->clock;
+	e->mode = config->mode == CONFIG_MODE_DEV ? "dev" : "production";
+	snprintf(w->instance, sizeof(w->instance), "%08x", (unsigned)rand_u64(&w->rand));
+	e->instance = w->instance;
 	e->start_wall_ms = clock_wall_ns(w->clock) / NS_PER_MS;
 	e->lane_count = ports_lane_count(config);
 	e->shard_count = config->log_shards ? config->log_shards
@@ -575,7 +577,7 @@ static void
 wiring_stop_advance(struct wiring *w, uint64_t now_ns)
 {
 	struct engine *e = &w->engine;
-	bool late = now_ns - w->drain_began_ns > w->config->drain_deadline_ns;
+	bool late = now_ns >= w->stop_deadline_ns;
 	bool drained = true;
 
 	if (w->stop_phase == STOP_LANES) {
@@ -586,7 +588,7 @@ wiring_stop_advance(struct wiring *w, uint64_t now_ns)
 			e->state = ENGINE_STOPPING;
 			logstore_stop_begin(e->store);
 			w->stop_phase = STOP_LOG;
-			w->drain_began_ns = now_ns;
+			w->stop_deadline_ns = now_ns + w->config->drain_deadline_ns;
 		}
 	} else if (w->stop_phase == STOP_LOG) {
 		if (logstore_stopped(e->store) || late) {
@@ -605,7 +607,7 @@ wiring_stop_begin(struct wiring *w, uint64_t now_ns)
 		return;
 	}
 	w->stop_phase = STOP_LANES;
-	w->drain_began_ns = now_ns;
+	w->stop_deadline_ns = now_ns + w->config->drain_deadline_ns;
 	w->engine.state = ENGINE_DRAINING;
 	for (uint32_t i = 0; i < w->engine.lane_count; i++) {
 		lane_drain_begin(w->engine.lanes[i]);

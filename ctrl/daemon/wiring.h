@@ -56,12 +56,13 @@ struct wiring {
 	_Atomic bool keeper_stop;
 	char fallback_text[16][320];
 	uint64_t cookie_rotated_ns;
-	uint64_t drain_began_ns;
+	uint64_t stop_deadline_ns;
+	char instance[9];
 	uint32_t stop_phase;
 };
 
 /*
- * Makes and starts everything up to serving lcores; the broker then loads on wiring_poll. Progress of
+ * Makes and starts everything (engine.version and engine.ctl_socket are the caller's) up to serving lcores; the broker then loads on wiring_poll. Progress of
  * the recovery goes to the log. Negative errno with the error told.
  */
 int wiring_start(struct wiring *wiring, const struct config *config, struct wiring_error *error)

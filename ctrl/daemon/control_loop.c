@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctrl/daemon/control_loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include "base/log.h"
+
+#define WAIT_MS	   100
+#define WAIT_STOP_MS 5
+#define EVENTS_MAX 8
+
+int
+control_loop_init(struct control_loop *loop)
+{
+	sigset_t set;
+	struct epoll_event event = {.events = EPOLLIN};
+
+	memset(loop, 0, sizeof(*loop));
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
+		return -errno;
+	}
+	loop->start_ns = clock_now_ns(clock_system());
+	loop->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->signal_fd < 0 || loop->epoll_fd < 0 ||
+		epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->signal_fd, &event) < 0) {
+		return -errno;
+	}
+	return 0;
+}
+
+void
+control_loop_fini(struct control_loop *loop)
+{
+	close(loop->signal_fd);
+	close(loop->epoll_fd);
+}
+
+/* First signal: drain. Second: stop now; acknowledged data is safe either way. */
+static void
+control_loop_signals(struct control_loop *loop, struct wiring *w, uint64_t now_ns)
+{
+	struct signalfd_siginfo info;
+
+	while (read(loop->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (loop->stopping) {
+			log_warning("daemon", "second signal: stopping without waiting");
+			w->stop_deadline_ns = now_ns;
+		}
+		loop->stopping = true;
+		wiring_stop_begin(w, now_ns);
+	}
+}
+
+/* One block that says what runs and how it was decided. */
+static void
+control_loop_announce(const struct control_loop *loop, const struct wiring *w)
+{
+	const struct engine *e = &w->engine;
+	struct log_store_info info;
+	struct nic_caps caps;
+
+	logstore_info(e->store, &info);
+	fprintf(stderr, "penstockd %s  %s  instance %s  ready in %llu ms\n", e->version, e->mode,
+		e->instance, (unsigned long long)((clock_now_ns(w->clock) - loop->start_ns) / NS_PER_MS));
+	for (uint32_t i = 0; i < e->lane_count; i++) {
+		e->nics[i]->ops->caps(e->nics[i], &caps);
+		fprintf(stderr, "  lane %u    udp port %u, driver %s, mtu %u\n", i, e->lane_ports[i],
+			caps.driver, caps.mtu);
+	}
+	fprintf(stderr, "  log       %s, %s, durable by %s, flush scope %s\n", e->data_dir,
+		info.io_backend, info.durable_method, info.flush_scope);
+	for (uint32_t i = 0; i < e->lcore_count; i++) {
+		fprintf(stderr, "  lcore %u   cpu %d: %s\n", i, e->lcores[i].cpu, e->lcores[i].role);
+	}
+	fprintf(stderr, "  control   %s\n", e->ctl_socket);
+}
+
+int
+control_loop_run(struct control_loop *loop, struct wiring *w)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	struct epoll_event events[EVENTS_MAX];
+
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, w->control_waker.fd, &event) < 0) {
+		return -errno;
+	}
+	while (!wiring_stopped(w)) {
+		uint64_t now_ns = clock_now_ns(w->clock);
+		uint32_t work = wiring_poll(w, now_ns);
+
+		control_loop_signals(loop, w, now_ns);
+		if (w->engine.stop_requested) {
+			wiring_stop_begin(w, now_ns);
+		}
+		if (!loop->announced && w->engine.state == ENGINE_RUNNING) {
+			loop->announced = true;
+			control_loop_announce(loop, w);
+		}
+		if (work > 0) {
+			continue;
+		}
+		waker_arm(&w->control_waker);
+		if (wiring_poll(w, clock_now_ns(w->clock)) == 0) {
+			int wait_ms = w->engine.state == ENGINE_RUNNING ? WAIT_MS : WAIT_STOP_MS;
+
+			(void)epoll_wait(loop->epoll_fd, events, EVENTS_MAX, wait_ms);
+		}
+		waker_awake(&w->control_waker);
+	}
+	return 0;
+}
