@@ -22,6 +22,7 @@ enum packet_flag {
 	PACKET_L4_CSUM_BAD = 16,
 	PACKET_MULTI_SEGMENT = 32, /* data is only the first part: to be dropped */
 	PACKET_ECN_CE = 64,
+	PACKET_TX_CSUM = 128, /* tx: UDP checksum is the pseudo-header's sum, the device ends it */
 };
 
 /* Where a datagram came from, and everything a reply by reflection needs. IPv4 is stored mapped. */
