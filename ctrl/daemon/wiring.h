@@ -15,7 +15,7 @@
 #include "ctrl/schema/config_key.h"
 
 #define WIRING_CLIENTS_MAX 18 /* lanes, control, batcher */
-#define WIRING_TEXT_BYTES  1024
+#define WIRING_TEXT_BYTES  2048
 
 /* What went wrong at start: what, why and the command that mends it, ready to print. */
 struct wiring_error {
