@@ -67,8 +67,12 @@ struct net_port {
 	uint64_t tentative_until_ns; /* IPv6 addresses are being probed until then (RFC 4862, 5.4) */
 	uint32_t announced;
 
+	/*
+	 * Frames that net_input and net_tick want sent. The lane gives them to nic tx and sets
+	 * reply_count to 0, once a turn. Replies beyond the array are not made (tx_no_buffer).
+	 */
 	uint32_t reply_count;
-	struct packet_view replies[NET_REPLIES_MAX]; /* whole frames for nic tx */
+	struct packet_view replies[NET_REPLIES_MAX];
 };
 
 /* Checks and copies the options. -EINVAL: counts, an address that no host may own, DSCP, ports. */
@@ -93,12 +97,6 @@ void net_announce(struct net_port *port, uint64_t now_ns);
 /* Sends announcements that are due. Once a turn; cheap when none is. */
 void net_tick(struct net_port *port, uint64_t now_ns);
 uint64_t net_deadline_ns(const struct net_port *port);
-
-/*
- * Frames that net_input and net_tick want sent: the caller gives `replies`, `reply_count` of them, to
- * nic tx and sets reply_count to 0. Once a turn, before its rx: net_input drops replies beyond the
- * array (counted tx_no_buffer), never packets.
- */
 
 /*
  * A datagram for `peer`: ret_view->data points at room for payload_len bytes, to be written by the
