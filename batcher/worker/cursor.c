@@ -184,6 +184,7 @@ cursor_advance(struct cursor *c, bool may_suspend)
 			if (c->at && c->place.offset < c->until) {
 				c->place.offset = c->task->extents[c->extent].until;
 			}
+			c->at = c->extent_end = NULL; /* used up, even if find must be asked again */
 			rc = cursor_find(c, may_suspend);
 			if (rc <= 0) {
 				return rc;

@@ -32,7 +32,6 @@ static void
 add_flight(struct carrier *c, const char *line)
 {
 	long delay;
-
 	c->flights++; /* without a departure delay: cancelled */
 	if (sscanf(line, "%*[^,],%*[^,],%*[^,],%*[^,],%*[^,],%ld", &delay) == 1) {
 		c->left++;
@@ -54,9 +53,8 @@ delays_process(void *user, struct penstock_task *task)
 	penstock_cursor_open(&cursor, task);
 	while ((rc = penstock_cursor_next(&cursor, &flight)) == 1) {
 		if (flight.key_len <= 0 || flight.value_len <= 0) {
-			continue; /* -1 is null */
+			continue; /* null; and below: views have no NUL at their end */
 		}
-		/* Views have no NUL at their end. */
 		snprintf(code, sizeof(code), "%.*s", flight.key_len, (const char *)flight.key);
 		snprintf(line, sizeof(line), "%.*s", flight.value_len, (const char *)flight.value);
 		struct carrier *c = find_carrier(table, code);
