@@ -3,6 +3,7 @@
 #include "support/vector.h"
 
 #include <ctype.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,4 +86,30 @@ vector_load(struct vector *vector, const char *path)
 		}
 	}
 	fclose(file);
+}
+
+uint32_t
+vector_each(const char *folder, vector_fn fn, void *user_data)
+{
+	struct vector *vector = malloc(sizeof(*vector));
+	char pattern[4096];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s/tests/vectors/%s/*.hex", PENSTOCK_SOURCE_ROOT, folder);
+	if (!vector || glob(pattern, 0, NULL, &found) != 0) {
+		vector_fail(folder, "has no .hex files");
+	}
+	uint32_t count = (uint32_t)found.gl_pathc;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const char *name = strrchr(found.gl_pathv[i], '/') + 1;
+		char path[4096];
+
+		snprintf(path, sizeof(path), "%s/%s", folder, name);
+		vector_load(vector, path);
+		fn(user_data, name, vector);
+	}
+	globfree(&found);
+	free(vector);
+	return count;
 }

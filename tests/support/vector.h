@@ -18,7 +18,11 @@ struct vector {
 	char expect[VECTOR_NOTE_MAX]; /* of a line `# expect: ...`, or "" */
 };
 
+typedef void (*vector_fn)(void *user_data, const char *name, const struct vector *vector);
+
 /* Reads tests/vectors/<path>. Aborts with a message if it is not there or malformed. */
 void vector_load(struct vector *vector, const char *path);
+/* Calls fn with every .hex file of tests/vectors/<folder>, by name; returns how many there were. */
+uint32_t vector_each(const char *folder, vector_fn fn, void *user_data);
 
 #endif
