@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A lane's life: checks of its arithmetic, memory, drain, and what other threads read. The turn itself
+ * is rx_lcore.c. All memory is taken here at start; a turn takes none.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/ensure.h"
+#include "ingest/lane.h"
+
+#define STREAMS_PER_SESSION_HARD_MAX 4096
+#define UNDURABLE_MIN		     4096 /* entries for batches copied and not yet durable */
+
+void
+lane_options_init(struct lane_options *options)
+{
+	*options = (struct lane_options){
+		.lane_count = 1,
+		.shard_count = 1,
+		.native_port_base = 9292,
+		.sessions_max = 4096,
+		.streams_per_session_max = 256,
+		.burst = 32,
+		.idle_timeout_ns = 15 * NS_PER_S,
+		.max_datagram = 1472,
+	};
+}
+
+static int PRINTF_LIKE(3, 4)
+lane_refuse(char *text, uint32_t text_bytes, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, text_bytes, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static int
+lane_check_numbers(const struct lane_options *o, char *text, uint32_t text_bytes)
+{
+	if (!o->clock || !o->rand || !o->nic || !o->routes || !o->secrets || !o->log_buffer_free ||
+		!o->control_ask || !o->control_answer) {
+		return lane_refuse(text, text_bytes, "lane: a seam or ring is missing");
+	}
+	if (o->lane_count == 0 || o->lane_count > LANES_MAX || o->lane >= o->lane_count) {
+		return lane_refuse(text, text_bytes, "lane %u of %u: at most %u lanes", o->lane,
+			o->lane_count, LANES_MAX);
+	}
+	if (o->shard_count == 0 || o->shard_count > LANE_SHARDS_MAX) {
+		return lane_refuse(text, text_bytes, "%u shards: 1 to %u", o->shard_count,
+			LANE_SHARDS_MAX);
+	}
+	if (o->burst == 0 || o->burst > NIC_BURST_MAX) {
+		return lane_refuse(text, text_bytes, "burst %u: 1 to %u", o->burst, NIC_BURST_MAX);
+	}
+	if (o->sessions_max == 0 || o->sessions_max > 1u << FRAME_SESSION_SLOT_BITS) {
+		return lane_refuse(text, text_bytes, "sessions_max %u: 1 to %u", o->sessions_max,
+			1u << FRAME_SESSION_SLOT_BITS);
+	}
+	if (o->streams_per_session_max == 0 ||
+		o->streams_per_session_max > STREAMS_PER_SESSION_HARD_MAX) {
+		return lane_refuse(text, text_bytes, "streams_per_session_max %u: 1 to %u",
+			o->streams_per_session_max, STREAMS_PER_SESSION_HARD_MAX);
+	}
+	if (o->idle_timeout_ns < NS_PER_MS * LANE_SWEEP_PARTS) {
+		return lane_refuse(text, text_bytes, "idle timeout %llu ns: at least %llu",
+			(unsigned long long)o->idle_timeout_ns,
+			(unsigned long long)(NS_PER_MS * LANE_SWEEP_PARTS));
+	}
+	return 0;
+}
+
+static int
+lane_check_rings(const struct lane_options *o, const struct nic_caps *caps, char *text,
+	uint32_t text_bytes)
+{
+	if (o->max_datagram < SESSION_MSG_DATAGRAM_MIN || o->max_datagram + 28 > caps->mtu) {
+		return lane_refuse(text, text_bytes,
+			"max_datagram %u: at least %u and at most MTU %u - 28", o->max_datagram,
+			SESSION_MSG_DATAGRAM_MIN, caps->mtu);
+	}
+	if (caps->rx_descriptors == 0 || caps->pool_count < caps->rx_descriptors) {
+		return lane_refuse(text, text_bytes,
+			"pool of %u rx buffers is smaller than the queue's %u descriptors",
+			caps->pool_count, caps->rx_descriptors);
+	}
+	for (uint32_t shard = 0; shard < o->shard_count; shard++) {
+		const struct ring *req = o->append_req[shard], *done = o->append_done[shard];
+
+		if (!req || !done || req->item_bytes != sizeof(struct append_req) ||
+			done->item_bytes != sizeof(struct append_done)) {
+			return lane_refuse(text, text_bytes, "rings of shard %u are missing", shard);
+		}
+		uint32_t room = ring_used(done) + ring_free(done);
+		uint32_t want = ring_used(req) + ring_free(req);
+
+		if (room < want) {
+			return lane_refuse(text, text_bytes,
+				"shard %u: done ring of %u is smaller than the append ring of %u",
+				shard, room, want);
+		}
+	}
+	return 0;
+}
+
+static int
+lane_init_net(struct lane *lane, char *text, uint32_t text_bytes)
+{
+	const struct lane_options *o = &lane->options;
+	uint16_t port = o->ports[o->lane] != 0 ? o->ports[o->lane] :
+						(uint16_t)(o->native_port_base + o->lane);
+	struct net_options net = {
+		.nic = o->nic,
+		.answer = o->address_count > 0,
+		.vlan_id = o->vlan_id,
+		.udp_port_first = port,
+		.udp_port_count = 1,
+		.address_count = o->address_count,
+	};
+
+	memcpy(net.addresses, o->addresses, sizeof(o->addresses));
+	if (net_port_init(&lane->net, &net) < 0) {
+		return lane_refuse(text, text_bytes,
+			"addresses, VLAN %u or UDP port %u are not acceptable", o->vlan_id, port);
+	}
+	return 0;
+}
+
+/* Tables, sized from options and the queue's pool. */
+static int
+lane_init_tables(struct lane *lane)
+{
+	const struct lane_options *o = &lane->options;
+	uint64_t streams = (uint64_t)o->sessions_max * o->streams_per_session_max;
+	uint32_t pool = lane->caps.pool_count;
+	uint32_t extra = pool * 4 > UNDURABLE_MIN ? pool * 4 : UNDURABLE_MIN;
+	uint8_t hash_key[16];
+	int rc;
+
+	rand_fill(o->rand, hash_key, sizeof(hash_key));
+	rc = native_session_table_init(&lane->sessions, o->sessions_max, hash_key);
+	if (rc < 0) {
+		return rc;
+	}
+	rc = native_stream_table_init(&lane->streams,
+		streams < LANE_STREAMS_MAX ? (uint32_t)streams : LANE_STREAMS_MAX);
+	if (rc < 0) {
+		return rc;
+	}
+	rc = batch_table_init(&lane->batches, pool + extra, pool);
+	if (rc < 0) {
+		return rc;
+	}
+	lane->rows = calloc(o->sessions_max, sizeof(*lane->rows));
+	return lane->rows ? 0 : -ENOMEM;
+}
+
+static void
+lane_init_state(struct lane *lane, const struct lane_options *options)
+{
+	uint32_t pool = lane->caps.pool_count;
+
+	lane->options = *options;
+	lane->nic = options->nic;
+	lane->idle_timeout_ns = options->idle_timeout_ns;
+	lane->counters = lane->counter_set.live;
+	lane->due_first = lane->due_last = SESSION_NONE;
+	lane->timed_first = lane->timed_last = SESSION_NONE;
+	lane->touched_first = lane->ended_first = SESSION_NONE;
+	for (uint32_t i = 0; i < LANE_SHARDS_MAX; i++) {
+		lane->pending[i].last = BATCH_NONE;
+	}
+	/* A kernel socket has no descriptors, but a buffer of its own that holds about a quarter pool. */
+	lane->descriptors = lane->caps.kernel_stack && lane->caps.rx_descriptors < pool / 4 ?
+				    pool / 4 :
+				    lane->caps.rx_descriptors;
+	/* Half of what the queue does not need itself may wait out of order. */
+	lane->parked_max = (pool - lane->descriptors) / 2;
+	if (lane->parked_max < lane->descriptors / 4) {
+		lane->parked_max = lane->descriptors / 4;
+	}
+	lane->admission.reserve_pkts = pool / 16;
+	lane->admission.period = 2;
+	lane->admission.groups = 1;
+	counter_set_init(&lane->counter_set);
+	for (uint32_t i = 0; i < LANE_LATENCY_COUNT; i++) {
+		histogram_init(&lane->latencies[i]);
+	}
+}
+
+int
+lane_create(const struct lane_options *options, struct lane **ret_lane, char *text,
+	uint32_t text_bytes)
+{
+	struct nic_caps caps;
+	struct lane *lane;
+	int rc = lane_check_numbers(options, text, text_bytes);
+
+	if (rc < 0) {
+		return rc;
+	}
+	options->nic->ops->caps(options->nic, &caps);
+	rc = lane_check_rings(options, &caps, text, text_bytes);
+	if (rc < 0) {
+		return rc;
+	}
+	lane = aligned_alloc(CACHE_LINE_BYTES, bytes_ceil(sizeof(*lane), CACHE_LINE_BYTES));
+	if (!lane) {
+		return -ENOMEM;
+	}
+	memset(lane, 0, sizeof(*lane));
+	lane->caps = caps;
+	lane_init_state(lane, options);
+	rc = lane_init_net(lane, text, text_bytes);
+	if (rc == 0) {
+		rc = lane_init_tables(lane);
+	}
+	if (rc < 0) {
+		lane_destroy(lane);
+		return rc;
+	}
+	lane->now_ns = clock_now_ns(options->clock);
+	net_announce(&lane->net, lane->now_ns);
+	admission_tick(lane);
+	counter_publish(&lane->counter_set, LANE_COUNTER_COUNT);
+	*ret_lane = lane;
+	return 0;
+}
+
+void
+lane_destroy(struct lane *lane)
+{
+	if (!lane) {
+		return;
+	}
+	native_session_table_fini(&lane->sessions);
+	native_stream_table_fini(&lane->streams);
+	batch_table_fini(&lane->batches);
+	free(lane->rows);
+	free(lane);
+}
+
+void
+lane_drain_begin(struct lane *lane)
+{
+	if (lane->draining) {
+		return;
+	}
+	lane->draining = true;
+	for (uint32_t i = 0; i < lane->sessions.count; i++) {
+		if (lane->sessions.sessions[i].state == SESSION_OPEN) {
+			native_session_drain(lane, i);
+		}
+	}
+	lane_tx_flush(lane);
+}
+
+bool
+lane_drained(const struct lane *lane)
+{
+	return lane->draining && lane->counters[LANE_owners_held] == 0 &&
+	       lane->pending_count == 0 && lane->parked_count == 0 &&
+	       lane->due_first == SESSION_NONE && lane->undurable_count == 0;
+}
+
+void
+lane_counters(struct lane *lane, uint64_t *ret_values)
+{
+	counter_read(&lane->counter_set, ret_values, LANE_COUNTER_COUNT);
+}
+
+bool
+lane_rate_allows(struct lane_rate *rate, uint64_t now_ns, uint32_t per_second)
+{
+	uint64_t second = now_ns / NS_PER_S;
+
+	if (rate->second != second) {
+		rate->second = second;
+		rate->used = 0;
+	}
+	return rate->used < per_second ? (rate->used++, true) : false;
+}
+
+void
+lane_latency_add(struct lane *lane, enum lane_latency which, uint64_t since_ns)
+{
+	histogram_add(&lane->latencies[which],
+		lane->now_ns > since_ns ? lane->now_ns - since_ns : 0);
+	lane->latency_dirty = true;
+}
+
+void
+lane_latencies(struct lane *lane, enum lane_latency which, struct histogram *ret_histogram)
+{
+	struct lane_histograms *published = &lane->published_latencies;
+	uint64_t words[sizeof(struct histogram) / 8];
+
+	for (;;) {
+		uint64_t version = atomic_load_explicit(&published->version, memory_order_acquire);
+		_Atomic uint64_t *copy = published->copies[version & 1][which];
+
+		for (uint32_t i = 0; i < ARRAY_COUNT(words); i++) {
+			words[i] = atomic_load_explicit(&copy[i], memory_order_acquire);
+		}
+		if (atomic_load_explicit(&published->version, memory_order_relaxed) == version) {
+			break;
+		}
+	}
+	memcpy(ret_histogram, words, sizeof(words));
+}
