@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Record batches: header validation, the walk over records and headers. Accepted by the validation
+ * means: the iterator gives exactly that many records, all inside the batch.
+ */
+#include <string.h>
+#include "base/ensure.h"
+#include "fuzz/fuzz.h"
+#include "wire/record_batch.h"
+
+#define FUZZ_MAX_BYTES 1048588
+
+static void
+fuzz_headers(const struct record_view *record)
+{
+	struct reader headers = reader_init(record->headers, record->headers_len);
+	const uint8_t *key, *value;
+	int32_t key_len, value_len;
+	int32_t count = 0;
+
+	while (record_header_next(&headers, &key, &key_len, &value, &value_len) == 1) {
+		count++;
+	}
+	ensure(count == record->header_count);
+}
+
+/* Records that the iterator gives, or -1 on its error. */
+static int32_t
+fuzz_iterate(const uint8_t *bytes, size_t len)
+{
+	struct record_iterator it;
+	struct record_view record;
+	int32_t count = 0;
+	int rc;
+
+	if (record_iterator_init(&it, bytes, len) < 0) {
+		return -1;
+	}
+	while ((rc = record_iterator_next(&it, &record)) == 1) {
+		ensure(record.key_len < 0 || record.key + record.key_len <= bytes + len);
+		ensure(record.value_len < 0 || record.value + record.value_len <= bytes + len);
+		fuzz_headers(&record);
+		count++;
+	}
+	return rc < 0 ? -1 : count;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	struct record_batch batch;
+	int32_t count = fuzz_iterate(bytes, len);
+
+	if (record_batch_validate_header(bytes, len, FUZZ_MAX_BYTES, &batch) != 0) {
+		return 0;
+	}
+	ensure(record_batch_total_bytes(&batch) == len);
+	if (record_batch_validate_records(bytes, &batch) == 0 &&
+		!(batch.attributes & RECORD_BATCH_CODEC_MASK)) {
+		ensure(count == batch.record_count);
+	}
+	uint8_t header[RECORD_BATCH_HEADER_BYTES];
+
+	record_batch_encode(&batch, header);
+	ensure(memcmp(header, bytes, sizeof(header)) == 0);
+	return 0;
+}
