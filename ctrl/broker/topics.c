@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ctrl/broker/topics.h"
+#include "ctrl/broker/topics_state.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,68 +9,13 @@
 #include "base/errcode.h"
 #include "base/log.h"
 
-#define COMMANDS_MAX	 64
-#define NO_TOPIC	 UINT32_MAX
-#define FOUND_NAME_BYTES (HANDOFF_TOPIC_NAME_MAX + 1)
-
-struct topic {
-	enum topic_state state;
-	bool ready;	    /* topic_ready seen or written */
-	uint32_t step;	    /* next partition to make or delete */
-	uint32_t steps_out; /* commands not yet answered */
-	uint32_t stale_out; /* deletes of half-made partitions that go first */
-	int16_t error;
-	struct topic_config config;
-	broker_done_fn done;
-	void *done_user_data;
-};
-
-/* A partition directory that recovery found. */
-struct found {
-	uint32_t partition_index;
-	uint32_t partition;
-	uint8_t topic_id[16];
-	char topic[FOUND_NAME_BYTES];
-	bool claimed;
-};
-
-enum command_use {
-	COMMAND_METADATA,
-	COMMAND_CREATE,
-	COMMAND_STALE, /* deletes a half-made or orphaned partition */
-	COMMAND_DELETE,
-	COMMAND_CONFIG,
-	COMMAND_ROLL,
-};
-
-struct command {
-	struct log_command log; /* first: the log gives this pointer back */
-	bool in_use;
-	bool queued; /* waits for room at the log */
-	enum command_use use;
-	uint32_t topic_index;
-	broker_done_fn done;
-	void *done_user_data;
-};
-
-struct topics {
-	struct broker_options options;
-	struct metadata *metadata;
-	struct topic *topics; /* parallel to routes->topics */
-	struct found *found;
-	uint32_t found_count;
-	uint32_t found_max;
-	bool metadata_asked;
-	struct command commands[COMMANDS_MAX];
-};
-
-static struct route_topic *
+struct route_topic *
 topics_route(const struct topics *t, uint32_t topic_index)
 {
 	return &t->options.routes->topics[topic_index];
 }
 
-static uint32_t
+uint32_t
 topics_count(const struct topics *t)
 {
 	return atomic_load_explicit(&t->options.routes->topic_count, memory_order_relaxed);
@@ -168,7 +113,7 @@ topics_config(const struct topics *t, uint32_t topic_index)
 
 /* --- log commands --------------------------------------------------------------------------- */
 
-static struct command *
+struct command *
 topics_command(struct topics *t, enum command_use use, uint32_t topic_index)
 {
 	for (uint32_t i = 0; i < COMMANDS_MAX; i++) {
@@ -186,7 +131,7 @@ topics_command(struct topics *t, enum command_use use, uint32_t topic_index)
 	return NULL;
 }
 
-static struct command *
+struct command *
 topics_partition_command(struct topics *t, enum command_use use, enum log_command_kind kind,
 	uint32_t topic_index)
 {
@@ -205,7 +150,7 @@ topics_partition_command(struct topics *t, enum command_use use, enum log_comman
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-static uint32_t
+uint32_t
 topics_new(struct topics *t, const char *name, const uint8_t topic_id[16], uint32_t partitions)
 {
 	uint32_t index = topics_count(t);
@@ -227,7 +172,7 @@ topics_new(struct topics *t, const char *name, const uint8_t topic_id[16], uint3
 }
 
 /* Copies the settings that lanes look at. The topic is not open, or the fields are plain words. */
-static void
+void
 topics_publish_config(struct topics *t, uint32_t topic_index)
 {
 	struct route_topic *route = topics_route(t, topic_index);
@@ -239,7 +184,7 @@ topics_publish_config(struct topics *t, uint32_t topic_index)
 	route->log_append_time = config->values[TOPIC_TIMESTAMP_TYPE] == 1;
 }
 
-static void
+void
 topics_publish_partition(struct topics *t, uint32_t topic_index, uint32_t partition,
 	uint32_t partition_index)
 {
@@ -265,7 +210,7 @@ topics_publish_partition(struct topics *t, uint32_t topic_index, uint32_t partit
 	atomic_store_explicit(&route->state, ROUTE_CREATING, memory_order_release);
 }
 
-static void
+void
 topics_set_routes(struct topics *t, uint32_t topic_index, enum route_state state)
 {
 	struct route_topic *topic = topics_route(t, topic_index);
@@ -279,7 +224,7 @@ topics_set_routes(struct topics *t, uint32_t topic_index, enum route_state state
 	atomic_store_explicit(&topic->state, state, memory_order_release);
 }
 
-static void
+void
 topics_finish(struct topics *t, uint32_t topic_index, enum topic_state state, int16_t error,
 	const char *text)
 {
@@ -314,7 +259,7 @@ topics_ready_durable(void *user_data, int16_t error)
 	topics_finish(t, index, TOPIC_OPEN, 0, "");
 }
 
-static json_t *
+json_t *
 topics_id_record(const struct topics *t, uint32_t topic_index, const char *kind)
 {
 	const struct route_topic *route = topics_route(t, topic_index);
@@ -327,7 +272,7 @@ topics_id_record(const struct topics *t, uint32_t topic_index, const char *kind)
 }
 
 /* Appends a record about a topic; `durable` gets a link with (topics, index). */
-static int
+int
 topics_append(struct topics *t, uint32_t topic_index, json_t *record, metadata_durable_fn durable)
 {
 	struct command *link = topics_command(t, COMMAND_METADATA, topic_index);
@@ -346,7 +291,7 @@ topics_append(struct topics *t, uint32_t topic_index, json_t *record, metadata_d
 	return rc;
 }
 
-static void
+void
 topics_record_durable(void *user_data, int16_t error)
 {
 	struct command *link = user_data;
@@ -411,7 +356,7 @@ topics_created_one(struct topics *t, struct command *c)
 
 /* --- deleting ----------------------------------------------------------------------------------- */
 
-static void
+void
 topics_delete_durable(void *user_data, int16_t error)
 {
 	struct command *link = user_data;
@@ -561,376 +506,4 @@ topics_bootstrap(struct topics *t)
 	c = topics_partition_command(t, COMMAND_METADATA, LOG_COMMAND_CREATE, index);
 	ensure(c != NULL);
 	return false;
-}
-
-/* --- replay ------------------------------------------------------------------------------------- */
-
-static int
-topics_parse_id(const json_t *record, uint8_t ret_id[16])
-{
-	const char *hex = json_string_value(json_object_get(record, "id"));
-
-	if (!hex || strlen(hex) != 32) {
-		return -EBADMSG;
-	}
-	for (int i = 0; i < 16; i++) {
-		unsigned int byte;
-
-		if (sscanf(hex + 2 * i, "%2x", &byte) != 1) {
-			return -EBADMSG;
-		}
-		ret_id[i] = (uint8_t)byte;
-	}
-	return 0;
-}
-
-static void
-topics_replay_configs(struct topic *topic, const json_t *configs)
-{
-	const char *name;
-	json_t *value;
-	char text[256];
-
-	json_object_foreach((json_t *)configs, name, value) {
-		if (json_is_string(value) &&
-			topic_config_set(&topic->config, name, json_string_value(value), text,
-				sizeof(text)) < 0) {
-			log_warning("broker", "topic setting ignored: %s", text);
-		}
-	}
-}
-
-int
-topics_replay(struct topics *t, const json_t *record)
-{
-	const char *kind = json_string_value(json_object_get(record, "kind"));
-	const char *name = json_string_value(json_object_get(record, "name"));
-	json_int_t partitions = json_integer_value(json_object_get(record, "partitions"));
-	uint8_t topic_id[16];
-	uint32_t index;
-
-	if (!kind || !name || !topics_name_valid(name, strlen(name)) ||
-		topics_parse_id(record, topic_id) < 0) {
-		return -EBADMSG;
-	}
-	index = topics_find(t, name, strlen(name));
-	if (strcmp(kind, "topic") == 0) {
-		if (index == NO_TOPIC) {
-			if (partitions < 1 || partitions > (json_int_t)t->options.routes->partitions_max ||
-				(index = topics_new(t, name, topic_id, (uint32_t)partitions)) == NO_TOPIC) {
-				return -EBADMSG;
-			}
-			t->topics[index].state = TOPIC_RECORDING;
-		}
-		topics_replay_configs(&t->topics[index], json_object_get(record, "configs"));
-	} else if (index != NO_TOPIC && strcmp(kind, "topic_ready") == 0) {
-		t->topics[index].ready = true;
-	} else if (index != NO_TOPIC && strcmp(kind, "topic_deleted") == 0) {
-		t->topics[index].state = TOPIC_DELETED;
-	}
-	return 0;
-}
-
-/* Opens a ready topic if all its partitions were found side by side. */
-static void
-topics_reopen(struct topics *t, uint32_t index)
-{
-	struct route_topic *route = topics_route(t, index);
-	uint32_t seen = 0;
-
-	for (uint32_t i = 0; i < t->found_count; i++) {
-		struct found *f = &t->found[i];
-
-		if (memcmp(f->topic_id, route->topic_id, 16) != 0 || strcmp(f->topic, route->name) != 0) {
-			continue;
-		}
-		f->claimed = true;
-		if (f->partition == 0) {
-			route->first_partition_index = f->partition_index;
-		}
-		if (f->partition == seen && f->partition < route->partition_count &&
-			f->partition_index == route->first_partition_index + seen) {
-			topics_publish_partition(t, index, seen, f->partition_index);
-			seen++;
-		}
-	}
-	if (seen != route->partition_count) {
-		t->topics[index].state = TOPIC_DAMAGED;
-		log_error("broker", "topic %s: %u of %u partition directories found; it is not served until "
-				    "they are put back and the daemon starts again",
-			route->name, seen, route->partition_count);
-		return;
-	}
-	topics_publish_config(t, index);
-	topics_set_routes(t, index, ROUTE_OPEN);
-	t->topics[index].state = TOPIC_OPEN;
-}
-
-static void
-topics_delete_found(struct topics *t, struct found *f, uint32_t topic_index)
-{
-	struct command *c = topics_command(t, COMMAND_STALE, topic_index);
-
-	if (!c) {
-		return; /* more than fit at once: the next start takes up the rest */
-	}
-	f->claimed = true;
-	c->log.kind = LOG_COMMAND_DELETE;
-	c->log.partition_index = f->partition_index;
-	c->log.partition = f->partition;
-	snprintf(c->log.topic, sizeof(c->log.topic), "%s", f->topic);
-	memcpy(c->log.topic_id, f->topic_id, 16);
-	if (topic_index != NO_TOPIC) {
-		t->topics[topic_index].stale_out++;
-	}
-}
-
-static struct found *
-topics_found_of(struct topics *t, uint32_t topic_index, uint32_t from)
-{
-	const struct route_topic *route = topics_route(t, topic_index);
-
-	for (uint32_t i = from; i < t->found_count; i++) {
-		if (!t->found[i].claimed && memcmp(t->found[i].topic_id, route->topic_id, 16) == 0) {
-			return &t->found[i];
-		}
-	}
-	return NULL;
-}
-
-void
-topics_reconcile(struct topics *t)
-{
-	struct found *f;
-
-	for (uint32_t i = 1; i < topics_count(t); i++) {
-		struct topic *topic = &t->topics[i];
-
-		if (topic->state == TOPIC_DELETED) {
-			while ((f = topics_found_of(t, i, 0)) != NULL) {
-				topics_delete_found(t, f, NO_TOPIC);
-				f->claimed = true;
-			}
-		} else if (topic->ready) {
-			topics_reopen(t, i);
-		} else {
-			while ((f = topics_found_of(t, i, 0)) != NULL) {
-				topics_delete_found(t, f, i);
-				f->claimed = true;
-			}
-			topic->state = TOPIC_CREATING;
-			topic->step = 0;
-		}
-	}
-	for (uint32_t i = 0; i < t->found_count; i++) {
-		if (!t->found[i].claimed) {
-			log_warning("broker", "directory %s-%u belongs to no topic that the metadata log "
-					      "knows; left alone",
-				t->found[i].topic, t->found[i].partition);
-		}
-	}
-}
-
-/* --- requests ----------------------------------------------------------------------------------- */
-
-static json_t *
-topics_record(const struct topics *t, uint32_t topic_index)
-{
-	const struct topic *topic = &t->topics[topic_index];
-	json_t *record = topics_id_record(t, topic_index, "topic");
-	json_t *configs = json_object();
-	char value[64];
-
-	for (int i = 0; i < TOPIC_CONFIG_COUNT; i++) {
-		if (topic->config.set[i]) {
-			topic_config_format(&topic->config, i, value, sizeof(value));
-			json_object_set_new(configs, topic_config_name(i), json_string(value));
-		}
-	}
-	json_object_set_new(record, "partitions",
-		json_integer(topics_route(t, topic_index)->partition_count));
-	json_object_set_new(record, "configs", configs);
-	return record;
-}
-
-static int
-topics_check_configs(struct topic_config *config, uint32_t count, const char *const *names,
-	const char *const *values, char *text, uint32_t text_bytes)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		int rc = topic_config_set(config, names[i], values[i], text, text_bytes);
-
-		if (rc < 0) {
-			return rc;
-		}
-	}
-	return 0;
-}
-
-void
-topics_add(struct topics *t, const struct broker_topic_create *create, broker_done_fn done,
-	void *user_data)
-{
-	uint32_t partitions = create->partitions ? create->partitions : t->options.partitions_default;
-	uint32_t used = atomic_load_explicit(&t->options.routes->partition_count, memory_order_relaxed);
-	struct topic_config config;
-	uint8_t topic_id[16];
-	char text[256];
-	uint32_t index;
-
-	topic_config_init(&config, &t->options.topic_defaults);
-	if (!topics_name_valid(create->name, strlen(create->name)) ||
-		(strncmp(create->name, "__", 2) == 0 && !create->internal)) {
-		done(user_data, KAFKA_INVALID_TOPIC_EXCEPTION,
-			"want 1 to 249 of [A-Za-z0-9._-], not starting with __");
-		return;
-	}
-	if (topics_find(t, create->name, strlen(create->name)) != NO_TOPIC) {
-		done(user_data, KAFKA_TOPIC_ALREADY_EXISTS, "exists already");
-		return;
-	}
-	if (partitions == 0 || used + partitions > t->options.routes->partitions_max) {
-		snprintf(text, sizeof(text), "%u partitions do not fit: %u of %u are in use", partitions,
-			used, t->options.routes->partitions_max);
-		done(user_data, KAFKA_INVALID_PARTITIONS, text);
-		return;
-	}
-	if (topics_check_configs(&config, create->config_count, create->config_names,
-		    create->config_values, text, sizeof(text)) < 0) {
-		done(user_data, KAFKA_INVALID_CONFIG, text);
-		return;
-	}
-	if (create->validate_only) {
-		done(user_data, 0, "");
-		return;
-	}
-	rand_fill(t->options.rand, topic_id, sizeof(topic_id));
-	index = topics_new(t, create->name, topic_id, partitions);
-	if (index == NO_TOPIC) {
-		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "the topic table is full");
-		return;
-	}
-	t->topics[index].config = config;
-	t->topics[index].state = TOPIC_RECORDING;
-	t->topics[index].done = done;
-	t->topics[index].done_user_data = user_data;
-	if (topics_append(t, index, topics_record(t, index), topics_record_durable) < 0) {
-		topics_finish(t, index, TOPIC_DELETED, KAFKA_THROTTLING_QUOTA_EXCEEDED,
-			"too many changes at once; try again");
-	}
-}
-
-/* The topic if a request may change it now, else answers and returns NO_TOPIC. */
-static uint32_t
-topics_changeable(struct topics *t, const char *name, broker_done_fn done, void *user_data)
-{
-	uint32_t index = topics_find(t, name, strlen(name));
-
-	if (index == NO_TOPIC) {
-		done(user_data, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "no such topic");
-		return NO_TOPIC;
-	}
-	if (topics_route(t, index)->flags & ROUTE_INTERNAL) {
-		done(user_data, KAFKA_INVALID_TOPIC_EXCEPTION, "internal topic");
-		return NO_TOPIC;
-	}
-	if (t->topics[index].state != TOPIC_OPEN) {
-		done(user_data, KAFKA_LEADER_NOT_AVAILABLE, "being created or deleted; try again");
-		return NO_TOPIC;
-	}
-	return index;
-}
-
-void
-topics_delete(struct topics *t, const char *name, broker_done_fn done, void *user_data)
-{
-	uint32_t index = topics_changeable(t, name, done, user_data);
-
-	if (index == NO_TOPIC) {
-		return;
-	}
-	if (topics_append(t, index, topics_id_record(t, index, "topic_deleted"),
-		    topics_delete_durable) < 0) {
-		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "too many changes at once; try again");
-		return;
-	}
-	t->topics[index].state = TOPIC_DELETE_RECORDING;
-	t->topics[index].done = done;
-	t->topics[index].done_user_data = user_data;
-}
-
-static void
-topics_alter_durable(void *user_data, int16_t error)
-{
-	struct command *link = user_data;
-	struct topics *t = link->done_user_data;
-	uint32_t index = link->topic_index;
-	struct route_topic *route = topics_route(t, index);
-
-	link->in_use = false;
-	for (uint32_t p = 0; !error && p < route->partition_count; p++) {
-		struct command *c =
-			topics_partition_command(t, COMMAND_CONFIG, LOG_COMMAND_CONFIG, index);
-
-		if (!c) {
-			log_warning("broker", "topic %s: new settings reach partitions from %u on only at the "
-					      "next start",
-				route->name, p);
-			break;
-		}
-		c->log.partition = p;
-		c->log.partition_index = route->first_partition_index + p;
-	}
-	topics_publish_config(t, index);
-	topics_finish(t, index, TOPIC_OPEN, error, error ? "metadata log refused the record" : "");
-}
-
-void
-topics_alter(struct topics *t, const char *name, uint32_t config_count,
-	const char *const *config_names, const char *const *config_values, broker_done_fn done,
-	void *user_data)
-{
-	uint32_t index = topics_changeable(t, name, done, user_data);
-	struct topic_config config;
-	char text[256];
-
-	if (index == NO_TOPIC) {
-		return;
-	}
-	config = t->topics[index].config;
-	if (topics_check_configs(&config, config_count, config_names, config_values, text,
-		    sizeof(text)) < 0) {
-		done(user_data, KAFKA_INVALID_CONFIG, text);
-		return;
-	}
-	t->topics[index].config = config;
-	t->topics[index].done = done;
-	t->topics[index].done_user_data = user_data;
-	if (topics_append(t, index, topics_record(t, index), topics_alter_durable) < 0) {
-		topics_finish(t, index, TOPIC_OPEN, KAFKA_THROTTLING_QUOTA_EXCEEDED,
-			"too many changes at once; try again");
-	}
-}
-
-void
-topics_roll(struct topics *t, const char *name, uint32_t partition, broker_done_fn done,
-	void *user_data)
-{
-	uint32_t index = topics_find(t, name, strlen(name));
-	struct command *c;
-
-	if (index == NO_TOPIC || t->topics[index].state != TOPIC_OPEN ||
-		partition >= topics_route(t, index)->partition_count) {
-		done(user_data, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "no such topic or partition");
-		return;
-	}
-	c = topics_partition_command(t, COMMAND_ROLL, LOG_COMMAND_ROLL, index);
-	if (!c) {
-		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "too many commands at once; try again");
-		return;
-	}
-	c->log.partition = partition;
-	c->log.partition_index = topics_route(t, index)->first_partition_index + partition;
-	c->done = done;
-	c->done_user_data = user_data;
 }

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctrl/broker/topics_state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/ensure.h"
+#include "base/errcode.h"
+#include "base/log.h"
+
+/* --- requests ----------------------------------------------------------------------------------- */
+
+static json_t *
+topics_record(const struct topics *t, uint32_t topic_index)
+{
+	const struct topic *topic = &t->topics[topic_index];
+	json_t *record = topics_id_record(t, topic_index, "topic");
+	json_t *configs = json_object();
+	char value[64];
+
+	for (int i = 0; i < TOPIC_CONFIG_COUNT; i++) {
+		if (topic->config.set[i]) {
+			topic_config_format(&topic->config, i, value, sizeof(value));
+			json_object_set_new(configs, topic_config_name(i), json_string(value));
+		}
+	}
+	json_object_set_new(record, "partitions",
+		json_integer(topics_route(t, topic_index)->partition_count));
+	json_object_set_new(record, "configs", configs);
+	return record;
+}
+
+static int
+topics_check_configs(struct topic_config *config, uint32_t count, const char *const *names,
+	const char *const *values, char *text, uint32_t text_bytes)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		int rc = topic_config_set(config, names[i], values[i], text, text_bytes);
+
+		if (rc < 0) {
+			return rc;
+		}
+	}
+	return 0;
+}
+
+void
+topics_add(struct topics *t, const struct broker_topic_create *create, broker_done_fn done,
+	void *user_data)
+{
+	uint32_t partitions = create->partitions ? create->partitions : t->options.partitions_default;
+	uint32_t used = atomic_load_explicit(&t->options.routes->partition_count, memory_order_relaxed);
+	struct topic_config config;
+	uint8_t topic_id[16];
+	char text[256];
+	uint32_t index;
+
+	topic_config_init(&config, &t->options.topic_defaults);
+	if (!topics_name_valid(create->name, strlen(create->name)) ||
+		(strncmp(create->name, "__", 2) == 0 && !create->internal)) {
+		done(user_data, KAFKA_INVALID_TOPIC_EXCEPTION,
+			"want 1 to 249 of [A-Za-z0-9._-], not starting with __");
+		return;
+	}
+	if (topics_find(t, create->name, strlen(create->name)) != NO_TOPIC) {
+		done(user_data, KAFKA_TOPIC_ALREADY_EXISTS, "exists already");
+		return;
+	}
+	if (partitions == 0 || used + partitions > t->options.routes->partitions_max) {
+		snprintf(text, sizeof(text), "%u partitions do not fit: %u of %u are in use", partitions,
+			used, t->options.routes->partitions_max);
+		done(user_data, KAFKA_INVALID_PARTITIONS, text);
+		return;
+	}
+	if (topics_check_configs(&config, create->config_count, create->config_names,
+		    create->config_values, text, sizeof(text)) < 0) {
+		done(user_data, KAFKA_INVALID_CONFIG, text);
+		return;
+	}
+	if (create->validate_only) {
+		done(user_data, 0, "");
+		return;
+	}
+	rand_fill(t->options.rand, topic_id, sizeof(topic_id));
+	index = topics_new(t, create->name, topic_id, partitions);
+	if (index == NO_TOPIC) {
+		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "the topic table is full");
+		return;
+	}
+	t->topics[index].config = config;
+	t->topics[index].state = TOPIC_RECORDING;
+	t->topics[index].done = done;
+	t->topics[index].done_user_data = user_data;
+	if (topics_append(t, index, topics_record(t, index), topics_record_durable) < 0) {
+		topics_finish(t, index, TOPIC_DELETED, KAFKA_THROTTLING_QUOTA_EXCEEDED,
+			"too many changes at once; try again");
+	}
+}
+
+/* The topic if a request may change it now, else answers and returns NO_TOPIC. */
+static uint32_t
+topics_changeable(struct topics *t, const char *name, broker_done_fn done, void *user_data)
+{
+	uint32_t index = topics_find(t, name, strlen(name));
+
+	if (index == NO_TOPIC) {
+		done(user_data, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "no such topic");
+		return NO_TOPIC;
+	}
+	if (topics_route(t, index)->flags & ROUTE_INTERNAL) {
+		done(user_data, KAFKA_INVALID_TOPIC_EXCEPTION, "internal topic");
+		return NO_TOPIC;
+	}
+	if (t->topics[index].state != TOPIC_OPEN) {
+		done(user_data, KAFKA_LEADER_NOT_AVAILABLE, "being created or deleted; try again");
+		return NO_TOPIC;
+	}
+	return index;
+}
+
+void
+topics_delete(struct topics *t, const char *name, broker_done_fn done, void *user_data)
+{
+	uint32_t index = topics_changeable(t, name, done, user_data);
+
+	if (index == NO_TOPIC) {
+		return;
+	}
+	if (topics_append(t, index, topics_id_record(t, index, "topic_deleted"),
+		    topics_delete_durable) < 0) {
+		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "too many changes at once; try again");
+		return;
+	}
+	t->topics[index].state = TOPIC_DELETE_RECORDING;
+	t->topics[index].done = done;
+	t->topics[index].done_user_data = user_data;
+}
+
+static void
+topics_alter_durable(void *user_data, int16_t error)
+{
+	struct command *link = user_data;
+	struct topics *t = link->done_user_data;
+	uint32_t index = link->topic_index;
+	struct route_topic *route = topics_route(t, index);
+
+	link->in_use = false;
+	for (uint32_t p = 0; !error && p < route->partition_count; p++) {
+		struct command *c =
+			topics_partition_command(t, COMMAND_CONFIG, LOG_COMMAND_CONFIG, index);
+
+		if (!c) {
+			log_warning("broker", "topic %s: new settings reach partitions from %u on only at the "
+					      "next start",
+				route->name, p);
+			break;
+		}
+		c->log.partition = p;
+		c->log.partition_index = route->first_partition_index + p;
+	}
+	topics_publish_config(t, index);
+	topics_finish(t, index, TOPIC_OPEN, error, error ? "metadata log refused the record" : "");
+}
+
+void
+topics_alter(struct topics *t, const char *name, uint32_t config_count,
+	const char *const *config_names, const char *const *config_values, broker_done_fn done,
+	void *user_data)
+{
+	uint32_t index = topics_changeable(t, name, done, user_data);
+	struct topic_config config;
+	char text[256];
+
+	if (index == NO_TOPIC) {
+		return;
+	}
+	config = t->topics[index].config;
+	if (topics_check_configs(&config, config_count, config_names, config_values, text,
+		    sizeof(text)) < 0) {
+		done(user_data, KAFKA_INVALID_CONFIG, text);
+		return;
+	}
+	t->topics[index].config = config;
+	t->topics[index].done = done;
+	t->topics[index].done_user_data = user_data;
+	if (topics_append(t, index, topics_record(t, index), topics_alter_durable) < 0) {
+		topics_finish(t, index, TOPIC_OPEN, KAFKA_THROTTLING_QUOTA_EXCEEDED,
+			"too many changes at once; try again");
+	}
+}
+
+void
+topics_roll(struct topics *t, const char *name, uint32_t partition, broker_done_fn done,
+	void *user_data)
+{
+	uint32_t index = topics_find(t, name, strlen(name));
+	struct command *c;
+
+	if (index == NO_TOPIC || t->topics[index].state != TOPIC_OPEN ||
+		partition >= topics_route(t, index)->partition_count) {
+		done(user_data, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "no such topic or partition");
+		return;
+	}
+	c = topics_partition_command(t, COMMAND_ROLL, LOG_COMMAND_ROLL, index);
+	if (!c) {
+		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "too many commands at once; try again");
+		return;
+	}
+	c->log.partition = partition;
+	c->log.partition_index = topics_route(t, index)->first_partition_index + partition;
+	c->done = done;
+	c->done_user_data = user_data;
+}
