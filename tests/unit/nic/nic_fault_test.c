@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The spoiling queue: what goes in comes out, but for what its own ledger terms say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+#include "base/bytes.h"
+#include "nic/nic_fault.h"
+#include "support/nic_fake.h"
+
+#define PACKETS 4000
+
+struct outcome {
+	uint32_t seen[PACKETS];
+	uint32_t total;
+	uint32_t descents; /* packets that came after a later one */
+	struct nic_stats stats;
+};
+
+static struct nic *
+make(const struct nic_fault_options *options, struct nic **ret_inner)
+{
+	struct nic_fake_options fake_options;
+	struct nic *nic;
+
+	nic_fake_options_init(&fake_options);
+	*ret_inner = nic_fake_create(&fake_options);
+	assert_int_equal(nic_fault_create(options, *ret_inner, &nic), 0);
+	return nic;
+}
+
+static void
+receive(struct nic *nic, struct outcome *o, uint32_t max, uint32_t *last)
+{
+	struct packet_view views[64];
+	uint64_t owners[64];
+	uint32_t n = nic->ops->rx(nic, views, max);
+
+	assert_true(n <= max);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t number;
+
+		assert_int_equal(views[i].len, 4);
+		memcpy(&number, views[i].data, 4);
+		assert_true(number < PACKETS);
+		o->seen[number]++;
+		o->descents += number < *last;
+		*last = number;
+		owners[i] = views[i].owner;
+	}
+	o->total += n;
+	assert_int_equal(nic->ops->owners_out(nic), n);
+	nic->ops->release(nic, owners, n);
+	assert_int_equal(nic->ops->owners_out(nic), 0);
+}
+
+static void
+run(const struct nic_fault_options *options, uint32_t max, struct outcome *o)
+{
+	struct nic *inner;
+	struct nic *nic = make(options, &inner);
+	uint32_t last = 0;
+
+	memset(o, 0, sizeof(*o));
+	for (uint32_t i = 0; i < PACKETS; i++) {
+		struct nic_fake_packet packet = {.data = &i, .len = 4};
+
+		assert_true(nic_fake_put(inner, &packet));
+		if (i % 7 == 0 || max == 1) {
+			receive(nic, o, max, &last);
+		}
+	}
+	/* Empty turns bring back what was held. */
+	for (int i = 0; i < 4000; i++) {
+		receive(nic, o, max, &last);
+	}
+	assert_int_equal(nic_fake_rx_waiting(inner), 0);
+	assert_int_equal(inner->ops->owners_out(inner), 0);
+	nic->ops->stats(nic, &o->stats);
+	assert_int_equal(o->stats.ipackets, PACKETS);
+	assert_int_equal(
+		o->stats.ipackets - o->stats.fault_lost + o->stats.fault_duplicated, o->total);
+	nic->ops->destroy(nic);
+}
+
+static void
+nothing_set_nothing_done(void **state)
+{
+	struct nic_fault_options options = {.seed = 1};
+	struct outcome o;
+
+	run(&options, 64, &o);
+	assert_int_equal(o.total, PACKETS);
+	assert_int_equal(o.descents, 0);
+	run(&options, 1, &o);
+	assert_int_equal(o.total, PACKETS);
+}
+
+static void
+losses_are_counted_and_buffers_come_back(void **state)
+{
+	struct nic_fault_options options = {.seed = 2, .loss_ppm = 100000};
+	struct outcome o;
+
+	run(&options, 64, &o);
+	assert_in_range(o.stats.fault_lost, 300, 500);
+	assert_int_equal(o.descents, 0);
+}
+
+static void
+duplicates_are_whole(void **state)
+{
+	struct nic_fault_options options = {.seed = 3, .duplicate_ppm = 100000};
+	struct outcome o;
+
+	run(&options, 64, &o);
+	assert_in_range(o.stats.fault_duplicated, 300, 500);
+	for (uint32_t i = 0; i < PACKETS; i++) {
+		assert_in_range(o.seen[i], 1, 2);
+	}
+}
+
+static void
+reordered_packets_are_not_lost(void **state)
+{
+	struct nic_fault_options options = {.seed = 4, .reorder_ppm = 100000};
+	struct outcome o;
+
+	run(&options, 32, &o);
+	assert_in_range(o.stats.fault_reordered, 300, 500);
+	assert_in_range(o.descents, 100, 500);
+	for (uint32_t i = 0; i < PACKETS; i++) {
+		assert_int_equal(o.seen[i], 1);
+	}
+}
+
+static void
+the_same_seed_does_the_same(void **state)
+{
+	struct nic_fault_options options = {
+		.seed = 5, .loss_ppm = 50000, .duplicate_ppm = 50000, .reorder_ppm = 50000};
+	static struct outcome first, second;
+
+	run(&options, 64, &first);
+	run(&options, 64, &second);
+	assert_memory_equal(&first, &second, sizeof(first));
+	options.seed = 6;
+	run(&options, 64, &second);
+	assert_memory_not_equal(first.seen, second.seen, sizeof(first.seen));
+}
+
+static void
+rates_above_one_are_refused(void **state)
+{
+	struct nic_fault_options options = {.loss_ppm = 1000001};
+	struct nic_fake_options fake_options;
+	struct nic *inner, *nic = NULL;
+
+	nic_fake_options_init(&fake_options);
+	inner = nic_fake_create(&fake_options);
+	assert_int_equal(nic_fault_create(&options, inner, &nic), -EINVAL);
+	inner->ops->destroy(inner);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_set_nothing_done),
+		cmocka_unit_test(losses_are_counted_and_buffers_come_back),
+		cmocka_unit_test(duplicates_are_whole),
+		cmocka_unit_test(reordered_packets_are_not_lost),
+		cmocka_unit_test(the_same_seed_does_the_same),
+		cmocka_unit_test(rates_above_one_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
