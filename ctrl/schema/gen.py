@@ -9,6 +9,7 @@ import sys
 
 import gen_common
 import gen_config
+import gen_methods
 
 
 def paths_header(root, profile_dir):
@@ -22,9 +23,18 @@ def outputs(root, profile_dir):
     """Yields (file name, text) of everything that is generated."""
     schema = os.path.join(root, 'ctrl', 'schema')
     config = gen_common.load(os.path.join(schema, 'config.yaml'))
+    methods = gen_common.load(os.path.join(schema, 'methods.yaml'))['methods']
+    errors = gen_common.load(os.path.join(schema, 'errors.yaml'))['errors']
+    events = gen_common.load(os.path.join(schema, 'events.yaml'))['events']
     gen_config.check_config(config)
+    gen_methods.check_methods(methods, errors)
     yield 'config_gen.h', gen_config.config_header(config)
     yield 'paths_gen.h', paths_header(root, profile_dir)
+    yield 'errors_gen.h', gen_methods.errors_header(errors)
+    yield 'events_gen.h', gen_methods.events_header(events)
+    yield 'methods_gen.h', gen_methods.methods_header(methods)
+    yield 'errors_gen.c', gen_methods.errors_source(errors)
+    yield 'methods_gen.c', gen_methods.methods_source(methods)
     yield 'config_gen.c', gen_config.config_source(config)
 
 

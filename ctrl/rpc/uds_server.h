@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket: AF_UNIX, one JSON object a line, JSON-RPC 2.0 with a greeting. One thread (the
+ * control thread) does everything: rpc_server_poll never blocks longer than it is told.
+ */
+#ifndef CTRL_UDS_SERVER_H
+#define CTRL_UDS_SERVER_H
+
+#include <stdint.h>
+#include "base/clock.h"
+#include "ctrl/rpc/call.h"
+#include "ctrl/rpc/peer_role.h"
+
+#define RPC_CONNECTIONS_MAX	 64
+#define RPC_CONNECTIONS_ADMIN	 4 /* of them, kept for admins */
+#define RPC_INFLIGHT_MAX	 64
+#define RPC_UNREAD_BYTES_MAX	 (8u * 1024 * 1024)
+
+struct rpc_server;
+
+struct rpc_server_options {
+	struct clock *clock;
+	const char *path; /* at most 107 bytes; its directory exists, or its last part is made 0700 */
+	const struct rpc_method *methods;
+	uint32_t method_count;
+	void *user;			   /* for bodies */
+	uint32_t (*state)(void *user);	   /* index of the daemon's state */
+	const char *const *state_names;
+	uint64_t request_bytes_max;
+	uint64_t memory_bytes_max; /* of all connections' buffers */
+	struct peer_rules rules;
+	/* For the greeting; they outlive the server. */
+	const char *version;
+	const char *instance;
+	const char *mode;
+	uint32_t node_id;
+};
+
+struct rpc_stats {
+	uint64_t requests, errors, connections_opened, connections_refused;
+	uint64_t line_timeouts, slow_readers, protocol_closes, halves_discarded;
+	uint32_t connections;
+	uint64_t buffer_bytes;
+};
+
+/*
+ * Locks PATH with `.lock` for `.sock`, removes a dead socket, listens. -ENAMETOOLONG, -EADDRINUSE
+ * (the holder's pid in text), or another errno; text says what and how to mend it.
+ */
+int rpc_server_create(const struct rpc_server_options *options, struct rpc_server **ret_server,
+	char *text, size_t text_bytes) MUST_CHECK;
+/* Waits up to timeout_ms for something to do, does it, returns work done. */
+uint32_t rpc_server_poll(struct rpc_server *server, int timeout_ms);
+/* Readable when rpc_server_poll has something to do; timers apart: poll at least each 100 ms. */
+int rpc_server_fd(const struct rpc_server *server);
+void rpc_server_stats(const struct rpc_server *server, struct rpc_stats *ret_stats);
+/* Says server.bye to all, answers nothing more, removes the socket, gives up the lock. */
+void rpc_server_destroy(struct rpc_server *server);
+
+#endif
