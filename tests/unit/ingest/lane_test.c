@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole way: HELLO .. ACCEPT, RESOLVE, DATA -> append request -> COPIED, DURABLE -> ACK. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include "support/lane_harness.h"
+
+static struct lane_harness harness;
+
+static struct lane_harness *
+begin(void)
+{
+	lane_harness_init(&harness);
+	lane_harness_create(&harness);
+	return &harness;
+}
+
+static void
+a_batch_goes_from_hello_to_durable(void **state)
+{
+	struct lane_harness *h = begin();
+	struct lane_client c;
+	struct append_req req;
+	struct session_msg_ack ack;
+
+	lane_client_init(&c, 1);
+	lane_client_connect(&c, h);
+	lane_harness_open_stream(h, &c, 1, &req);
+	assert_int_equal(req.producer_id, c.accept.producer_id);
+	assert_int_equal(req.record_count, 2);
+	assert_int_equal(req.partition_index, 0);
+	assert_int_equal(h->nic->ops->owners_out(h->nic), 1);
+	lane_harness_done(h, &req, APPEND_COPIED, 41);
+	(void)lane_harness_turn(h);
+	assert_int_equal(h->nic->ops->owners_out(h->nic), 0);
+	lane_harness_discard(h);
+	lane_harness_done(h, &req, APPEND_DURABLE, 41);
+	(void)lane_harness_turn(h);
+	lane_harness_last_ack(h, &ack);
+	assert_int_equal(ack.recv_upto, 1);
+	assert_int_equal(ack.entries, 1);
+	assert_int_equal(ack.entry[0].stream, 1);
+	assert_int_equal(ack.entry[0].received_seq, 1);
+	assert_int_equal(ack.entry[0].durable_seq, 1);
+	assert_int_equal(ack.entry[0].durable_offset, 41);
+	assert_int_equal(lane_harness_counter(h, LANE_stored_records), 2);
+	assert_int_equal(lane_harness_counter(h, LANE_hold), 0);
+	lane_harness_fini(h);
+}
+
+static void
+accept_says_what_the_lane_grants(void **state)
+{
+	struct lane_harness *h = begin();
+	struct lane_client c;
+
+	lane_client_init(&c, 1);
+	lane_client_connect(&c, h);
+	assert_int_equal(c.accept.max_datagram, 1472);
+	assert_int_equal(c.accept.max_batch_bytes, 1432);
+	assert_int_equal(c.accept.idle_timeout_ms, 15000);
+	assert_int_equal(c.accept.ack_every, 16);
+	assert_int_equal(c.accept.pn_window, 1024);
+	assert_int_equal(c.accept.boot_id, 77);
+	assert_int_equal(c.accept.producer_epoch, 4);
+	assert_true(c.accept.credit_pkts >= 128);
+	assert_memory_equal(c.accept.client_nonce, c.nonce, 16);
+	assert_int_equal(frame_session_lane(c.session_id), 0);
+	lane_harness_fini(h);
+}
+
+static void
+drain_says_closed_and_waits_for_durable(void **state)
+{
+	struct lane_harness *h = begin();
+	struct lane_client c;
+	struct append_req req;
+	struct session_msg_closed closed;
+	struct session_msg_ack ack;
+	struct frame frame;
+
+	lane_client_init(&c, 1);
+	lane_client_connect(&c, h);
+	lane_harness_open_stream(h, &c, 1, &req);
+	lane_harness_discard(h);
+	lane_drain_begin(h->lane);
+	lane_harness_expect(h, FRAME_CLOSED, &frame);
+	assert_int_equal(session_msg_closed_decode(frame.body, frame.body_len, &closed), 0);
+	assert_int_equal(closed.reason, FRAME_DRAINING);
+	assert_true(closed.retry_after_ms > 0);
+	assert_false(lane_drained(h->lane));
+	lane_client_data(&c, h, 1, 2, 2);
+	(void)lane_harness_turn(h);
+	assert_int_equal(lane_harness_counter(h, LANE_closed), 1);
+	lane_harness_done(h, &req, APPEND_COPIED, 1);
+	(void)lane_harness_turn(h);
+	assert_false(lane_drained(h->lane));
+	lane_harness_done(h, &req, APPEND_DURABLE, 1);
+	(void)lane_harness_turn(h);
+	lane_harness_last_ack(h, &ack);
+	assert_int_equal(ack.busy, SESSION_MSG_BUSY_DRAINING);
+	assert_int_equal(ack.entry[0].durable_seq, 1);
+	assert_true(lane_drained(h->lane));
+	lane_harness_fini(h);
+}
+
+static void
+sessions_are_published_for_other_threads(void **state)
+{
+	struct lane_harness *h = begin();
+	struct lane_session_row rows[4];
+	struct histogram histogram;
+	struct lane_client c;
+	struct append_req req;
+
+	lane_client_init(&c, 1);
+	assert_int_equal(lane_sessions(h->lane, rows, 4), 0);
+	lane_client_connect(&c, h);
+	lane_harness_open_stream(h, &c, 1, &req);
+	assert_int_equal(lane_sessions(h->lane, rows, 4), 1);
+	assert_int_equal(rows[0].session_id, c.session_id);
+	assert_int_equal(rows[0].datagrams, 1);
+	assert_int_equal(rows[0].records, 2);
+	lane_harness_done(h, &req, APPEND_COPIED, 1);
+	lane_harness_done(h, &req, APPEND_DURABLE, 1);
+	lane_harness_advance(h, 3 * NS_PER_MS);
+	lane_harness_advance(h, 200 * NS_PER_MS);
+	lane_latencies(h->lane, LANE_RX_TO_DURABLE, &histogram);
+	assert_int_equal(histogram.count, 1);
+	assert_true(histogram_percentile(&histogram, 500000) >= 3 * NS_PER_MS);
+	lane_harness_fini(h);
+}
+
+static void
+options_that_do_not_add_up_are_refused(void **state)
+{
+	struct lane_harness *h = &harness;
+	struct lane *lane = NULL;
+	char text[256];
+
+	lane_harness_init(h);
+	h->options.max_datagram = 9000;
+	assert_int_equal(lane_create(&h->options, &lane, text, sizeof(text)), -22);
+	assert_non_null(strstr(text, "MTU"));
+	h->options.max_datagram = 1472;
+	h->options.append_done[0] = &h->append_req[0];
+	assert_int_equal(lane_create(&h->options, &lane, text, sizeof(text)), -22);
+	h->options.append_done[0] = &h->append_done[0];
+	h->options.burst = 65;
+	assert_int_equal(lane_create(&h->options, &lane, text, sizeof(text)), -22);
+	h->options.burst = 32;
+	lane_harness_create(h);
+	lane_harness_fini(h);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_batch_goes_from_hello_to_durable),
+		cmocka_unit_test(accept_says_what_the_lane_grants),
+		cmocka_unit_test(drain_says_closed_and_waits_for_durable),
+		cmocka_unit_test(sessions_are_published_for_other_threads),
+		cmocka_unit_test(options_that_do_not_add_up_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
