@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this program knows about poll-mode drivers beyond what they tell themselves (DATAPLANE 4):
+ * limits, blind spots, packages. Pure data and text, no DPDK: tested without any driver.
+ */
+#ifndef NIC_PORT_DRIVER_H
+#define NIC_PORT_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/compiler.h"
+
+#define PORT_DEVARGS_MAX 512
+
+struct port_driver {
+	const char *name;    /* as in a profile: "memif" */
+	const char *eal_name; /* "net_memif"; its library is librte_<eal_name>.so */
+	const char *package; /* Debian's: "librte-net-memif23" */
+	bool is_virtual;     /* made by --vdev; else a PCI device */
+	bool needs_interface; /* devargs name a kernel interface by iface= */
+	bool counts_losses;  /* imissed means something */
+	bool counts_nombuf;
+	bool reaps_on_tx;    /* tx completions are taken only by the next tx: call it when idle */
+	bool has_rx_fd;	     /* a descriptor that polls readable */
+	bool holds_rx_ring;  /* takes rx_desc buffers at start */
+	uint16_t mtu_max;
+	uint16_t idle_rx_every; /* an empty rx is a system call: only every n-th empty turn */
+	uint32_t extra_buffers; /* taken at queue set-up besides */
+	const char *queues_key; /* devarg that holds the number of queues, or NULL */
+	const char *defaults; /* devargs added where the profile says nothing */
+};
+
+/* By "memif" or "net_memif"; NULL if nothing is known of it. */
+const struct port_driver *port_driver_find(const char *name);
+/* All rows, for lists; returns the count. */
+uint32_t port_driver_all(const struct port_driver **ret_rows);
+
+struct port_devargs_in {
+	const struct port_driver *driver;
+	uint32_t index;	     /* of the port: names the vdev */
+	const char *pci;     /* "0000:41:00.0", or NULL with a vdev */
+	const char *devargs; /* of the profile, or NULL */
+	uint32_t queues;
+};
+
+/*
+ * "net_af_xdp0,iface=x,busy_budget=64,queue_count=2": the argument of --vdev or -a. Only letters,
+ * digits and . : , = @ / _ + - pass. -EINVAL with the cause in text.
+ */
+int port_devargs(const struct port_devargs_in *in, char ret_argument[PORT_DEVARGS_MAX], char *text,
+	uint32_t text_bytes) MUST_CHECK;
+/* The value of a devarg as a number, or otherwise if it is absent. */
+uint32_t port_devarg_number(const char *devargs, const char *key, uint32_t otherwise);
+/* Copies the value of a devarg. False if absent or too long. */
+bool port_devarg_text(const char *devargs, const char *key, char *ret_value, uint32_t bytes);
+
+#endif
