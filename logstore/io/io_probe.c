@@ -242,31 +242,26 @@ probe_write_flush(struct probe_run *run)
 	return rc < 0 ? rc : io_host_fdatasync(run->io, run->fd);
 }
 
+/* 16 writes: in parallel through a ring, or one by one as the sync backend does them. */
 static int
-probe_write_16_flush(struct probe_run *run)
-{
-	uint32_t i;
-	int rc = 0;
-
-	for (i = 0; rc == 0 && i < PROBE_WRITES; i++) {
-		rc = probe_write(run, i, 0);
-	}
-	return rc < 0 ? rc : io_host_fdatasync(run->io, run->fd);
-}
-
-static int
-probe_dsync_16_ring(struct probe_run *run)
+probe_write_16(struct probe_run *run, int flags)
 {
 	struct io_uring_cqe *cqe;
 	uint32_t i;
-	int rc;
+	int rc = 0;
 
+	for (i = 0; rc == 0 && !run->has_ring && i < PROBE_WRITES; i++) {
+		rc = probe_write(run, i, flags);
+	}
+	if (!run->has_ring) {
+		return rc;
+	}
 	for (i = 0; i < PROBE_WRITES; i++) {
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&run->ring);
 
 		io_uring_prep_write(sqe, run->fd, run->buffer, PROBE_BLOCK_MIN,
 			(uint64_t)i * PROBE_BLOCK_MIN);
-		sqe->rw_flags = RWF_DSYNC;
+		sqe->rw_flags = flags;
 	}
 	rc = io_uring_submit_and_wait(&run->ring, PROBE_WRITES);
 	for (i = 0; rc >= 0 && i < PROBE_WRITES; i++) {
@@ -279,20 +274,18 @@ probe_dsync_16_ring(struct probe_run *run)
 	return rc < 0 ? rc : 0;
 }
 
-/* Without a ring the sync backend does the writes one by one, so that is what is timed. */
+static int
+probe_write_16_flush(struct probe_run *run)
+{
+	int rc = probe_write_16(run, 0);
+
+	return rc < 0 ? rc : io_host_fdatasync(run->io, run->fd);
+}
+
 static int
 probe_dsync_16(struct probe_run *run)
 {
-	uint32_t i;
-	int rc = 0;
-
-	if (run->has_ring) {
-		return probe_dsync_16_ring(run);
-	}
-	for (i = 0; rc == 0 && i < PROBE_WRITES; i++) {
-		rc = probe_write(run, i, RWF_DSYNC);
-	}
-	return rc;
+	return probe_write_16(run, RWF_DSYNC);
 }
 
 static int
@@ -363,11 +356,7 @@ probe_timings(struct probe_run *run, struct io_probe *probe)
 		rc = probe_time(run, probe_write_flush, &probe->write_flush_ns);
 	}
 	if (rc == 0) {
-		run->has_ring = io_uring_queue_init(PROBE_WRITES, &run->ring, 0) == 0;
 		rc = probe_time(run, probe_dsync_16, &probe->dsync_16_ns);
-		if (run->has_ring) {
-			io_uring_queue_exit(&run->ring);
-		}
 	}
 	if (rc == 0) {
 		rc = probe_time(run, probe_write_16_flush, &probe->write_16_flush_ns);
@@ -398,7 +387,15 @@ probe_device(struct probe_run *run, struct io_probe *probe)
 		probe->write_cache = true;
 	}
 	rc = probe_alignment(run->fd, probe);
-	return rc < 0 ? rc : probe_timings(run, probe);
+	if (rc < 0) {
+		return rc;
+	}
+	run->has_ring = io_uring_queue_init(PROBE_WRITES, &run->ring, 0) == 0;
+	rc = probe_timings(run, probe);
+	if (run->has_ring) {
+		io_uring_queue_exit(&run->ring);
+	}
+	return rc;
 }
 
 static int

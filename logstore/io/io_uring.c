@@ -16,7 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/ensure.h"
@@ -30,6 +32,7 @@
 #define SETUP_TRIES	    6 /* the first, then 5 after ENOMEM */
 #define SETUP_RETRY_NS	    (500 * NS_PER_MS)
 #define REAP_BURST	    64
+#define DRAIN_EVERY	    256
 
 struct io_uring_backend {
 	struct io_host host; /* first */
@@ -39,6 +42,9 @@ struct io_uring_backend {
 	uint32_t in_flight; /* queued or submitted, not reaped */
 	uint8_t *buffers;
 	size_t buffers_len;
+	int event_fd;
+	bool events_wanted; /* somebody asked for wait_fd */
+	uint32_t empty_reaps;
 	cpu_set_t worker_cpus;
 	bool has_worker_cpus;
 };
@@ -217,6 +223,34 @@ io_uring_backend_submit(struct io *io)
 	return rc == -EINTR || rc == -EAGAIN || rc == -EBUSY || rc >= 0 ? 0 : rc;
 }
 
+/* True if a peek will find something, here or in the kernel. Shared memory only. */
+static bool
+uring_has_work(const struct io_uring_backend *u)
+{
+	return io_uring_cq_ready(&u->ring) > 0 ||
+		(__atomic_load_n(u->ring.sq.kflags, __ATOMIC_RELAXED) &
+			(IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
+}
+
+/*
+ * After a reap that found something (running the kernel's work signals again), and now and then after
+ * one that did not (a signal may come late). What arrived in between is signalled anew.
+ */
+static void
+uring_drain_event(struct io_uring_backend *u, uint32_t reaped)
+{
+	uint64_t count = 1;
+
+	if (!u->events_wanted || (reaped == 0 && ++u->empty_reaps % DRAIN_EVERY != 0)) {
+		return;
+	}
+	(void)!read(u->event_fd, &count, sizeof(count));
+	if (uring_has_work(u)) {
+		count = 1;
+		(void)!write(u->event_fd, &count, sizeof(count));
+	}
+}
+
 static uint32_t
 io_uring_backend_reap(struct io *io, struct io_completion *ret, uint32_t max)
 {
@@ -241,13 +275,29 @@ io_uring_backend_reap(struct io *io, struct io_completion *ret, uint32_t max)
 		ensure(got <= u->in_flight);
 		u->in_flight -= got;
 	} while (got == REAP_BURST && count < max);
+	uring_drain_event(u, count);
 	return count;
 }
 
+/*
+ * An eventfd: with DEFER_TASKRUN the kernel does not wake pollers of the ring itself while work waits
+ * for its issuer. Signals are off until somebody asks for the descriptor.
+ */
 static int
 io_uring_backend_wait_fd(struct io *io)
 {
-	return uring_of(io)->ring.ring_fd;
+	struct io_uring_backend *u = uring_of(io);
+	uint64_t one = 1;
+
+	if (!u->events_wanted) {
+		u->events_wanted = true;
+		(void)io_uring_cq_eventfd_toggle(&u->ring, true);
+		/* Signals may have been missed so far: one idle turn too many is harmless. */
+		if (uring_has_work(u)) {
+			(void)!write(u->event_fd, &one, sizeof(one));
+		}
+	}
+	return u->event_fd;
 }
 
 static void
@@ -256,6 +306,7 @@ io_uring_backend_destroy(struct io *io)
 	struct io_uring_backend *u = uring_of(io);
 
 	io_uring_queue_exit(&u->ring);
+	close(u->event_fd);
 	io_host_fini(&u->host);
 	free(u);
 }
@@ -408,6 +459,25 @@ uring_explain(int rc, const char *step, struct io_uring_cause *ret_cause)
 	snprintf(ret_cause->text, sizeof(ret_cause->text), "%s: %s: %s", step, strerror(-rc), why);
 }
 
+static int
+uring_setup_event(struct io_uring_backend *u)
+{
+	int rc;
+
+	u->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (u->event_fd < 0) {
+		return -errno;
+	}
+	rc = io_uring_register_eventfd(&u->ring, u->event_fd);
+	if (rc == 0) {
+		rc = io_uring_cq_eventfd_toggle(&u->ring, false);
+	}
+	if (rc < 0) {
+		close(u->event_fd);
+	}
+	return rc;
+}
+
 /* Each step in turn; *ret_step names the one that failed. */
 static int
 uring_setup(struct io_uring_backend *u, const struct io_uring_options *options,
@@ -426,6 +496,10 @@ uring_setup(struct io_uring_backend *u, const struct io_uring_options *options,
 	if (rc >= 0) {
 		*ret_step = "io_uring files";
 		rc = io_uring_register_files_sparse(&u->ring, options->slots_max);
+	}
+	if (rc >= 0) {
+		*ret_step = "io_uring eventfd";
+		rc = uring_setup_event(u);
 	}
 	if (rc < 0) {
 		io_uring_queue_exit(&u->ring);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The synchronous backend and, over it, the fault decorator. */
+#include "io_cases.h"
+#include "logstore/io/io_fault.h"
+#include "logstore/io/io_sync.h"
+#include "support/clock_fake.h"
+
+static struct io *
+io_case_create(const char *dir)
+{
+	struct io *io;
+
+	assert_int_equal(io_sync_create(dir, IO_SLOTS, &io), 0);
+	return io;
+}
+
+static void
+completions_come_in_the_order_queued(void **state)
+{
+	struct io_case *c = *state;
+	struct io_completion done[3];
+
+	io_case_file(c, "data");
+	assert_int_equal(c->io->ops->write(c->io, 0, c->pool, 0, IO_BLOCK, 0, 1), 0);
+	assert_int_equal(c->io->ops->reap(c->io, done, 3), 0);
+	assert_int_equal(c->io->ops->flush(c->io, 0, 2), 0);
+	assert_int_equal(c->io->ops->read(c->io, 0, c->pool + IO_BLOCK, 0, IO_BLOCK, 3), 0);
+	io_case_wait(c, done, 3);
+	assert_int_equal(done[0].token, 1);
+	assert_int_equal(done[1].token, 2);
+	assert_int_equal(done[2].token, 3);
+	assert_int_equal(c->io->ops->wait_fd(c->io), -1);
+}
+
+static void
+a_missing_directory_is_an_error(void **state)
+{
+	struct io *io;
+
+	assert_int_equal(io_sync_create("/nonexistent/penstock", 1, &io), -ENOENT);
+}
+
+/* Wraps the fixture's io; the decorator owns it from then on. */
+static void
+wrap(struct io_case *c, struct clock_fake *clock, const char *text)
+{
+	struct io_fault_options options = {.clock = &clock->clock, .events_max = 8};
+	const char *bad = NULL;
+
+	clock_fake_init(clock, 1000, 0);
+	assert_int_equal(io_fault_parse(text, &options, &bad), 0);
+	assert_int_equal(io_fault_create(c->io, &options, &c->io), 0);
+}
+
+static void
+a_delayed_flush_completes_when_its_time_has_come(void **state)
+{
+	struct io_case *c = *state;
+	struct clock_fake clock;
+	struct io_completion done[2];
+	struct io_fault_event events[4];
+
+	wrap(c, &clock, "flush_delay_ms=200");
+	io_case_file(c, "data");
+	assert_int_equal(c->io->ops->flush(c->io, 0, 1), 0);
+	assert_int_equal(c->io->ops->write(c->io, 0, c->pool, 0, IO_BLOCK, 0, 2), 0);
+	assert_int_equal(c->io->ops->submit(c->io), 0);
+	assert_int_equal(c->io->ops->reap(c->io, done, 2), 1);
+	assert_int_equal(done[0].token, 2);
+	clock_fake_advance(&clock, 199 * NS_PER_MS);
+	assert_int_equal(c->io->ops->reap(c->io, done, 2), 0);
+	clock_fake_advance(&clock, NS_PER_MS);
+	assert_int_equal(c->io->ops->reap(c->io, done, 2), 1);
+	assert_int_equal(done[0].token, 1);
+	assert_int_equal(io_fault_events(c->io, events, 4), 2);
+	assert_int_equal(events[0].op, IO_FAULT_WRITE);
+	assert_int_equal(events[1].op, IO_FAULT_FLUSH);
+	assert_int_equal(events[1].time_ns - events[1].submit_ns, 200 * NS_PER_MS);
+}
+
+static void
+the_nth_request_fails_or_is_short(void **state)
+{
+	struct io_case *c = *state;
+	struct clock_fake clock;
+	struct io_completion done[2];
+	static const int32_t expected[] = {IO_BLOCK, -EIO, IO_BLOCK, -ENOSPC, -ENOSPC};
+	uint32_t i;
+
+	wrap(c, &clock, "fail=write:2:EIO,fail=write:3+:ENOSPC,short=read:1:4096");
+	io_case_file(c, "data");
+	for (i = 0; i < 5; i++) {
+		assert_int_equal(c->io->ops->write(c->io, 0, c->pool, 0, IO_BLOCK, 0, i), 0);
+		io_case_wait(c, done, 1);
+		assert_int_equal(done[0].token, i);
+		assert_int_equal(done[0].result, expected[i]);
+	}
+	assert_int_equal(c->io->ops->read(c->io, 0, c->pool, 0, 2 * IO_BLOCK, 9), 0);
+	io_case_wait(c, done, 1);
+	assert_int_equal(done[0].result, 4096);
+}
+
+static void
+a_rule_text_that_is_not_understood_is_pointed_at(void **state)
+{
+	static const char *const bad[] = {"x", "flush_delay_ms=", "flush_delay_ms=1x",
+		"fail=write:0:EIO", "fail=write:1:EWHAT", "fail=open:1:EIO", "short=flush:1:1",
+		"fail=write:1", "=1"};
+	struct io_fault_options options = {0};
+	const char *at;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(io_fault_parse(bad[i], &options, &at), -EINVAL);
+		assert_ptr_equal(at, bad[i]);
+	}
+	assert_int_equal(io_fault_parse("write_delay_us=5,nope=1", &options, &at), -EINVAL);
+	assert_string_equal(at, "nope=1");
+	assert_int_equal(options.write_delay_ns, 5000);
+	assert_int_equal(io_fault_parse("", &options, &at), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IO_CASES,
+		IO_CASE(completions_come_in_the_order_queued),
+		cmocka_unit_test(a_missing_directory_is_an_error),
+		IO_CASE(a_delayed_flush_completes_when_its_time_has_come),
+		IO_CASE(the_nth_request_fails_or_is_short),
+		cmocka_unit_test(a_rule_text_that_is_not_understood_is_pointed_at),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
