@@ -404,7 +404,7 @@ lane_harness_state(struct lane_harness *h, int32_t sequence_last)
 	ensure(query.batch_len == 0);
 	done.partition_index = query.partition_index;
 	done.session_index = query.session_index;
-	done.offset = sequence_last < 0 ? -1 : sequence_last + 1000;
+	done.offset = sequence_last < 0 ? -1 : (int64_t)sequence_last + 1000;
 	lane_harness_answer(h, &done);
 }
 

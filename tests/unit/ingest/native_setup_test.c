@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Set-up: cookie before state, repeats, limits, and what HELLOs are refused for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include "support/lane_harness.h"
+
+static struct lane_harness harness;
+static struct lane_client client;
+
+#define COUNT(c) lane_harness_counter(&harness, LANE_##c)
+
+static struct lane_harness *
+begin_empty(void)
+{
+	lane_harness_init(&harness);
+	lane_harness_create(&harness);
+	lane_client_init(&client, 1);
+	return &harness;
+}
+
+static void
+say_hello(const struct session_msg_hello *hello)
+{
+	uint8_t room[1500];
+
+	lane_harness_put(&harness, &client.peer, room,
+		lane_client_hello(&client, hello, room, sizeof(room)));
+	(void)lane_harness_turn(&harness);
+}
+
+/* A HELLO with a good cookie. */
+static void
+hello_with_cookie(struct session_msg_hello *hello)
+{
+	struct session_msg_retry retry;
+	struct frame frame;
+
+	say_hello(NULL);
+	lane_harness_expect(&harness, FRAME_RETRY, &frame);
+	assert_int_equal(session_msg_retry_decode(frame.body, frame.body_len, &retry), 0);
+	lane_client_hello_init(&client, hello);
+	hello->cookie_len = 16;
+	memcpy(hello->cookie, retry.cookie, 16);
+}
+
+static uint16_t
+closed_reason(void)
+{
+	struct session_msg_closed closed;
+	struct frame frame;
+
+	lane_harness_expect(&harness, FRAME_CLOSED, &frame);
+	assert_int_equal(session_msg_closed_decode(frame.body, frame.body_len, &closed), 0);
+	assert_int_equal(frame.session_id, 0);
+	assert_true(closed.answers_hello);
+	assert_memory_equal(closed.client_nonce, client.nonce, 16);
+	return closed.reason;
+}
+
+static void
+no_state_before_the_cookie_and_no_larger_answer(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	struct control_ask ask;
+
+	for (uint32_t i = 0; i < 50; i++) {
+		client.peer.port = (uint16_t)(2000 + i);
+		say_hello(NULL);
+		lane_harness_discard(h);
+	}
+	assert_false(lane_harness_ask(h, &ask));
+	assert_true(h->bytes_out <= h->bytes_in);
+	assert_int_equal(COUNT(hello), 50);
+	assert_int_equal(COUNT(sessions), 0);
+	lane_harness_fini(h);
+}
+
+static void
+retries_are_limited_by_the_second(void **state)
+{
+	struct lane_harness *h = begin_empty();
+
+	for (uint32_t i = 0; i < 10010; i++) {
+		say_hello(NULL);
+		lane_harness_discard(h);
+	}
+	assert_int_equal(COUNT(hello_rate), 10);
+	lane_harness_fini(h);
+}
+
+static void
+an_old_or_foreign_cookie_gets_a_new_retry(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	struct session_msg_hello hello;
+	struct frame frame;
+
+	hello_with_cookie(&hello);
+	clock_fake_advance(&h->clock, 12 * NS_PER_S);
+	say_hello(&hello);
+	lane_harness_expect(h, FRAME_RETRY, &frame);
+	assert_int_equal(COUNT(cookie_bad), 1);
+	hello_with_cookie(&hello);
+	client.peer.port++;
+	say_hello(&hello);
+	lane_harness_expect(h, FRAME_RETRY, &frame);
+	assert_int_equal(COUNT(cookie_bad), 2);
+	lane_harness_fini(h);
+}
+
+static void
+a_cookie_outlives_one_rotation_of_the_secret(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	struct session_msg_hello hello;
+	struct control_ask ask;
+
+	hello_with_cookie(&hello);
+	memset(h->secrets.cookie_keys[1], 0x55, 16);
+	atomic_store(&h->secrets.cookie_index, 1);
+	say_hello(&hello);
+	assert_true(lane_harness_ask(h, &ask));
+	lane_harness_fini(h);
+}
+
+static void
+a_repeated_hello_gets_the_same_accept(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	struct session_msg_hello hello;
+	struct control_ask ask;
+	struct frame frame;
+	uint8_t first[200];
+	uint16_t len;
+
+	hello_with_cookie(&hello);
+	say_hello(&hello);
+	assert_true(lane_harness_ask(h, &ask));
+	say_hello(&hello);
+	assert_int_equal(COUNT(hello_pending), 1);
+	assert_false(lane_harness_ask(h, &ask));
+	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_PRODUCER, .token = ask.token,
+		.producer_id = 5, .producer_epoch = 0});
+	(void)lane_harness_turn(h);
+	lane_harness_expect(h, FRAME_ACCEPT, &frame);
+	len = frame.body_len;
+	memcpy(first, frame.body, len);
+	clock_fake_advance(&h->clock, NS_PER_S);
+	say_hello(&hello);
+	lane_harness_expect(h, FRAME_ACCEPT, &frame);
+	assert_int_equal(frame.body_len, len);
+	assert_memory_equal(frame.body, first, len);
+	assert_int_equal(COUNT(sessions), 1);
+	lane_harness_fini(h);
+}
+
+static void
+the_question_to_control_carries_name_and_flags(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	struct session_msg_hello hello;
+	struct control_ask ask;
+
+	hello_with_cookie(&hello);
+	hello.flags = SESSION_MSG_BUMP;
+	hello.producer_id = 17;
+	hello.producer_epoch = 3;
+	hello.name_len = 6;
+	memcpy(hello.name, "sensor", 6);
+	say_hello(&hello);
+	assert_true(lane_harness_ask(h, &ask));
+	assert_int_equal(ask.kind, CONTROL_PRODUCER);
+	assert_int_equal(ask.flags, CONTROL_BUMP);
+	assert_int_equal(ask.producer_id, 17);
+	assert_int_equal(ask.producer_epoch, 3);
+	assert_int_equal(ask.name_len, 6);
+	assert_memory_equal(ask.name, "sensor", 6);
+	lane_harness_fini(h);
+}
+
+static void
+bad_hellos_are_dropped(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	uint8_t room[1500];
+	size_t len = lane_client_hello(&client, NULL, room, sizeof(room));
+	struct frame frame;
+	struct writer body = frame_body_writer(room, sizeof(room));
+
+	frame = (struct frame){.type = FRAME_HELLO};
+	writer_copy(&body, room + FRAME_HEADER_BYTES, len - FRAME_HEADER_BYTES - 1);
+	lane_harness_put(h, &client.peer, room, frame_finish(&frame, room, &body));
+	(void)lane_harness_turn(h);
+	assert_int_equal(COUNT(hello_bad), 1);
+	assert_false(lane_harness_take(h, &frame));
+	lane_harness_fini(h);
+}
+
+static void
+a_foreign_version_is_told_ours(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	struct session_msg_hello hello;
+	struct session_msg_version version;
+	struct frame frame;
+	uint8_t room[1500];
+
+	lane_client_hello_init(&client, &hello);
+	hello.ver_min = 2;
+	hello.ver_max = 3;
+	say_hello(&hello);
+	lane_harness_expect(h, FRAME_VERSION, &frame);
+	assert_int_equal(session_msg_version_decode(frame.body, frame.body_len, &version), 0);
+	assert_int_equal(version.ver_max, 1);
+	assert_memory_equal(version.client_nonce, client.nonce, 16);
+	lane_harness_put(h, &client.peer, room,
+		(room[0] = 0, lane_client_hello(&client, NULL, room, sizeof(room)), room[2] = 7,
+			1200));
+	(void)lane_harness_turn(h);
+	lane_harness_expect(h, FRAME_VERSION, &frame);
+	assert_int_equal(COUNT(frame_version), 1);
+	lane_harness_fini(h);
+}
+
+static void
+authentication_is_refused_after_the_cookie(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	struct session_msg_hello hello;
+	struct frame frame = {.type = FRAME_HELLO, .flags = FRAME_AUTH};
+	uint8_t room[1500] = {0};
+	struct writer body = frame_body_writer(room, sizeof(room));
+
+	hello_with_cookie(&hello);
+	hello.auth = SESSION_MSG_AUTH_INTEGRITY;
+	hello.key_id = 7;
+	say_hello(&hello);
+	assert_int_equal(COUNT(auth_missing), 1);
+	session_msg_hello_encode(&body, &hello);
+	lane_harness_put(h, &client.peer, room,
+		frame_finish(&frame, room, &body) + FRAME_TAG_BYTES);
+	(void)lane_harness_turn(h);
+	assert_int_equal(closed_reason(), FRAME_AUTH_FAILED);
+	assert_int_equal(COUNT(hello_auth), 1);
+	lane_harness_fini(h);
+}
+
+static void
+too_many_sessions_are_told_so(void **state)
+{
+	struct lane_harness *h = &harness;
+	struct session_msg_hello hello;
+
+	lane_harness_init(h);
+	h->options.sessions_max = 1;
+	lane_harness_create(h);
+	lane_client_init(&client, 1);
+	lane_client_connect(&client, h);
+	lane_client_init(&client, 2);
+	hello_with_cookie(&hello);
+	say_hello(&hello);
+	assert_int_equal(closed_reason(), FRAME_TOO_MANY_SESSIONS);
+	lane_harness_fini(h);
+}
+
+static void
+a_draining_lane_takes_no_new_session(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	struct session_msg_hello hello;
+
+	hello_with_cookie(&hello);
+	lane_drain_begin(h->lane);
+	say_hello(&hello);
+	assert_int_equal(closed_reason(), FRAME_DRAINING);
+	assert_true(lane_drained(h->lane));
+	lane_harness_fini(h);
+}
+
+static void
+errors_of_control_become_reasons(void **state)
+{
+	static const struct {
+		int16_t error;
+		uint16_t reason;
+	} rows[] = {
+		{KAFKA_INVALID_PRODUCER_EPOCH, FRAME_FENCED},
+		{KAFKA_KAFKA_STORAGE_ERROR, FRAME_NOT_READY},
+		{KAFKA_TOPIC_AUTHORIZATION_FAILED, FRAME_AUTH_FAILED},
+		{KAFKA_THROTTLING_QUOTA_EXCEEDED, FRAME_TOO_MANY_SESSIONS},
+		{KAFKA_UNKNOWN_SERVER_ERROR, FRAME_INTERNAL},
+	};
+	struct lane_harness *h = begin_empty();
+	struct control_ask ask;
+
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		lane_client_knock(&client, h, &ask);
+		lane_harness_control(h, &(struct control_answer){.kind = CONTROL_PRODUCER,
+			.token = ask.token, .error = rows[i].error});
+		(void)lane_harness_turn(h);
+		assert_int_equal(closed_reason(), rows[i].reason);
+	}
+	assert_int_equal(COUNT(sessions_opened), 0);
+	lane_harness_fini(h);
+}
+
+static void
+a_full_ring_to_control_leaves_nothing_behind(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	struct session_msg_hello hello;
+	struct control_ask ask = {0};
+
+	hello_with_cookie(&hello);
+	while (ring_offer(&h->control_ask, &ask, 1) == 1) {
+	}
+	say_hello(&hello);
+	assert_int_equal(COUNT(hello_pending), 1);
+	while (lane_harness_ask(h, &ask)) {
+	}
+	say_hello(&hello);
+	assert_true(lane_harness_ask(h, &ask));
+	lane_harness_fini(h);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_state_before_the_cookie_and_no_larger_answer),
+		cmocka_unit_test(retries_are_limited_by_the_second),
+		cmocka_unit_test(an_old_or_foreign_cookie_gets_a_new_retry),
+		cmocka_unit_test(a_cookie_outlives_one_rotation_of_the_secret),
+		cmocka_unit_test(a_repeated_hello_gets_the_same_accept),
+		cmocka_unit_test(the_question_to_control_carries_name_and_flags),
+		cmocka_unit_test(bad_hellos_are_dropped),
+		cmocka_unit_test(a_foreign_version_is_told_ours),
+		cmocka_unit_test(authentication_is_refused_after_the_cookie),
+		cmocka_unit_test(too_many_sessions_are_told_so),
+		cmocka_unit_test(a_draining_lane_takes_no_new_session),
+		cmocka_unit_test(errors_of_control_become_reasons),
+		cmocka_unit_test(a_full_ring_to_control_leaves_nothing_behind),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
