@@ -125,8 +125,9 @@ session_poll_streams(struct client_session *session, uint64_t now_ns)
 		uint64_t deadline_ns = UINT64_MAX;
 
 		if (client_stream_on_time(session->core, stream, now_ns, &deadline_ns) &&
-			session->state == CLIENT_SESSION_OPEN) {
-			client_transmit_ping(session, stream->handle, now_ns);
+			session->state == CLIENT_SESSION_OPEN &&
+			client_transmit_ping(session, stream->handle, now_ns)) {
+			client_stream_pinged(stream, session->loss.next_pn - 1);
 		}
 		client_session_timer(session, deadline_ns);
 		stream = next;

@@ -12,7 +12,6 @@
 #define STREAM_DURABLE_PING_MIN_NS (10 * NS_PER_MS)
 #define STREAM_DURABLE_PING_MAX_NS NS_PER_S
 #define STREAM_CRC_REFUSALS_MAX	   2
-#define STREAM_ORDER_REFUSALS_MAX  1
 #define STREAM_STUCK_PINGS	   5 /* answered without the first batch being accepted */
 
 void
@@ -162,9 +161,7 @@ stream_ready_new(struct client_core *core, struct client_stream *stream, uint64_
 		return NULL;
 	}
 	if (batch->state == CLIENT_BATCH_UNSENT) {
-		bool held = stream->hold_pn >= stream_session(core, stream)->loss.low_pn;
-
-		return held && stream->hold_pn > 0 ? NULL : batch;
+		return batch;
 	}
 	if (core->producer_state != CLIENT_PRODUCER_READY) {
 		return NULL;
@@ -181,7 +178,7 @@ struct client_batch *
 client_stream_ready(struct client_core *core, struct client_stream *stream, uint64_t now_ns,
 	uint64_t *deadline_ns)
 {
-	if (stream->handle == 0 || stream->needs_epoch) {
+	if (stream->handle == 0 || stream->needs_epoch || stream->settle != CLIENT_SETTLE_NONE) {
 		return NULL;
 	}
 	if (stream->retry_ns > now_ns) {
@@ -361,7 +358,6 @@ stream_accepted(struct client_core *core, struct client_stream *stream, int32_t 
 		stream->recover = CLIENT_RECOVER_NONE;
 		stream->recover_batch = NULL;
 		stream->crc_refusals = 0;
-		stream->order_refusals = 0;
 	}
 }
 
@@ -388,7 +384,7 @@ stream_rewind(struct client_core *core, struct client_stream *stream, struct cli
 	client_core_count(core, CLIENT_rewinds, 1);
 }
 
-/* The server will never take this batch: it fails, the ones behind it move up. */
+/* The server never takes this batch: it fails, the ones behind it move up. Only when settled. */
 static void
 stream_strike(struct client_core *core, struct client_stream *stream, struct client_batch *batch,
 	int16_t error)
@@ -402,7 +398,6 @@ stream_strike(struct client_core *core, struct client_stream *stream, struct cli
 		sequence = client_seq_add(sequence, after->record_count);
 	}
 	stream->next_sequence = sequence;
-	stream->hold_pn = stream_session(core, stream)->loss.next_pn - 1;
 }
 
 enum stream_verdict {
@@ -413,11 +408,11 @@ enum stream_verdict {
 };
 
 static enum stream_verdict
-stream_judge(struct client_stream *stream, int16_t error)
+stream_judge(const struct client_stream *stream, int16_t error)
 {
 	switch (error) {
 	case KAFKA_CORRUPT_MESSAGE:
-		return stream->crc_refusals++ < STREAM_CRC_REFUSALS_MAX ? STREAM_AGAIN : STREAM_STRIKE;
+		return stream->crc_refusals < STREAM_CRC_REFUSALS_MAX ? STREAM_AGAIN : STREAM_STRIKE;
 	case KAFKA_UNKNOWN_TOPIC_OR_PARTITION:
 		return STREAM_RESOLVE;
 	case KAFKA_LEADER_NOT_AVAILABLE:
@@ -428,12 +423,54 @@ stream_judge(struct client_stream *stream, int16_t error)
 	case KAFKA_THROTTLING_QUOTA_EXCEEDED:
 		return STREAM_AGAIN;
 	case KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER:
-		return stream->order_refusals++ < STREAM_ORDER_REFUSALS_MAX ? STREAM_AGAIN
-									     : STREAM_EPOCH;
 	case KAFKA_INVALID_PRODUCER_EPOCH:
 		return STREAM_EPOCH;
 	default:
 		return STREAM_STRIKE;
+	}
+}
+
+static void
+stream_settle(struct client_core *core, struct client_stream *stream, int16_t error,
+	uint64_t now_ns)
+{
+	struct client_session *session = stream_session(core, stream);
+
+	stream->settle = CLIENT_SETTLE_LOW;
+	stream->settle_error = error;
+	stream->settle_pn = 0;
+	stream->hold_pn = session->loss.next_pn - 1;
+	stream->durable_ping_ns = now_ns;
+	client_session_timer(session, now_ns);
+}
+
+/* The answer to the PING after settling: what the server has now is all that it will ever have. */
+static void
+stream_settled(struct client_core *core, struct client_stream *stream,
+	const struct session_msg_ack_entry *entry)
+{
+	struct client_batch *batch;
+	bool any = false;
+
+	stream->settle = CLIENT_SETTLE_NONE;
+	while ((batch = stream->next) != NULL && client_batch_sequenced(batch) &&
+		entry->received_seq >= 0 &&
+		client_seq_le(client_batch_last_sequence(batch), entry->received_seq)) {
+		stream_received(core, batch);
+		stream->next = batch->next;
+		any = true;
+	}
+	stream->recover = any ? CLIENT_RECOVER_NONE : CLIENT_RECOVER_SEND;
+	stream->recover_batch = NULL;
+	if (any || !batch || !client_batch_sequenced(batch)) {
+		return; /* a late copy was taken after all */
+	}
+	if (stream_judge(stream, stream->settle_error) == STREAM_EPOCH) {
+		stream->needs_epoch = true;
+		client_core_want_bump(core);
+	} else {
+		stream_strike(core, stream, batch, stream->settle_error);
+		stream->crc_refusals = 0;
 	}
 }
 
@@ -456,8 +493,10 @@ stream_refused(struct client_core *core, struct client_stream *stream, int16_t e
 	int32_t error_seq, uint64_t now_ns)
 {
 	struct client_batch *batch = stream_refused_batch(stream, error_seq);
+	bool alone = stream->recover == CLIENT_RECOVER_WAIT && batch == stream->recover_batch;
 
-	if (!batch || stream->recover == CLIENT_RECOVER_SEND) {
+	if (!batch || stream->recover == CLIENT_RECOVER_SEND || stream->needs_epoch ||
+		stream->settle != CLIENT_SETTLE_NONE) {
 		return;
 	}
 	if (stream->recover == CLIENT_RECOVER_WAIT && stream->recover_batch &&
@@ -469,35 +508,37 @@ stream_refused(struct client_core *core, struct client_stream *stream, int16_t e
 	client_core_tell(core, "%s-%u: %s", stream->topic->name, stream->partition,
 		kafka_error_text(error));
 	stream_rewind(core, stream, batch);
-	stream->retry_ns = now_ns + core->options.retry_backoff_ns;
-	switch (verdict) {
-	case STREAM_AGAIN:
-		break;
-	case STREAM_RESOLVE:
+	stream->retry_ns = now_ns;
+	if (verdict == STREAM_AGAIN && error != KAFKA_CORRUPT_MESSAGE) {
+		stream->retry_ns += core->options.retry_backoff_ns;
+	}
+	stream->crc_refusals += error == KAFKA_CORRUPT_MESSAGE;
+	if (verdict == STREAM_RESOLVE) {
 		stream->handle = 0;
 		client_topic_ask(stream->topic, now_ns);
-		break;
-	case STREAM_STRIKE:
-		stream_strike(core, stream, batch, error);
-		stream->crc_refusals = 0;
-		break;
-	case STREAM_EPOCH:
-		stream->needs_epoch = true;
-		client_core_want_bump(core);
-		break;
+	} else if (verdict != STREAM_AGAIN && alone) {
+		stream_settle(core, stream, error, now_ns);
+		return;
 	}
 	stream_arm(core, stream, now_ns);
 }
 
 void
+client_stream_pinged(struct client_stream *stream, uint64_t pn)
+{
+	if (stream->settle == CLIENT_SETTLE_LOW && stream->settle_pn == 0) {
+		stream->settle = CLIENT_SETTLE_ASKED;
+		stream->settle_pn = pn;
+	}
+}
+
+void
 client_stream_entry(struct client_core *core, struct client_stream *stream,
-	const struct session_msg_ack_entry *entry, uint64_t now_ns)
+	const struct session_msg_ack_entry *entry, const struct client_loss_ack *ack,
+	uint64_t now_ns)
 {
 	bool moved = false;
 
-	if (stream->needs_epoch) {
-		return;
-	}
 	if (entry->error == 0 || entry->error_seq >= 0) {
 		stream->server_sequence = entry->received_seq;
 		stream->server_told = true;
@@ -508,13 +549,17 @@ client_stream_entry(struct client_core *core, struct client_stream *stream,
 	if (entry->received_seq >= 0) {
 		stream_accepted(core, stream, entry->received_seq);
 	}
+	if (stream->settle == CLIENT_SETTLE_ASKED && client_loss_covers(ack, stream->settle_pn) &&
+		stream->server_told) {
+		stream_settled(core, stream, entry);
+	}
 	if (entry->error != 0) {
 		stream_refused(core, stream, entry->error, entry->error_seq, now_ns);
 	}
 	if (moved) {
 		stream->durable_pings = 0;
-		stream_arm(core, stream, now_ns);
-	} else if (stream->durable_ping_ns == 0) {
+	}
+	if (stream->settle == CLIENT_SETTLE_NONE && (moved || stream->durable_ping_ns == 0)) {
 		stream_arm(core, stream, now_ns);
 	}
 }
@@ -534,7 +579,9 @@ client_stream_restart(struct client_stream *stream)
 	stream->lost_count = 0;
 	stream->recover = CLIENT_RECOVER_NONE;
 	stream->recover_batch = NULL;
-	stream->hold_pn = 0;
+	stream->settle = CLIENT_SETTLE_NONE;
+	/* Whatever was settled: in a new session everything is sent again, under the epoch it has. */
+	stream->needs_epoch = false;
 	stream->durable_ping_ns = 0;
 	stream->durable_pings = 0;
 	stream->server_sequence = -1;
@@ -545,12 +592,10 @@ void
 client_stream_new_epoch(struct client_core *core, struct client_stream *stream)
 {
 	client_stream_restart(stream);
-	stream->needs_epoch = false;
 	stream->next_sequence = 0;
 	stream->known_sequence = -1;
 	stream->known_offset = -1;
 	stream->crc_refusals = 0;
-	stream->order_refusals = 0;
 	for (struct client_batch *batch = stream->first; batch && client_batch_sequenced(batch);
 		batch = batch->next) {
 		client_batch_stamp(batch, core->producer_id, core->producer_epoch,
@@ -597,7 +642,8 @@ client_stream_fail_all(struct client_core *core, struct client_stream *stream, i
 bool
 client_stream_undecided(const struct client_stream *stream)
 {
-	return !stream->needs_epoch && stream->first && client_batch_sequenced(stream->first);
+	return stream->first && client_batch_sequenced(stream->first) &&
+	       !(stream->needs_epoch && stream->first->state == CLIENT_BATCH_UNSENT);
 }
 
 /* --- timers ------------------------------------------------------------------------------------ */
@@ -620,8 +666,8 @@ stream_unstick(struct client_core *core, struct client_stream *stream, uint64_t 
 		(server < 0 || !client_seq_le(stream->known_sequence, server))) {
 		client_core_tell(core, "%s-%u: the server no longer knows this producer",
 			stream->topic->name, stream->partition);
-		stream->needs_epoch = true;
-		client_core_want_bump(core);
+		stream_rewind(core, stream, first);
+		stream_settle(core, stream, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, now_ns);
 		return;
 	}
 	stream_rewind(core, stream, first);
@@ -649,10 +695,17 @@ client_stream_on_time(struct client_core *core, struct client_stream *stream, ui
 	stream_lower(deadline_ns, stream->first->created_ns + core->options.delivery_timeout_ns);
 	if (stream->durable_ping_ns != 0 && stream->durable_ping_ns <= now_ns) {
 		ping = stream->handle != 0;
-		if (++stream->durable_pings > STREAM_STUCK_PINGS) {
-			stream_unstick(core, stream, now_ns);
+		if (stream->settle != CLIENT_SETTLE_NONE) {
+			ping = ping && stream_session(core, stream)->loss.low_pn > stream->hold_pn;
+			stream->durable_ping_ns = now_ns + STREAM_DURABLE_PING_MIN_NS;
+		} else {
+			if (++stream->durable_pings > STREAM_STUCK_PINGS) {
+				stream_unstick(core, stream, now_ns);
+			}
+			if (stream->settle == CLIENT_SETTLE_NONE) {
+				stream_arm(core, stream, now_ns);
+			}
 		}
-		stream_arm(core, stream, now_ns);
 	}
 	if (stream->durable_ping_ns != 0) {
 		stream_lower(deadline_ns, stream->durable_ping_ns);

@@ -6,8 +6,14 @@
  * Order of states in the list: { RECEIVED FLYING LOST }* UNSENT* FULL* OPEN?; `next` is the first
  * from UNSENT on. After a refusal the batches from the refused sequence on become UNSENT and the first
  * goes alone until the server says that it accepted it (RECOVER_SEND, RECOVER_WAIT), because the
- * server refuses all others until then. Batches that are renumbered wait until no older packet of the
- * stream can still be taken for new (hold_pn < low). I/O thread only.
+ * server refuses all others until then.
+ *
+ * A batch is given another sequence or epoch only when it is certain that the server did not take it
+ * and no longer can. A refusal alone proves nothing: a copy of the batch may still be under way, and the
+ * refused packet may have been another one. So a hard refusal counts only if the batch was sent
+ * alone, and then the stream settles: it sends nothing until none of its packets is waited for
+ * (hold_pn < low: the server discards what comes later), asks by PING, and believes that answer.
+ * I/O thread only.
  */
 #ifndef CLIENT_CLIENT_STREAM_H
 #define CLIENT_CLIENT_STREAM_H
@@ -24,8 +30,15 @@ enum client_recover {
 	CLIENT_RECOVER_WAIT, /* it was; all others wait for its acceptance */
 };
 
+enum client_settle {
+	CLIENT_SETTLE_NONE,
+	CLIENT_SETTLE_LOW,  /* until nothing of the stream is under way */
+	CLIENT_SETTLE_ASKED, /* PING sent; the next entry that covers it decides */
+};
+
 struct client_topic;
 struct client_session;
+struct client_loss_ack;
 
 struct client_stream {
 	struct client_stream *lane_next; /* circular list of streams with batches, of its session */
@@ -36,7 +49,8 @@ struct client_stream {
 	struct client_batch *next;
 	struct client_batch *recover_batch; /* RECOVER_WAIT; NULL once it is freed */
 	uint64_t retry_ns;	    /* nothing before this instant (back-off after a refusal) */
-	uint64_t hold_pn;
+	uint64_t hold_pn; /* settling: highest pn used before */
+	uint64_t settle_pn; /* first PING since; 0: none yet */
 	uint64_t durable_ping_ns; /* when to ask about the first batch; 0: not armed */
 	int64_t known_offset;	  /* of known_sequence; -1: none yet */
 	uint32_t partition;
@@ -44,16 +58,17 @@ struct client_stream {
 	uint32_t lost_count;
 	uint32_t durable_pings;
 	uint32_t crc_refusals;
-	uint32_t order_refusals;
 	int32_t next_sequence;
 	int32_t known_sequence;
 	int32_t server_sequence; /* received_seq of the newest entry; -1 none */
 	int32_t recover_sequence; /* last of the batch that recovers */
 	uint16_t lane;
+	int16_t settle_error; /* what the refusal said */
 	uint8_t recover; /* enum client_recover */
+	uint8_t settle;	 /* enum client_settle */
 	bool listed;
 	bool server_told; /* server_sequence is of this session */
-	bool needs_epoch; /* sends nothing before the producer's epoch was raised */
+	bool needs_epoch; /* what is UNSENT waits for the producer's next epoch */
 };
 
 /* A slot for a partition; empty. */
@@ -78,7 +93,10 @@ void client_stream_acked(struct client_core *core, struct client_batch *batch, u
 void client_stream_lost(struct client_batch *batch, uint64_t pn);
 /* One entry of a newest ACK. */
 void client_stream_entry(struct client_core *core, struct client_stream *stream,
-	const struct session_msg_ack_entry *entry, uint64_t now_ns);
+	const struct session_msg_ack_entry *entry, const struct client_loss_ack *ack,
+	uint64_t now_ns);
+/* The PING that client_stream_on_time wanted was sent. */
+void client_stream_pinged(struct client_stream *stream, uint64_t pn);
 /* The session ended: nothing is known to have arrived. */
 void client_stream_restart(struct client_stream *stream);
 /* The epoch was raised, or the id is new: sequences from 0 again. */

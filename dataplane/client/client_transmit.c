@@ -223,14 +223,15 @@ client_transmit_end(struct client_session *session)
 /* --- in ---------------------------------------------------------------------------------------- */
 
 static void
-transmit_entries(struct client_session *session, const struct session_msg_ack *ack, uint64_t now_ns)
+transmit_entries(struct client_session *session, const struct session_msg_ack *ack,
+	const struct client_loss_ack *part, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < ack->entries; i++) {
 		struct client_stream *stream =
 			client_core_stream_of_handle(session->core, ack->entry[i].stream);
 
 		if (stream && stream->lane == session->lane) {
-			client_stream_entry(session->core, stream, &ack->entry[i], now_ns);
+			client_stream_entry(session->core, stream, &ack->entry[i], part, now_ns);
 		}
 	}
 }
@@ -281,7 +282,7 @@ client_transmit_ack(struct client_session *session, const struct frame *frame, u
 	if (frame->pn > session->ack_pn_max) {
 		session->ack_pn_max = frame->pn;
 		transmit_signals(session, &ack, seen.pn_max, now_ns);
-		transmit_entries(session, &ack, now_ns);
+		transmit_entries(session, &ack, &part, now_ns);
 	}
 }
 
@@ -423,11 +424,11 @@ transmit_data(struct client_session *session, uint64_t now_ns, uint64_t *deadlin
 static void
 transmit_stopped(struct client_session *session, enum transmit_stop stop, uint64_t now_ns)
 {
+	if (stop != TRANSMIT_CREDIT) {
+		session->credit_pings = 0;
+	}
 	if (stop != TRANSMIT_CREDIT || session->loss.flying_count > 0) {
-		if (stop != TRANSMIT_CREDIT) {
-			session->credit_ping_ns = 0;
-			session->credit_pings = 0;
-		}
+		session->credit_ping_ns = 0;
 		return;
 	}
 	if (session->credit_ping_ns == 0) {

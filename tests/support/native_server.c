@@ -446,6 +446,9 @@ server_offer(struct native_server *server, struct server_session *session,
 		error = server_log_append(&server->log, index, bytes, len, server->now_ns);
 	}
 	if (error != 0) {
+		/* A copy of it may come again without having been charged again. */
+		session->accepted_bytes -= len;
+		session->accepted_packets--;
 		server_resolve_credit(session, len, true);
 		server_refused(server, session, stream, error, batch->base_sequence);
 		return false;
@@ -554,9 +557,6 @@ server_data(struct native_server *server, struct server_session *session, const 
 		server_resolve_credit(session, frame->body_len, true); /* perhaps charged: be generous */
 		return true;
 	}
-	if (!server_charge(server, session, frame->body_len)) {
-		return false;
-	}
 	uint32_t ahead =
 		((uint32_t)batch.base_sequence - (uint32_t)stream->received_seq - 1) & 0x7fffffff;
 
@@ -564,6 +564,9 @@ server_data(struct native_server *server, struct server_session *session, const 
 		server->counts.refused++;
 		server_resolve_credit(session, frame->body_len, true);
 		return true;
+	}
+	if (!server_charge(server, session, frame->body_len)) {
+		return false;
 	}
 	if (ahead == 0) {
 		if (server_offer(server, session, stream, frame->body, frame->body_len, &batch)) {
