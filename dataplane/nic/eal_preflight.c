@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The checks before DPDK starts (eal.h): each failure names its cause and the command that mends it.
+ * Reads sysfs and procfs below options->root; changes nothing. Housekeeping thread.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <rte_config.h>
+#include "base/bytes.h"
+#include "nic/eal.h"
+
+#define CAP_NET_ADMIN_BIT 12
+#define CAP_NET_RAW_BIT	  13
+#define CAP_IPC_LOCK_BIT  14
+
+struct findings {
+	char *text;
+	uint32_t bytes;
+	uint32_t used;
+	uint32_t count;
+};
+
+PRINTF_LIKE(2, 3) static void
+finding_add(struct findings *f, const char *format, ...)
+{
+	va_list list;
+	int len;
+
+	f->count++;
+	if (f->used + 2 >= f->bytes) {
+		return;
+	}
+	va_start(list, format);
+	len = vsnprintf(f->text + f->used, f->bytes - f->used - 1, format, list);
+	va_end(list);
+	f->used += (uint32_t)len < f->bytes - f->used - 1 ? (uint32_t)len : f->bytes - f->used - 2;
+	f->text[f->used++] = '\n';
+	f->text[f->used] = 0;
+}
+
+/* The first line of a file; false if there is none. */
+static bool
+file_line(const char *path, char *ret_line, uint32_t bytes)
+{
+	FILE *file = fopen(path, "re");
+	bool read;
+
+	if (!file) {
+		return false;
+	}
+	read = fgets(ret_line, (int)bytes, file) != NULL;
+	fclose(file);
+	return read;
+}
+
+static bool
+file_number(const char *path, uint64_t *ret_number)
+{
+	char line[64];
+
+	if (!file_line(path, line, sizeof(line))) {
+		return false;
+	}
+	*ret_number = strtoull(line, NULL, 10);
+	return true;
+}
+
+/* CapEff of this process, a bit a capability. */
+static uint64_t
+capabilities(const char *root)
+{
+	char path[512], line[256];
+	uint64_t bits = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/proc/self/status", root);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "CapEff:", 7) == 0) {
+			bits = strtoull(line + 7, NULL, 16);
+		}
+	}
+	if (file) {
+		fclose(file);
+	}
+	return bits;
+}
+
+static void
+check_hugepages(struct findings *f, const struct eal_options *options)
+{
+	uint64_t pages = 0, need;
+	char path[512];
+
+	if (!options->hugepages) {
+		return;
+	}
+	need = ((uint64_t)options->memory_mib * KIB + options->hugepage_kib - 1) / options->hugepage_kib;
+	snprintf(path, sizeof(path), "%s/sys/kernel/mm/hugepages/hugepages-%ukB/free_hugepages",
+		options->root, options->hugepage_kib);
+	(void)file_number(path, &pages);
+	if (pages < need) {
+		finding_add(f,
+			"hugepages: %llu of %u KiB are free, %llu are needed for %u MiB (memory.per_node). "
+			"now: hw-config/setup/hugepages apply --mib %u; at boot: hugepagesz=%s hugepages=%llu",
+			(unsigned long long)pages, options->hugepage_kib, (unsigned long long)need,
+			options->memory_mib, options->memory_mib,
+			options->hugepage_kib == 2048 ? "2M" : "1G", (unsigned long long)need);
+	}
+}
+
+/* A hugetlb limit of our cgroup kills by SIGBUS at the first touch, not at mmap. */
+static void
+check_hugetlb_cgroup(struct findings *f, const struct eal_options *options)
+{
+	char path[1024], line[512], limit[64];
+	const char *group;
+
+	snprintf(path, sizeof(path), "%s/proc/self/cgroup", options->root);
+	if (!options->hugepages || !file_line(path, line, sizeof(line)) ||
+		strncmp(line, "0::", 3) != 0) {
+		return;
+	}
+	line[strcspn(line, "\n")] = 0;
+	group = line + 3;
+	snprintf(path, sizeof(path), "%s/sys/fs/cgroup%s/hugetlb.%s.max", options->root, group,
+		options->hugepage_kib == 2048 ? "2MB" : "1GB");
+	if (file_line(path, limit, sizeof(limit)) && strncmp(limit, "max", 3) != 0 &&
+		strtoull(limit, NULL, 10) < options->memory_mib * MIB) {
+		finding_add(f,
+			"hugepages: this cgroup may use %llu MiB of them, %u are needed; the process would die "
+			"by SIGBUS. Raise %s",
+			strtoull(limit, NULL, 10) / MIB, options->memory_mib, path + strlen(options->root));
+	}
+}
+
+static void
+check_cpu(struct findings *f, const struct eal_options *options)
+{
+	cpu_set_t mask;
+
+	if (sched_getaffinity(0, sizeof(mask), &mask) == 0 &&
+		(options->main_cpu >= CPU_SETSIZE || !CPU_ISSET(options->main_cpu, &mask))) {
+		finding_add(f, "lcores.housekeeping: CPU %u is not among those that this process may use "
+			       "(taskset -p %d shows them)",
+			options->main_cpu, (int)getpid());
+	}
+}
+
+static void
+check_driver_package(struct findings *f, const struct port_driver *driver)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/librte_%s.so.23", RTE_EAL_PMD_PATH, driver->eal_name);
+	if (access(path, R_OK) != 0) {
+		finding_add(f, "driver %s: %s is missing. fix: apt-get install %s", driver->name, path,
+			driver->package);
+	}
+}
+
+/* Whether an address line of /proc/net/fib_trie or if_inet6 tells that the kernel uses it. */
+static bool
+interface_has_address6(const char *root, const char *name)
+{
+	char path[512], line[256], device[64], address[33];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/proc/net/if_inet6", root);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		/* Link-local addresses come by themselves; global ones mean that it is in use. */
+		if (sscanf(line, "%32s %*s %*s %*s %*s %63s", address, device) == 2 &&
+			strcmp(device, name) == 0 && strncmp(address, "fe80", 4) != 0) {
+			found = true;
+		}
+	}
+	if (file) {
+		fclose(file);
+	}
+	return found;
+}
+
+/* Any IPv4 address brings a connected route. */
+static bool
+interface_has_route4(const char *root, const char *name)
+{
+	char path[512], line[256], device[64];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/proc/net/route", root);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		found = found || (sscanf(line, "%63s", device) == 1 && strcmp(device, name) == 0);
+	}
+	if (file) {
+		fclose(file);
+	}
+	return found;
+}
+
+static void
+check_interface(struct findings *f, const struct eal_options *options, const struct eal_port *port)
+{
+	char name[IFNAMSIZ], path[512];
+	bool xdp = strcmp(port->driver->name, "af_xdp") == 0;
+	/* A program of our own passes on what is not ours: the kernel may keep its address. */
+	bool filtered = xdp && port_devarg_text(port->argument, "xdp_prog", path, sizeof(path));
+
+	if (!port_devarg_text(port->argument, "iface", name, sizeof(name))) {
+		finding_add(f, "driver %s: iface= is missing or longer than %d characters",
+			port->driver->name, IFNAMSIZ - 1);
+		return;
+	}
+	snprintf(path, sizeof(path), "%s/sys/class/net/%s", options->root, name);
+	if (access(path, F_OK) != 0) {
+		finding_add(f, "driver %s: there is no interface %s (ip link shows them)",
+			port->driver->name, name);
+		return;
+	}
+	if (!filtered && (interface_has_route4(options->root, name) ||
+				 interface_has_address6(options->root, name))) {
+		finding_add(f,
+			"driver %s: %s is in use by the kernel (it has an address or a route), which would answer "
+			"besides us. fix: another interface, or ip addr flush dev %s",
+			port->driver->name, name, name);
+	}
+}
+
+static void
+check_privileges(struct findings *f, const struct eal_options *options, const struct eal_port *port)
+{
+	uint64_t caps = capabilities(options->root);
+	struct rlimit memlock;
+	char path[512];
+
+	if (port->driver->needs_interface && !(caps >> CAP_NET_RAW_BIT & 1)) {
+		finding_add(f, "driver %s needs CAP_NET_RAW: run as root or grant it by "
+			       "AmbientCapabilities=CAP_NET_RAW",
+			port->driver->name);
+	}
+	if (strcmp(port->driver->name, "af_xdp") == 0) {
+		if (!(caps >> CAP_NET_ADMIN_BIT & 1)) {
+			finding_add(f, "driver af_xdp needs CAP_NET_ADMIN and CAP_BPF: run as root or grant them");
+		}
+		if (!(caps >> CAP_IPC_LOCK_BIT & 1) && getrlimit(RLIMIT_MEMLOCK, &memlock) == 0 &&
+			memlock.rlim_cur < options->memory_mib * MIB) {
+			finding_add(f,
+				"driver af_xdp: RLIMIT_MEMLOCK is %llu KiB, its packet memory needs %u MiB. fix: "
+				"LimitMEMLOCK=infinity in the service, or ulimit -l unlimited",
+				(unsigned long long)memlock.rlim_cur / KIB, options->memory_mib);
+		}
+	}
+	if (strcmp(port->driver->name, "tap") == 0) {
+		snprintf(path, sizeof(path), "%s/dev/net/tun", options->root);
+		if (access(path, R_OK | W_OK) != 0) {
+			finding_add(f, "driver tap: /dev/net/tun: %s. fix: modprobe tun, and run as root",
+				strerror(errno));
+		}
+	}
+}
+
+/* A PCI device must be bound to a user-space driver; mlx5 stays with the kernel's. */
+static void
+check_pci(struct findings *f, const struct eal_options *options, const struct eal_port *port)
+{
+	char path[512], target[512], address[32];
+	const char *kernel_driver;
+	ssize_t len;
+
+	snprintf(address, sizeof(address), "%.*s", (int)strcspn(port->argument, ","), port->argument);
+	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s", options->root, address);
+	if (access(path, F_OK) != 0) {
+		finding_add(f, "driver %s: there is no PCI device %s (dpdk-devbind.py --status shows them)",
+			port->driver->name, address);
+		return;
+	}
+	if (strcmp(port->driver->name, "mlx5") == 0) {
+		return;
+	}
+	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/driver", options->root, address);
+	len = readlink(path, target, sizeof(target) - 1);
+	target[len > 0 ? len : 0] = 0;
+	kernel_driver = strrchr(target, '/') ? strrchr(target, '/') + 1 : "none";
+	if (strcmp(kernel_driver, "vfio-pci") != 0) {
+		finding_add(f, "%s is bound to %s. fix: dpdk-devbind.py -b vfio-pci %s", address,
+			kernel_driver, address);
+	}
+	if (!options->hugepages) {
+		finding_add(f, "%s: a PCI device needs hugepages (memory.hugepage_size)", address);
+	}
+}
+
+uint32_t
+eal_preflight(const struct eal_options *options, char *text, uint32_t text_bytes)
+{
+	struct findings f = {.text = text, .bytes = text_bytes};
+
+	text[0] = 0;
+	check_hugepages(&f, options);
+	check_hugetlb_cgroup(&f, options);
+	check_cpu(&f, options);
+	for (uint32_t i = 0; i < options->port_count; i++) {
+		const struct eal_port *port = &options->ports[i];
+
+		check_driver_package(&f, port->driver);
+		check_privileges(&f, options, port);
+		if (port->driver->needs_interface) {
+			check_interface(&f, options, port);
+		}
+		if (!port->driver->is_virtual) {
+			check_pci(&f, options, port);
+		}
+	}
+	return f.count;
+}

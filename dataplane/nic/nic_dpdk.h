@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The queue of a DPDK port behind nic/nic.h. Private to nic/: port.c fills the struct and hands it
+ * out as struct nic.
+ */
+#ifndef NIC_NIC_DPDK_H
+#define NIC_NIC_DPDK_H
+
+#include <rte_mbuf.h>
+#include "nic/nic.h"
+#include "nic/port_driver.h"
+#include "nic/tx_queue.h"
+
+struct nic_dpdk {
+	struct nic nic;
+	uint16_t port_id;
+	uint16_t queue;
+	uint16_t queues;
+	uint16_t mtu;
+	const struct port_driver *driver;
+	const char *driver_name; /* as the device says: "net_memif", "mlx5_pci" */
+	uint8_t mac[6];
+	bool tx_udp_csum;
+	int rx_fd;
+	uint32_t rx_desc;
+	struct rte_mempool *rx_pool, *tx_pool;
+	uint32_t pool_count;
+	uint32_t pool_held; /* buffers that the driver keeps while it runs */
+	uint32_t rx_at_start, tx_at_start; /* free ones before the device was started */
+
+	uint32_t owners_out CACHE_ALIGNED;
+	struct tx_queue tx_queue;
+};
+
+/* Sets the functions; all else is port.c's. */
+void nic_dpdk_init(struct nic_dpdk *queue);
+
+#endif

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * port.h: the set-up order of a DPDK port. Housekeeping thread; the lanes start after it and stop
+ * before port_close(). Nothing is assumed of a device: offloads, descriptors, MTU are asked for and
+ * what was granted is kept and shown.
+ */
+#include "nic/port.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_flow.h>
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "nic/nic_dpdk.h"
+
+#define LINK_POLL_NS  (20 * NS_PER_MS)
+#define STANDARD_MTU  1500
+#define FLOWS_A_QUEUE 2
+
+struct port {
+	uint16_t port_id;
+	uint16_t queue_count;
+	bool started, configured, steers;
+	struct port_options options;
+	struct rte_eth_dev_info info;
+	char driver_name[64];
+	uint64_t tx_offloads;
+	struct nic_dpdk *queues;
+	struct rte_flow *flows[PORT_QUEUES_MAX * FLOWS_A_QUEUE];
+	uint32_t flow_count;
+	char *text;
+	uint32_t text_bytes, text_used;
+};
+
+void
+port_options_init(struct port_options *options)
+{
+	memset(options, 0, sizeof(*options));
+	options->queues = 1;
+	options->mtu = STANDARD_MTU;
+	options->rx_desc = 1024;
+	options->tx_desc = 1024;
+	options->burst = 32;
+}
+
+PRINTF_LIKE(2, 3) static void
+port_say(struct port *port, const char *format, ...)
+{
+	va_list list;
+	int len;
+
+	if (port->text_used + 1 >= port->text_bytes) {
+		return;
+	}
+	va_start(list, format);
+	len = vsnprintf(
+		port->text + port->text_used, port->text_bytes - port->text_used, format, list);
+	va_end(list);
+	port->text_used += (uint32_t)len;
+	if (port->text_used >= port->text_bytes) {
+		port->text_used = port->text_bytes - 1;
+	}
+}
+
+/* Replaces all that was said by the failure; returns rc. */
+static int
+port_fail(struct port *port, int rc, const char *what)
+{
+	port->text_used = 0;
+	port_say(port, "port %s: %s: %s", port->options.device, what, rte_strerror(-rc));
+	return rc;
+}
+
+/* --- what the device says ------------------------------------------------------------------------ */
+
+static int
+port_find(struct port *port)
+{
+	int rc = rte_eth_dev_get_port_by_name(port->options.device, &port->port_id);
+
+	if (rc < 0) {
+		return port_fail(port, -ENODEV, "no such device (the driver's lines say why)");
+	}
+	rc = rte_eth_dev_info_get(port->port_id, &port->info);
+	if (rc < 0) {
+		return port_fail(port, rc, "device info");
+	}
+	snprintf(port->driver_name, sizeof(port->driver_name), "%s", port->info.driver_name);
+	if (port->options.queues > port->info.max_rx_queues ||
+		port->options.queues > port->info.max_tx_queues) {
+		port_fail(port, -EINVAL, "queues");
+		port_say(port, ": %u wanted, the device has %u rx, %u tx (ports[].rx_queues)",
+			port->options.queues, port->info.max_rx_queues, port->info.max_tx_queues);
+		return -EINVAL;
+	}
+	if (port->options.plan.data_room < port->info.min_rx_bufsize) {
+		return port_fail(port, -EINVAL, "packet buffers are smaller than the device takes");
+	}
+	return 0;
+}
+
+/* --- configure, queues --------------------------------------------------------------------------- */
+
+static int
+port_configure(struct port *port)
+{
+	struct rte_eth_conf conf;
+	uint64_t rx_wanted = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
+		RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+	uint64_t tx_wanted = RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	uint16_t n = port->options.queues;
+	int rc;
+
+	memset(&conf, 0, sizeof(conf));
+	conf.rxmode.mtu = STANDARD_MTU;
+	conf.rxmode.offloads = rx_wanted & port->info.rx_offload_capa;
+	conf.txmode.offloads = tx_wanted & port->info.tx_offload_capa;
+	conf.intr_conf.rxq = port->options.driver->has_rx_fd;
+	if (n > 1 && port->info.flow_type_rss_offloads != 0) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf = port->info.flow_type_rss_offloads &
+			(RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IP);
+	}
+	if (port->options.isolate) {
+		rc = rte_flow_isolate(port->port_id, 1, NULL);
+		if (rc < 0) {
+			return port_fail(port, rc, "flow isolation");
+		}
+	}
+	rc = rte_eth_dev_configure(port->port_id, n, n, &conf);
+	if (rc < 0) {
+		return port_fail(port, rc, "configure");
+	}
+	port->configured = true;
+	port->tx_offloads = conf.txmode.offloads;
+	rc = rte_eth_dev_adjust_nb_rx_tx_desc(
+		port->port_id, &port->options.rx_desc, &port->options.tx_desc);
+	if (rc < 0) {
+		return port_fail(port, rc, "descriptors");
+	}
+	port_say(port, "port %s: driver %s, %u queue(s), %u rx and %u tx descriptors\n",
+		port->options.device, port->driver_name, n, port->options.rx_desc,
+		port->options.tx_desc);
+	port_say(port, "port %s: rx offloads 0x%llx, tx offloads 0x%llx granted\n",
+		port->options.device, (unsigned long long)conf.rxmode.offloads,
+		(unsigned long long)conf.txmode.offloads);
+	return 0;
+}
+
+static struct rte_mempool *
+pool_create(struct port *port, const char *kind, uint16_t queue, uint32_t count)
+{
+	const struct port_plan *plan = &port->options.plan;
+	char name[RTE_MEMPOOL_NAMESIZE];
+	uint32_t cache = plan->cache < count / 3 ? plan->cache : count / 3;
+
+	snprintf(name, sizeof(name), "%s_%u_%u", kind, port->options.index, queue);
+	return rte_pktmbuf_pool_create(name, count, cache, 0, (uint16_t)plan->data_room,
+		rte_eth_dev_socket_id(port->port_id));
+}
+
+static int
+queue_create(struct port *port, uint16_t queue)
+{
+	const struct port_options *o = &port->options;
+	struct nic_dpdk *q = &port->queues[queue];
+	int rc;
+
+	q->rx_pool = pool_create(port, "rx", queue, o->plan.pool_count);
+	q->tx_pool = pool_create(port, "tx", queue, o->plan.control_count);
+	if (!q->rx_pool || !q->tx_pool) {
+		return port_fail(port, rte_errno ? -rte_errno : -ENOMEM,
+			"packet pool (memory.per_node, hugepages)");
+	}
+	if (strcmp(o->driver->name, "af_xdp") == 0 && q->rx_pool->nb_mem_chunks != 1) {
+		port_say(port, "port %s: the rx pool lies in %u pieces: packets are copied twice\n",
+			o->device, q->rx_pool->nb_mem_chunks);
+	}
+	q->rx_at_start = rte_mempool_avail_count(q->rx_pool);
+	q->tx_at_start = rte_mempool_avail_count(q->tx_pool);
+	rc = rte_eth_rx_queue_setup(port->port_id, queue, o->rx_desc,
+		(unsigned int)rte_eth_dev_socket_id(port->port_id), NULL, q->rx_pool);
+	if (rc < 0) {
+		return port_fail(port, rc, "rx queue");
+	}
+	rc = rte_eth_tx_queue_setup(port->port_id, queue, o->tx_desc,
+		(unsigned int)rte_eth_dev_socket_id(port->port_id), NULL);
+	return rc < 0 ? port_fail(port, rc, "tx queue") : 0;
+}
+
+/* Drivers that cannot change it tell ENOTSUP or EINVAL; the plan has judged whether that matters. */
+static int
+port_set_mtu(struct port *port)
+{
+	uint16_t mtu = 0;
+	int rc;
+
+	if (port->options.mtu == STANDARD_MTU || port->options.driver->is_virtual) {
+		return 0;
+	}
+	rc = rte_eth_dev_set_mtu(port->port_id, port->options.mtu);
+	(void)rte_eth_dev_get_mtu(port->port_id, &mtu);
+	return rc < 0 && mtu < port->options.mtu ? port_fail(port, rc, "MTU") : 0;
+}
+
+/* --- steering --------------------------------------------------------------------------------------- */
+
+static struct rte_flow *
+flow_to_queue(struct port *port, uint16_t queue, bool ip6, bool create)
+{
+	struct rte_flow_attr attr = {.ingress = 1};
+	struct rte_flow_item_udp spec = {.hdr.dst_port =
+			htobe16((uint16_t)(port->options.udp_port_first + queue))};
+	struct rte_flow_item_udp mask = {.hdr.dst_port = UINT16_MAX};
+	struct rte_flow_item pattern[] = {
+		{.type = RTE_FLOW_ITEM_TYPE_ETH},
+		{.type = ip6 ? RTE_FLOW_ITEM_TYPE_IPV6 : RTE_FLOW_ITEM_TYPE_IPV4},
+		{.type = RTE_FLOW_ITEM_TYPE_UDP, .spec = &spec, .mask = &mask},
+		{.type = RTE_FLOW_ITEM_TYPE_END},
+	};
+	struct rte_flow_action_queue target = {.index = queue};
+	struct rte_flow_action actions[] = {
+		{.type = RTE_FLOW_ACTION_TYPE_QUEUE, .conf = &target},
+		{.type = RTE_FLOW_ACTION_TYPE_END},
+	};
+	struct rte_flow_error error;
+
+	if (!create) {
+		/* A marker that is no flow: the caller only asks whether it would do. */
+		return rte_flow_validate(port->port_id, &attr, pattern, actions, &error) == 0
+			? (struct rte_flow *)port
+			: NULL;
+	}
+	return rte_flow_create(port->port_id, &attr, pattern, actions, &error);
+}
+
+static void
+flows_destroy(struct port *port)
+{
+	while (port->flow_count > 0) {
+		(void)rte_flow_destroy(port->port_id, port->flows[--port->flow_count], NULL);
+	}
+}
+
+/* All rules or none: half a set would send some lanes' packets to the wrong queue. */
+static bool
+port_steer(struct port *port)
+{
+	uint16_t n = port->options.queues;
+
+	if (port->options.udp_port_first == 0 || port->options.driver->is_virtual) {
+		return n == 1;
+	}
+	for (uint16_t i = 0; i < n * FLOWS_A_QUEUE; i++) {
+		if (!flow_to_queue(port, i / FLOWS_A_QUEUE, i % FLOWS_A_QUEUE, false)) {
+			return n == 1;
+		}
+	}
+	for (uint16_t i = 0; i < n * FLOWS_A_QUEUE; i++) {
+		struct rte_flow *flow = flow_to_queue(port, i / FLOWS_A_QUEUE, i % FLOWS_A_QUEUE, true);
+
+		if (!flow) {
+			flows_destroy(port);
+			return n == 1;
+		}
+		port->flows[port->flow_count++] = flow;
+	}
+	return true;
+}
+
+/* --- start -------------------------------------------------------------------------------------------- */
+
+bool
+port_link_up(struct port *port)
+{
+	struct rte_eth_link link;
+
+	memset(&link, 0, sizeof(link));
+	return rte_eth_link_get_nowait(port->port_id, &link) == 0 && link.link_status;
+}
+
+static void
+port_wait_link(struct port *port)
+{
+	struct clock *clock = clock_system();
+	uint64_t until_ns = clock_now_ns(clock) + port->options.link_wait_ns;
+
+	while (!port_link_up(port) && clock_now_ns(clock) < until_ns) {
+		clock_sleep_ns(clock, LINK_POLL_NS);
+	}
+	port_say(port, "port %s: link %s\n", port->options.device, port_link_up(port) ? "up" : "down");
+}
+
+static void
+queue_finish(struct port *port, uint16_t queue)
+{
+	struct nic_dpdk *q = &port->queues[queue];
+	struct rte_ether_addr mac;
+
+	nic_dpdk_init(q);
+	q->port_id = port->port_id;
+	q->queue = queue;
+	q->queues = port->options.queues;
+	q->mtu = port->options.mtu;
+	q->driver = port->options.driver;
+	q->driver_name = port->driver_name;
+	q->tx_udp_csum = port->tx_offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+	q->rx_desc = port->options.rx_desc;
+	q->rx_fd = -1;
+	if (q->driver->has_rx_fd) {
+		q->rx_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port->port_id, queue);
+	}
+	if (rte_eth_macaddr_get(port->port_id, &mac) == 0) {
+		memcpy(q->mac, mac.addr_bytes, 6);
+	}
+	q->pool_count = port->options.plan.pool_count;
+	q->pool_held = q->rx_at_start - rte_mempool_avail_count(q->rx_pool);
+}
+
+static int
+port_start(struct port *port)
+{
+	int rc = port_find(port);
+
+	if (rc == 0) {
+		rc = port_configure(port);
+	}
+	for (uint16_t i = 0; rc == 0 && i < port->options.queues; i++) {
+		rc = queue_create(port, i);
+	}
+	if (rc == 0) {
+		rc = port_set_mtu(port);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	rc = rte_eth_dev_start(port->port_id);
+	if (rc < 0) {
+		return port_fail(port, rc, "start");
+	}
+	port->started = true;
+	for (uint16_t i = 0; i < port->options.queues; i++) {
+		queue_finish(port, i);
+	}
+	port->steers = port_steer(port);
+	port_wait_link(port);
+	return 0;
+}
+
+int
+port_open(const struct port_options *options, struct port **ret_port, char *text, uint32_t text_bytes)
+{
+	struct port *port;
+	int rc;
+
+	text[0] = 0;
+	if (options->queues == 0 || options->queues > PORT_QUEUES_MAX || options->plan.pool_count == 0) {
+		snprintf(text, text_bytes, "port %s: 1 to %u queues", options->device, PORT_QUEUES_MAX);
+		return -EINVAL;
+	}
+	port = calloc(1, sizeof(*port));
+	if (!port) {
+		return -ENOMEM;
+	}
+	port->options = *options;
+	port->text = text;
+	port->text_bytes = text_bytes;
+	port->queues = aligned_alloc(CACHE_LINE_BYTES, options->queues * sizeof(*port->queues));
+	if (!port->queues) {
+		free(port);
+		return -ENOMEM;
+	}
+	memset(port->queues, 0, options->queues * sizeof(*port->queues));
+	rc = port_start(port);
+	if (rc < 0) {
+		port_close(port);
+		return rc;
+	}
+	port->text = NULL;
+	port->text_bytes = 0;
+	*ret_port = port;
+	return 0;
+}
+
+void
+port_close(struct port *port)
+{
+	for (uint16_t i = 0; port->started && i < port->options.queues; i++) {
+		port->queues[i].nic.ops->destroy(&port->queues[i].nic);
+	}
+	flows_destroy(port);
+	if (port->started) {
+		(void)rte_eth_dev_stop(port->port_id);
+	}
+	if (port->configured) {
+		(void)rte_eth_dev_close(port->port_id);
+	}
+	for (uint16_t i = 0; i < port->options.queues; i++) {
+		rte_mempool_free(port->queues[i].rx_pool);
+		rte_mempool_free(port->queues[i].tx_pool);
+	}
+	free(port->queues);
+	free(port);
+}
+
+struct nic *
+port_queue(struct port *port, uint16_t queue)
+{
+	ensure(queue < port->options.queues);
+	return &port->queues[queue].nic;
+}
+
+int
+port_join(struct port *port, uint8_t (*macs)[6], uint32_t count)
+{
+	int rc;
+
+	if (count == 0) {
+		return 0;
+	}
+	rc = rte_eth_dev_set_mc_addr_list(port->port_id, (struct rte_ether_addr *)(void *)macs, count);
+	if (rc < 0) {
+		rc = rte_eth_allmulticast_enable(port->port_id);
+	}
+	if (rc < 0) {
+		rc = rte_eth_promiscuous_enable(port->port_id);
+	}
+	/* Devices without any filter let all through. */
+	return rc == -ENOTSUP && port->options.driver->is_virtual ? 0 : rc;
+}
+
+bool
+port_steers(const struct port *port)
+{
+	return port->steers;
+}
+
+bool
+port_buffers_home(struct port *port)
+{
+	for (uint16_t i = 0; i < port->options.queues; i++) {
+		const struct nic_dpdk *q = &port->queues[i];
+
+		if (rte_mempool_avail_count(q->rx_pool) + q->pool_held != q->rx_at_start ||
+			rte_mempool_avail_count(q->tx_pool) != q->tx_at_start) {
+			return false;
+		}
+	}
+	return true;
+}
