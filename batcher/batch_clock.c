@@ -22,8 +22,8 @@ batch_clock_see(struct batch_clock *clock, uint64_t wall_ns)
 }
 
 bool
-batch_clock_tick(struct batch_clock *clock, uint64_t wall_ns, uint64_t *ret_time_ns,
-	uint64_t *ret_skipped)
+batch_clock_tick(
+	struct batch_clock *clock, uint64_t wall_ns, uint64_t *ret_time_ns, uint64_t *ret_skipped)
 {
 	batch_clock_see(clock, wall_ns);
 	if (wall_ns < clock->next_ns) {

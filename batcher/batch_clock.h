@@ -22,8 +22,8 @@ void batch_clock_start(struct batch_clock *clock, uint64_t interval_ns, uint64_t
  * True if a tick is due: its batch time is the latest tick passed, ret_skipped how many before it
  * were not taken. After a backward step no tick is due until the clock has caught up.
  */
-bool batch_clock_tick(struct batch_clock *clock, uint64_t wall_ns, uint64_t *ret_time_ns,
-	uint64_t *ret_skipped);
+bool batch_clock_tick(
+	struct batch_clock *clock, uint64_t wall_ns, uint64_t *ret_time_ns, uint64_t *ret_skipped);
 /* Notes the wall time; counts a backward step. tick() does it too. */
 void batch_clock_see(struct batch_clock *clock, uint64_t wall_ns);
 /* A batch time for a micro-batch between ticks (drain): the current tick, or one after the last. */

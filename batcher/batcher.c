@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The batcher's loop and its face. batcher_poll() is the table of contents: take what arrived (notes,
- * commands, reads, tasks), let every job take one step, publish. The control thread makes and frees
- * jobs and hands them over by a ring of pointers; nothing else is shared but published copies.
+ * The batcher's loop and its face. batcher_poll() is the table of contents: take what arrived
+ * (notes, commands, reads, tasks), let every job take one step, publish. The control thread makes
+ * and frees jobs and hands them over by a ring of pointers; nothing else is shared but published
+ * copies.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include "base/ensure.h"
 #include "batcher/job.h"
 
-#define BATCHER_BURST	     64
+#define BATCHER_BURST        64
 #define BATCHER_NOTES_BURSTS 256
 #define BATCHER_COMMANDS     32
 #define BATCHER_WALL_STEP_NS (100 * NS_PER_US)
@@ -59,7 +60,8 @@ batcher_destroy(struct batcher *b)
 	free(b);
 }
 
-/* --- the log ------------------------------------------------------------------------------------ */
+/* --- the log ------------------------------------------------------------------------------------
+ */
 
 int64_t
 batcher_visible(const struct batcher *b, uint32_t partition_index)
@@ -97,9 +99,9 @@ bool
 batcher_read(struct job *job, uint32_t partition, int64_t from, int64_t until, uint64_t grant)
 {
 	struct batcher *b = job->batcher;
-	uint32_t index = partition == BATCHER_TOKEN_FIRING ?
-		job->task.inner.slices[job->fill.slice].partition_index :
-		job->partitions[partition].index;
+	uint32_t index = partition == BATCHER_TOKEN_FIRING
+				 ? job->task.inner.slices[job->fill.slice].partition_index
+				 : job->partitions[partition].index;
 	struct read_req req = {
 		.partition_index = index,
 		.bytes_max = (uint32_t)grant,
@@ -217,7 +219,8 @@ batcher_take_dones(struct batcher *b)
 	return work;
 }
 
-/* --- commands ----------------------------------------------------------------------------------- */
+/* --- commands -----------------------------------------------------------------------------------
+ */
 
 void
 batcher_answer(struct batcher *b, struct batcher_command *command, int error)
@@ -266,16 +269,20 @@ batcher_take_commands(struct batcher *b)
 	return n;
 }
 
-/* --- the loop ----------------------------------------------------------------------------------- */
+/* --- the loop -----------------------------------------------------------------------------------
+ */
 
 static uint64_t
 batcher_job_deadline(const struct batcher *b, const struct job *job)
 {
+	if (job->task_due) {
+		return b->now_ns;
+	}
 	switch (job->phase) {
 	case JOB_PHASE_IDLE:
-		return job->clock.next_ns > b->wall_ns ?
-			b->now_ns + (job->clock.next_ns - b->wall_ns) :
-			b->now_ns;
+		return job->clock.next_ns > b->wall_ns
+			       ? b->now_ns + (job->clock.next_ns - b->wall_ns)
+			       : b->now_ns;
 	case JOB_PHASE_RETRY:
 		return job->retry_ns;
 	case JOB_PHASE_RUN:
@@ -285,7 +292,7 @@ batcher_job_deadline(const struct batcher *b, const struct job *job)
 		/* With nothing on its way a ring was full: nobody will wake us. */
 		return job->reads_in_flight > 0 ? UINT64_MAX : b->now_ns;
 	default:
-		return job->task_due ? b->now_ns : UINT64_MAX;
+		return UINT64_MAX;
 	}
 }
 
@@ -342,7 +349,8 @@ batcher_deadline_ns(const struct batcher *b)
 	return b->deadline_ns;
 }
 
-/* --- control thread ----------------------------------------------------------------------------- */
+/* --- control thread -----------------------------------------------------------------------------
+ */
 
 static bool
 batcher_name_taken(const struct batcher *b, const char *name)
@@ -419,7 +427,8 @@ batcher_command_poll(struct batcher *b)
 	return command;
 }
 
-/* --- any thread --------------------------------------------------------------------------------- */
+/* --- any thread ---------------------------------------------------------------------------------
+ */
 
 int
 batcher_job_status(struct batcher *b, uint32_t job, struct job_status *ret_status)
@@ -432,10 +441,8 @@ batcher_job_status(struct batcher *b, uint32_t job, struct job_status *ret_statu
 }
 
 uint32_t
-batcher_windows(struct batcher *b, uint32_t job, uint64_t since, struct window_row *ret_rows,
-	uint32_t max)
+batcher_windows(
+	struct batcher *b, uint32_t job, uint64_t since, struct window_row *ret_rows, uint32_t max)
 {
-	return job < BATCHER_JOBS_MAX ?
-		history_list(&b->histories[job], since, ret_rows, max) :
-		0;
+	return job < BATCHER_JOBS_MAX ? history_list(&b->histories[job], since, ret_rows, max) : 0;
 }

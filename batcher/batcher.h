@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The face of the batcher: committed records -> micro-batches -> windows -> workers -> sinks. The only
- * header of batcher/ besides batcher/worker/penstock_worker.h that ctrl/ includes. Times and
+ * The face of the batcher: committed records -> micro-batches -> windows -> workers -> sinks. The
+ * only header of batcher/ besides batcher/worker/penstock_worker.h that ctrl/ includes. Times and
  * meanings: batcher/README.md. Delivery is at least once, and says so.
  *
  * Threads: batcher_poll() on the batcher's lcore, worker_poll() on each worker lcore; jobs are made
@@ -21,13 +21,13 @@
 #include "batcher/worker/penstock_worker.h"
 #include "batcher/worker/plugin.h"
 
-#define BATCHER_JOBS_MAX	 16
-#define BATCHER_SOURCES_MAX	 8
+#define BATCHER_JOBS_MAX           16
+#define BATCHER_SOURCES_MAX        8
 #define BATCHER_JOB_PARTITIONS_MAX 1024
-#define BATCHER_WORKERS_MAX	 16
-#define BATCHER_JOB_NAME_MAX	 64
-#define BATCHER_PRINT_ROWS_MAX	 10
-#define BATCHER_PRINT_ROW_BYTES	 160
+#define BATCHER_WORKERS_MAX        16
+#define BATCHER_JOB_NAME_MAX       64
+#define BATCHER_PRINT_ROWS_MAX     10
+#define BATCHER_PRINT_ROW_BYTES    160
 
 struct batcher;
 struct worker;
@@ -58,9 +58,10 @@ enum job_state {
 	JOB_STATE_COUNT,
 };
 
-/* Called on the batcher's lcore for each output record of a fired window, in order. Callback sink. */
-typedef void (*job_sink_fn)(void *user_data, const struct penstock_task_info *info,
-	const void *key, int32_t key_len, const void *value, int32_t value_len);
+/* Called on the batcher's lcore for each output record of a fired window, in order. Callback sink.
+ */
+typedef void (*job_sink_fn)(void *user_data, const struct penstock_task_info *info, const void *key,
+	int32_t key_len, const void *value, int32_t value_len);
 
 struct job_spec {
 	char name[BATCHER_JOB_NAME_MAX + 1];
@@ -80,7 +81,7 @@ struct job_spec {
 	uint32_t task_attempts;
 	uint32_t open_windows_max;
 	uint64_t output_bytes_max;
-	uint64_t cut_bytes_max;	      /* a micro-batch takes at most this many bytes of a partition */
+	uint64_t cut_bytes_max; /* a micro-batch takes at most this many bytes of a partition */
 	bool sink_print;
 	job_sink_fn sink_callback; /* NULL: none; in-process tests and benches */
 	void *sink_user_data;
@@ -96,12 +97,12 @@ const char *job_spec_check(const struct job_spec *spec, char *text, uint32_t tex
 struct batcher_options {
 	struct clock *clock;
 	const struct route_table *routes;
-	uint32_t client;      /* the batcher's index among the log's clients */
+	uint32_t client; /* the batcher's index among the log's clients */
 	uint32_t shard_count;
 	uint32_t worker_count;
 	uint64_t pin_bytes_max;
-	struct ring *commit_notes[16];	 /* [shard] */
-	struct ring *read_req[16];	 /* [shard] */
+	struct ring *commit_notes[16]; /* [shard] */
+	struct ring *read_req[16];     /* [shard] */
 	struct ring *read_done[16];
 	struct ring *extent_release[16];
 	struct ring *tasks[BATCHER_WORKERS_MAX]; /* [worker] */
@@ -141,8 +142,9 @@ struct batcher_command {
 /*
  * Control thread only; the command belongs to the batcher until polled back. -EAGAIN: later. All
  * other refusals come back in command->error: -EINVAL spec (job_spec_check says why), -EEXIST name,
- * -ENOSPC all BATCHER_JOBS_MAX jobs are there (drained and failed ones count until deleted), -ENOMEM,
- * -ENOENT no such job, -EBUSY it is being deleted, or what the function's open() returned.
+ * -ENOSPC all BATCHER_JOBS_MAX jobs are there (drained and failed ones count until deleted),
+ * -ENOMEM (also: open_windows_max x partitions above 64 Mi), -ENOENT no such job, -EBUSY it is
+ * being deleted, or what the function's open() returned.
  */
 int batcher_command(struct batcher *batcher, struct batcher_command *command);
 struct batcher_command *batcher_command_poll(struct batcher *batcher);
@@ -157,8 +159,8 @@ struct job_status {
 	uint32_t open_windows;
 	uint64_t lag_records; /* visible and not yet cut */
 	uint64_t counters[JOB_COUNTER_COUNT];
-	/* Sums of record_digest() (batcher/record_digest.h) over the records of all fired windows, and
-	 * over those that were discarded as late, future or without a timestamp. */
+	/* Sums of record_digest() (batcher/record_digest.h) over the records of all fired windows,
+	 * and over those that were discarded as late, future or without a timestamp. */
 	uint64_t window_digest;
 	uint64_t discard_digest;
 };
@@ -182,7 +184,8 @@ struct window_row {
 	char print_rows[BATCHER_PRINT_ROWS_MAX][BATCHER_PRINT_ROW_BYTES];
 };
 
-/* Copies rows with sequence > since, oldest first, of the last 256. Returns the count. Any thread. */
+/* Copies rows with sequence > since, oldest first, of the last 256. Returns the count. Any thread.
+ */
 uint32_t batcher_windows(struct batcher *batcher, uint32_t job, uint64_t since,
 	struct window_row *ret_rows, uint32_t max);
 

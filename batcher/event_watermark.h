@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The event watermark W of a job: an exclusive bound, "no record with event time < W is expected"
- * (Flink's watermark is ours minus 1 ms). Per partition W_p = greatest event time - out_of_orderness;
- * W is the least W_p of the partitions that are not idle. It never moves back. Batcher's lcore.
+ * (Flink's watermark is ours minus 1 ms). Per partition W_p = greatest event time -
+ * out_of_orderness; W is the least W_p of the partitions that are not idle. It never moves back.
+ * Batcher's lcore.
  */
 #ifndef BATCHER_EVENT_WATERMARK_H
 #define BATCHER_EVENT_WATERMARK_H
@@ -21,10 +22,10 @@ struct event_partition {
 struct event_watermark {
 	int64_t out_of_orderness_ms;
 	uint64_t idle_timeout_ns; /* 0: never idle */
-	uint64_t idle_close_ns;	  /* 0: off */
-	int64_t value_ms;	  /* W */
-	int64_t max_ms;		  /* over all partitions */
-	uint64_t arrival_ns;	  /* of the last record of any */
+	uint64_t idle_close_ns;   /* 0: off */
+	int64_t value_ms;         /* W */
+	int64_t max_ms;           /* over all partitions */
+	uint64_t arrival_ns;      /* of the last record of any */
 	uint32_t partition_count;
 	struct event_partition *partitions; /* the job's memory */
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Firing a window: choose it, build the task, pin a chapter of its records, send it to the worker,
- * hand the output to the sinks. Batcher's lcore. One task of a job is out at a time, so windows of a
- * job fire in order of their start. A failed attempt is repeated with the same ranges; its output is
- * thrown away.
+ * hand the output to the sinks. Batcher's lcore. One task of a job is out at a time, so windows of
+ * a job fire in order of their start. A failed attempt is repeated with the same ranges; its output
+ * is thrown away.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,9 +20,9 @@ firing_reason(const struct job *job, const struct window *w, enum penstock_fire_
 		*ret_reason = PENSTOCK_FIRE_MICROBATCH;
 		return true;
 	}
-	if (job->spec.time == JOB_TIME_EVENT ?
-			w->end_ms <= job->watermark.value_ms :
-			w->end_ms <= (int64_t)(job->batch_time_ns / NS_PER_MS)) {
+	if (job->spec.time == JOB_TIME_EVENT
+			? w->end_ms <= job->watermark.value_ms
+			: w->end_ms <= (int64_t)(job->batch_time_ns / NS_PER_MS)) {
 		return true;
 	}
 	*ret_reason = PENSTOCK_FIRE_FINAL;
@@ -164,8 +164,8 @@ firing_next(struct job *job)
 		return 1;
 	}
 	if (job->exclusion_count > 0 && job->watermark.value_ms != EVENT_WATERMARK_NONE) {
-		firing_forget_exclusions(job,
-			job->watermark.value_ms - (int64_t)job->spec.window_size_ms);
+		firing_forget_exclusions(
+			job, job->watermark.value_ms - (int64_t)job->spec.window_size_ms);
 	}
 	job->dirty = true;
 	job->phase = JOB_PHASE_IDLE;
@@ -205,9 +205,9 @@ firing_chapter_full(const struct job *job)
 	const struct worker_task *t = &job->task.inner;
 
 	return job->fill.slice == t->slice_count || t->extent_count == TASK_EXTENTS_MAX ||
-		job->chapter_bytes >= JOB_CHAPTER_BYTES ||
-		(t->extent_count > 0 &&
-			job->batcher->pin_bytes >= job->batcher->options.pin_bytes_max);
+	       job->chapter_bytes >= JOB_CHAPTER_BYTES ||
+	       (t->extent_count > 0 &&
+		       job->batcher->pin_bytes >= job->batcher->options.pin_bytes_max);
 }
 
 uint32_t

@@ -34,7 +34,7 @@ void history_set_status(struct history *history, const struct job_status *status
 /* False: no job ever was here. Any thread. */
 bool history_status(struct history *history, struct job_status *ret_status);
 /* Rows with sequence > since, oldest first. Any thread. */
-uint32_t history_list(struct history *history, uint64_t since, struct window_row *ret_rows,
-	uint32_t max);
+uint32_t history_list(
+	struct history *history, uint64_t since, struct window_row *ret_rows, uint32_t max);
 
 #endif

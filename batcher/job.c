@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A job's life: made by the control thread, opened on its worker, polled through its phases, stopped
- * in order (reads and task back, pins given up, function closed), published for readers. Everything
- * but job_create and job_destroy runs on the batcher's lcore.
+ * A job's life: made by the control thread, opened on its worker, polled through its phases,
+ * stopped in order (reads and task back, pins given up, function closed), published for readers.
+ * Everything but job_create and job_destroy runs on the batcher's lcore.
  */
 #include "batcher/job.h"
 #include <errno.h>
@@ -68,12 +68,16 @@ job_allocate(struct job *job)
 {
 	struct worker_task *t = &job->task.inner;
 	uint32_t partitions = job->partition_count;
-	/* Kinds whose windows follow the batch clock have one window open, two across a boundary. */
-	uint32_t windows = job->spec.window == JOB_WINDOW_TUMBLING &&
-			job->spec.time == JOB_TIME_EVENT ?
-		job->spec.open_windows_max :
-		2;
+	/* Kinds whose windows follow the batch clock have one window open, two across a boundary.
+	 */
+	uint32_t windows =
+		job->spec.window == JOB_WINDOW_TUMBLING && job->spec.time == JOB_TIME_EVENT
+			? job->spec.open_windows_max
+			: 2;
 
+	if ((uint64_t)windows * partitions > JOB_RANGES_MAX) {
+		return -ENOMEM;
+	}
 	job->watermark.partitions = calloc(partitions, sizeof(*job->watermark.partitions));
 	job->exclusions = calloc(JOB_EXCLUSIONS_MAX, sizeof(*job->exclusions));
 	job->slice_of = calloc(partitions, sizeof(*job->slice_of));
@@ -110,8 +114,8 @@ job_init(struct job *job)
 }
 
 int
-job_create(struct batcher *batcher, const struct job_spec *spec, uint32_t index,
-	struct job **ret_job)
+job_create(
+	struct batcher *batcher, const struct job_spec *spec, uint32_t index, struct job **ret_job)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
@@ -179,9 +183,8 @@ job_start(struct job *job)
 	for (uint32_t i = 0; i < job->partition_count; i++) {
 		struct job_partition *p = &job->partitions[i];
 
-		p->next = job->spec.start == JOB_START_EARLIEST ?
-			batcher_log_start(b, p->index) :
-			batcher_visible(b, p->index);
+		p->next = job->spec.start == JOB_START_EARLIEST ? batcher_log_start(b, p->index)
+								: batcher_visible(b, p->index);
 	}
 	job->task.inner.worker = job_choose_worker(b);
 	b->worker_jobs[job->task.inner.worker]++;

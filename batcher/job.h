@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to batcher/: the batcher's and a job's state. A job is made and freed by the control thread;
- * in between it belongs to the batcher's lcore alone. One micro-batch of a job is in flight at a time:
+ * Private to batcher/: the batcher's and a job's state. A job is made and freed by the control
+ * thread; in between it belongs to the batcher's lcore alone. One micro-batch of a job is in flight
+ * at a time:
  *
  *   OPEN -> IDLE -tick-> SCAN -> FIRE -> FILL -> RUN -> FIRE ... -> IDLE     (RETRY: FILL again)
  *   any  -> STOP -> CLOSE -> END   once reads and the task are back and all pins are given up
@@ -19,11 +20,12 @@
 #include "batcher/worker/worker_task.h"
 #include "base/bytes.h" /* behind DPDK's headers: both say NS_PER_S */
 
-#define JOB_SCAN_READS_MAX   4 /* in flight, each of another partition */
-#define JOB_SCAN_READ_BYTES  (256u * 1024)
-#define JOB_CHAPTER_BYTES    (4u * 1024 * 1024)
-#define JOB_EXCLUSIONS_MAX   16384
-#define JOB_RETRY_NS	     (10 * 1000000ull)
+#define JOB_SCAN_READS_MAX    4 /* in flight, each of another partition */
+#define JOB_SCAN_READ_BYTES   (256u * 1024)
+#define JOB_CHAPTER_BYTES     (4u * 1024 * 1024)
+#define JOB_EXCLUSIONS_MAX    16384
+#define JOB_RANGES_MAX        (64u * 1024 * 1024) /* open_windows_max x partitions, 16 bytes each */
+#define JOB_RETRY_NS          (10 * 1000000ull)
 #define BATCHER_PIN_BYTES_MIN (64u * 1024) /* what every read may ask for, whatever the budget */
 
 /* Milliseconds beyond this in either direction are no time: keeps all arithmetic from overflow. */
@@ -47,16 +49,16 @@ struct job_partition {
 	uint32_t partition;
 	uint32_t index; /* of the route table */
 	uint16_t shard;
-	int64_t next;	     /* first offset not yet cut */
+	int64_t next;        /* first offset not yet cut */
 	int64_t drain_until; /* while draining: where to stop */
 	/* The cut in progress. */
-	int64_t at;	   /* next offset to scan */
-	int64_t until;	   /* visible when the cut began */
+	int64_t at;    /* next offset to scan */
+	int64_t until; /* visible when the cut began */
 	uint64_t bytes_left;
-	uint64_t grant;	   /* pin bytes asked for by the read in flight */
+	uint64_t grant; /* pin bytes asked for by the read in flight */
 	int64_t max_ms;
 	int64_t window_start_ms; /* of the window below */
-	uint32_t window;	 /* last one a record went to, WINDOW_NONE at first */
+	uint32_t window;         /* last one a record went to, WINDOW_NONE at first */
 	bool reading;
 	bool was_idle;
 	bool boundary_future; /* a future record in a window that has begun */
@@ -98,10 +100,10 @@ struct job {
 	struct batch_clock clock;
 	int64_t batch_sequence;
 	uint64_t batch_time_ns;
-	int64_t now_ms;	      /* processing time; never falls, even if the wall clock does */
+	int64_t now_ms;        /* processing time; never falls, even if the wall clock does */
 	int64_t late_bound_ms; /* W before this micro-batch: judges late */
-	int64_t future_ms;    /* event times above are too far ahead */
-	bool final;	      /* the drain's last micro-batch: all windows fire */
+	int64_t future_ms;     /* event times above are too far ahead */
+	bool final;            /* the drain's last micro-batch: all windows fire */
 	struct job_cut cut;
 	uint32_t reads_in_flight;
 	uint32_t partition_count;
@@ -148,8 +150,8 @@ struct batcher {
 	uint64_t deadline_ns;
 	uint32_t return_count;
 	struct extent_release returns[BATCHER_RETURNS_MAX];
-	struct ring commands; /* of struct batcher_command *: control -> batcher */
-	struct ring answers;  /* back */
+	struct ring commands;      /* of struct batcher_command *: control -> batcher */
+	struct ring answers;       /* back */
 	struct history *histories; /* [BATCHER_JOBS_MAX] */
 
 	/* Control thread only. */
@@ -159,7 +161,8 @@ struct batcher {
 	struct batcher_command *refused[BATCHER_JOBS_MAX];
 };
 
-/* --- job.c -------------------------------------------------------------------------------------- */
+/* --- job.c --------------------------------------------------------------------------------------
+ */
 
 /* Control thread. -ENOMEM, -ENOENT a source topic. */
 int job_create(struct batcher *batcher, const struct job_spec *spec, uint32_t index,
@@ -177,7 +180,8 @@ void job_task_done(struct job *job, const struct window_done *done);
 void job_read_done(struct job *job, const struct read_done *done);
 void job_publish(struct job *job);
 
-/* --- microbatch.c ------------------------------------------------------------------------------- */
+/* --- microbatch.c -------------------------------------------------------------------------------
+ */
 
 /* Begins a micro-batch if one is due. */
 uint32_t microbatch_poll(struct job *job);
@@ -185,7 +189,8 @@ uint32_t microbatch_poll(struct job *job);
 uint32_t microbatch_scan(struct job *job);
 void microbatch_read_done(struct job *job, uint32_t partition, const struct read_done *done);
 
-/* --- firing.c ----------------------------------------------------------------------------------- */
+/* --- firing.c -----------------------------------------------------------------------------------
+ */
 
 /* Chooses the next window to fire, or ends the micro-batch. */
 uint32_t firing_next(struct job *job);
@@ -200,7 +205,8 @@ void firing_release(struct job *job);
 /* Sends the task to its worker, now or as soon as the ring has room. */
 void firing_dispatch(struct job *job, enum task_kind kind);
 
-/* --- batcher.c ---------------------------------------------------------------------------------- */
+/* --- batcher.c ----------------------------------------------------------------------------------
+ */
 
 #define BATCHER_TOKEN_FIRING UINT32_MAX /* in place of the partition: the read is a firing's */
 
@@ -208,8 +214,8 @@ void firing_dispatch(struct job *job, enum task_kind kind);
 uint64_t batcher_grant(const struct batcher *batcher, uint64_t want);
 /* False: the ring is full. Counts the grant. */
 bool batcher_read(struct job *job, uint32_t partition, int64_t from, int64_t until, uint64_t grant);
-void batcher_release(struct batcher *batcher, uint64_t pin, uint32_t partition_index,
-	uint64_t bytes);
+void batcher_release(
+	struct batcher *batcher, uint64_t pin, uint32_t partition_index, uint64_t bytes);
 /* End of what a job may read of a partition now: min(HW, durable, LSO). */
 int64_t batcher_visible(const struct batcher *batcher, uint32_t partition_index);
 int64_t batcher_log_start(const struct batcher *batcher, uint32_t partition_index);

@@ -8,14 +8,14 @@
 #include "batcher/batcher.h"
 #include "base/bytes.h" /* behind DPDK's headers: both say NS_PER_S */
 
-#define INTERVAL_MIN_NS	   (100 * NS_PER_US)
-#define INTERVAL_MAX_NS	   (3600 * NS_PER_S)
-#define DURATION_MAX_MS	   (10ull * 366 * 86400 * 1000)
-#define ATTEMPTS_MAX	   1000
+#define INTERVAL_MIN_NS    (100 * NS_PER_US)
+#define INTERVAL_MAX_NS    (3600 * NS_PER_S)
+#define DURATION_MAX_MS    (10ull * 366 * 86400 * 1000)
+#define ATTEMPTS_MAX       1000
 #define OPEN_WINDOWS_LIMIT 1000000
 #define OUTPUT_BYTES_MIN   (4 * KIB)
 #define OUTPUT_BYTES_LIMIT GIB
-#define CUT_BYTES_MIN	   (64 * KIB)
+#define CUT_BYTES_MIN      (64 * KIB)
 
 void
 job_spec_init(struct job_spec *spec)
@@ -57,8 +57,8 @@ static const char *
 spec_check_window(const struct job_spec *spec, char *text, uint32_t text_bytes)
 {
 	uint64_t size_ns = spec->window_size_ms * NS_PER_MS;
-	uint64_t shift_ms = (uint64_t)(
-		spec->window_offset_ms < 0 ? -spec->window_offset_ms : spec->window_offset_ms);
+	uint64_t shift_ms = (uint64_t)(spec->window_offset_ms < 0 ? -spec->window_offset_ms
+								  : spec->window_offset_ms);
 
 	if (spec->window_size_ms < 1 || spec->window_size_ms > DURATION_MAX_MS) {
 		(void)snprintf(text, text_bytes, "window size is %llu ms: must be 1 to %llu",
@@ -66,7 +66,8 @@ spec_check_window(const struct job_spec *spec, char *text, uint32_t text_bytes)
 			(unsigned long long)DURATION_MAX_MS);
 		return text;
 	}
-	if (spec->window_offset_ms < -(int64_t)DURATION_MAX_MS || shift_ms >= spec->window_size_ms) {
+	if (spec->window_offset_ms < -(int64_t)DURATION_MAX_MS ||
+		shift_ms >= spec->window_size_ms) {
 		(void)snprintf(text, text_bytes,
 			"window offset is %lld ms: must be less than the window size, %llu ms",
 			(long long)spec->window_offset_ms,
@@ -77,7 +78,8 @@ spec_check_window(const struct job_spec *spec, char *text, uint32_t text_bytes)
 		(size_ns % spec->batch_interval_ns != 0 ||
 			shift_ms * NS_PER_MS % spec->batch_interval_ns != 0)) {
 		(void)snprintf(text, text_bytes,
-			"window size %llu ms and offset %lld ms must be multiples of the batch interval, "
+			"window size %llu ms and offset %lld ms must be multiples of the batch "
+			"interval, "
 			"%llu ns, because ingest-time windows are made of whole micro-batches",
 			(unsigned long long)spec->window_size_ms, (long long)spec->window_offset_ms,
 			(unsigned long long)spec->batch_interval_ns);
@@ -106,8 +108,8 @@ spec_check_ranges(const struct job_spec *spec, char *text, uint32_t text_bytes)
 		const struct spec_range *r = &ranges[i];
 
 		if (r->value < r->min || r->value > r->max) {
-			(void)snprintf(text, text_bytes, "%s is %llu: must be %llu to %llu", r->name,
-				(unsigned long long)r->value, (unsigned long long)r->min,
+			(void)snprintf(text, text_bytes, "%s is %llu: must be %llu to %llu",
+				r->name, (unsigned long long)r->value, (unsigned long long)r->min,
 				(unsigned long long)r->max);
 			return text;
 		}
@@ -125,8 +127,8 @@ job_spec_check(const struct job_spec *spec, char *text, uint32_t text_bytes)
 	}
 	if (!spec_name_valid(spec->name)) {
 		(void)snprintf(text, text_bytes,
-			"job name \"%.*s\": must be 1 to %d of a-z, 0-9 and -", BATCHER_JOB_NAME_MAX,
-			spec->name, BATCHER_JOB_NAME_MAX);
+			"job name \"%.*s\": must be 1 to %d of a-z, 0-9 and -",
+			BATCHER_JOB_NAME_MAX, spec->name, BATCHER_JOB_NAME_MAX);
 		return text;
 	}
 	if (spec->window >= JOB_WINDOW_KIND_COUNT || spec->time > JOB_TIME_EVENT ||

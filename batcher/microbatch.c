@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The micro-batch: cut an offset range per partition, scan it once, judge every record once. Batcher's
- * lcore. A cut is what is visible and durable at the tick, at most cut_bytes_max of each partition,
- * ending between record batches. An empty cut is a micro-batch too.
+ * The micro-batch: cut an offset range per partition, scan it once, judge every record once.
+ * Batcher's lcore. A cut is what is visible and durable at the tick, at most cut_bytes_max of each
+ * partition, ending between record batches. An empty cut is a micro-batch too.
  *
- * Late is judged by W of the previous micro-batch, firing by the new one (judging by the new one would
- * drop in-order data of the same cut). Of a window only [first, last] offsets are kept per partition;
- * when it fires, the worker's cursor walks that range and keeps timestamps in [start, end). That
- * repeats the judgement exactly:
+ * Late is judged by W of the previous micro-batch, firing by the new one (judging by the new one
+ * would drop in-order data of the same cut). Of a window only [first, last] offsets are kept per
+ * partition; when it fires, the worker's cursor walks that range and keeps timestamps in [start,
+ * end). That repeats the judgement exactly:
  *
  * - Late. Say the window fires at micro-batch n: W(n) >= end for the first time, so W(n-1) < end. A
- *   record of the range was cut at some m <= n and judged by W(m-1) <= W(n-1) < end, W never falling:
- *   it was not late. Whatever comes after n is late and lies behind the range, which ends in cut n.
- * - No timestamp. -1, and what is beyond JOB_TIME_LIMIT_MS, is refused whatever the window; the cursor
- *   has the same two rules.
- * - Future. A record of the window was refused at m if its time > limit(m) = now(m) + max_future. If
- *   start > limit(m) no record of the window was accepted up to m, as limit never falls, so those
+ *   record of the range was cut at some m <= n and judged by W(m-1) <= W(n-1) < end, W never
+ * falling: it was not late. Whatever comes after n is late and lies behind the range, which ends in
+ * cut n.
+ * - No timestamp. -1, and what is beyond JOB_TIME_LIMIT_MS, is refused whatever the window; the
+ * cursor has the same two rules.
+ * - Future. A record of the window was refused at m if its time > limit(m) = now(m) + max_future.
+ * If start > limit(m) no record of the window was accepted up to m, as limit never falls, so those
  *   accepted later have greater offsets and the range begins behind the refused one. If start <=
- *   limit(m) < end, the pair (offsets of cut m, limit(m)) is kept as an exclusion of that window and
- *   the cursor asks it. There is at most one such window a micro-batch.
+ *   limit(m) < end, the pair (offsets of cut m, limit(m)) is kept as an exclusion of that window
+ * and the cursor asks it. There is at most one such window a micro-batch.
  */
 #include <errno.h>
 #include "base/ensure.h"
@@ -43,7 +44,8 @@ static bool
 microbatch_open_window(struct job *job)
 {
 	int64_t end_ms = (int64_t)(job->batch_time_ns / NS_PER_MS);
-	int64_t start_ms = (int64_t)((job->batch_time_ns - job->spec.batch_interval_ns) / NS_PER_MS);
+	int64_t start_ms =
+		(int64_t)((job->batch_time_ns - job->spec.batch_interval_ns) / NS_PER_MS);
 
 	if (job->spec.window == JOB_WINDOW_TUMBLING) {
 		/* Micro-batch T belongs to the window (start, end] of batch times that holds T. */
@@ -86,9 +88,10 @@ microbatch_begin(struct job *job)
 
 		if (batcher_log_start(b, p->index) > p->next) {
 			job_fail(job, -ENODATA,
-				"source_range_lost: %s-%u begins at %lld now, the job stood at %lld",
-				p->topic, p->partition,
-				(long long)batcher_log_start(b, p->index), (long long)p->next);
+				"source_range_lost: %s-%u begins at %lld now, the job stood at "
+				"%lld",
+				p->topic, p->partition, (long long)batcher_log_start(b, p->index),
+				(long long)p->next);
 			return;
 		}
 		p->at = p->next;
@@ -113,8 +116,8 @@ microbatch_poll(struct job *job)
 
 	if (job->state == JOB_DRAINING) {
 		job->batch_time_ns = batch_clock_force(&job->clock, job->batcher->wall_ns);
-	} else if (batch_clock_tick(&job->clock, job->batcher->wall_ns, &job->batch_time_ns,
-			   &skipped)) {
+	} else if (batch_clock_tick(
+			   &job->clock, job->batcher->wall_ns, &job->batch_time_ns, &skipped)) {
 		job->counters[JOB_ticks_coalesced] += skipped;
 	} else {
 		return 0;
@@ -125,8 +128,8 @@ microbatch_poll(struct job *job)
 
 /* The window of an event time, or WINDOW_NONE if the record is late. False: too many windows. */
 static bool
-microbatch_window(struct job *job, struct job_partition *p, int64_t timestamp_ms,
-	uint32_t *ret_window)
+microbatch_window(
+	struct job *job, struct job_partition *p, int64_t timestamp_ms, uint32_t *ret_window)
 {
 	int64_t size_ms = (int64_t)job->spec.window_size_ms;
 	int64_t start_ms = window_start_ms(timestamp_ms, size_ms, job->spec.window_offset_ms);
@@ -252,8 +255,8 @@ microbatch_scan_failed(struct job *job, const struct job_partition *p, int error
 			p->topic, p->partition, (long long)p->at);
 		return;
 	default:
-		job_fail(job, error, "%s-%u: damaged record batch at or after offset %lld", p->topic,
-			p->partition, (long long)p->at);
+		job_fail(job, error, "%s-%u: damaged record batch at or after offset %lld",
+			p->topic, p->partition, (long long)p->at);
 	}
 }
 
@@ -272,9 +275,9 @@ microbatch_read_done(struct job *job, uint32_t partition, const struct read_done
 	}
 	job->batcher->pin_bytes += done->data_len;
 	if (job->phase == JOB_PHASE_SCAN) {
-		int rc = done->next_offset <= p->at ?
-			-EBADMSG :
-			microbatch_scan_extent(job, partition, done->data, done->data_len);
+		int rc = done->next_offset <= p->at ? -EBADMSG
+						    : microbatch_scan_extent(job, partition,
+							      done->data, done->data_len);
 
 		if (rc < 0) {
 			microbatch_scan_failed(job, p, rc);
@@ -293,7 +296,8 @@ microbatch_exclude(struct job *job, uint32_t partition)
 
 	if (job->exclusion_count == JOB_EXCLUSIONS_MAX) {
 		job_fail(job, -ENOSPC,
-			"limit_future: records ahead of max_future in more than %d cuts of open windows",
+			"limit_future: records ahead of max_future in more than %d cuts of open "
+			"windows",
 			JOB_EXCLUSIONS_MAX);
 		return;
 	}
@@ -369,7 +373,8 @@ microbatch_scan(struct job *job)
 		if (p->reading || job->reads_in_flight >= JOB_SCAN_READS_MAX) {
 			continue;
 		}
-		uint64_t want = p->bytes_left < JOB_SCAN_READ_BYTES ? p->bytes_left : JOB_SCAN_READ_BYTES;
+		uint64_t want =
+			p->bytes_left < JOB_SCAN_READ_BYTES ? p->bytes_left : JOB_SCAN_READ_BYTES;
 
 		p->grant = batcher_grant(job->batcher, want);
 		if (batcher_read(job, i, p->at, p->until, p->grant)) {

@@ -14,8 +14,8 @@
 
 /* Single writer. `words` and `source` hold count words. */
 static inline void
-published_store(_Atomic uint64_t *version, _Atomic uint64_t *words, const void *source,
-	uint32_t count)
+published_store(
+	_Atomic uint64_t *version, _Atomic uint64_t *words, const void *source, uint32_t count)
 {
 	uint64_t v = atomic_load_explicit(version, memory_order_relaxed);
 

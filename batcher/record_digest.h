@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The content hash of one record, for comparing sent = logged = windowed. Sums of it do not depend on
- * order, and a record that is lost or counted twice changes the sum. Keyed SipHash-2-4 with fixed
- * keys: a check against mistakes, not against forgery. Any thread.
+ * The content hash of one record, for comparing sent = logged = windowed. Sums of it do not depend
+ * on order, and a record that is lost or counted twice changes the sum. Keyed SipHash-2-4 with
+ * fixed keys: a check against mistakes, not against forgery. Any thread.
  */
 #ifndef BATCHER_RECORD_DIGEST_H
 #define BATCHER_RECORD_DIGEST_H
@@ -13,14 +13,15 @@
 #include "base/hash.h"
 
 /*
- * The key hashes under 16 bytes "penstock record 1"; the value hashes under (that hash, both lengths)
- * as its key, so that moving a byte from key to value, or null for empty, changes the digest.
+ * The key hashes under 16 bytes "penstock record 1"; the value hashes under (that hash, both
+ * lengths) as its key, so that moving a byte from key to value, or null for empty, changes the
+ * digest.
  */
 static inline uint64_t
 record_digest(const void *key, int32_t key_len, const void *value, int32_t value_len)
 {
-	static const uint8_t first[16] = {'p', 'e', 'n', 's', 't', 'o', 'c', 'k', ' ', 'r', 'e', 'c',
-		'o', 'r', 'd', '1'};
+	static const uint8_t first[16] = {
+		'p', 'e', 'n', 's', 't', 'o', 'c', 'k', ' ', 'r', 'e', 'c', 'o', 'r', 'd', '1'};
 	uint8_t second[16];
 
 	store_le64(second, hash_siphash24(first, key, key_len < 0 ? 0 : (size_t)key_len));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Open windows, sorted by start in one array of indexes. Few windows are open at a time and new ones
- * mostly go to the end, so a binary search and a short memmove beat a tree. Batcher's lcore.
+ * Open windows, sorted by start in one array of indexes. Few windows are open at a time and new
+ * ones mostly go to the end, so a binary search and a short memmove beat a tree. Batcher's lcore.
  */
 #include "batcher/window_set.h"
 #include <errno.h>
@@ -61,8 +61,7 @@ window_set_open(struct window_set *set, int64_t start_ms, int64_t end_ms)
 {
 	uint32_t place = window_set_place(set, start_ms);
 
-	if (place < set->open_count &&
-		set->windows[set->order[place]].start_ms == start_ms) {
+	if (place < set->open_count && set->windows[set->order[place]].start_ms == start_ms) {
 		return set->order[place];
 	}
 	if (set->open_count == set->max) {

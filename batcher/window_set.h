@@ -28,10 +28,10 @@ struct window_set {
 	uint32_t max;
 	uint32_t partition_count;
 	uint32_t open_count;
-	struct window *windows;	     /* [max] */
+	struct window *windows;      /* [max] */
 	struct window_range *ranges; /* [max][partition_count] */
-	uint32_t *order;	     /* indexes of open windows, by start */
-	uint32_t *unused;	     /* the other indexes */
+	uint32_t *order;             /* indexes of open windows, by start */
+	uint32_t *unused;            /* the other indexes */
 };
 
 /* Control thread. -ENOMEM. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The print and the callback sink. Batcher's lcore; they read the task's output and keep nothing. */
+/* The print and the callback sink. Batcher's lcore; they read the task's output and keep nothing.
+ */
 #include "batcher/sink/sink.h"
 
 /* Appends printable bytes to a row; always leaves room for the NUL. Returns the new length. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sinks of this version: `print` (rows that window.list and the CLI show) and `callback` (in-process
- * tests and benches). Both run on the batcher's lcore after a successful call of the function. At
- * least once: after a restart a window may be delivered again.
+ * Sinks of this version: `print` (rows that window.list and the CLI show) and `callback`
+ * (in-process tests and benches). Both run on the batcher's lcore after a successful call of the
+ * function. At least once: after a restart a window may be delivered again.
  */
 #ifndef BATCHER_SINK_SINK_H
 #define BATCHER_SINK_SINK_H

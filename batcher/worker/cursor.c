@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cursor of window functions: record views straight out of the log's pinned memory, partition by
- * partition in offset order. Worker lcore. It reproduces the judgement that the batcher made at each
- * record's micro-batch (batcher/microbatch.c proves why an interval and the exclusions suffice), and
- * at the end compares its count with the batcher's: a difference is damage, never silence.
+ * The cursor of window functions: record views straight out of the log's pinned memory, partition
+ * by partition in offset order. Worker lcore. It reproduces the judgement that the batcher made at
+ * each record's micro-batch (batcher/microbatch.c proves why an interval and the exclusions
+ * suffice), and at the end compares its count with the batcher's: a difference is damage, never
+ * silence.
  *
- * Bytes come from the log, so they are checked like any disk content; what is walked once per record
- * is one bounded pass without calls.
+ * Bytes come from the log, so they are checked like any disk content; what is walked once per
+ * record is one bounded pass without calls.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -19,13 +20,13 @@
 struct cursor {
 	struct worker_task *task;
 	struct task_place place; /* next record to look at */
-	const uint8_t *at;	 /* next record while records_left > 0, else next record batch */
+	const uint8_t *at;       /* next record while records_left > 0, else next record batch */
 	const uint8_t *batch_end;
 	const uint8_t *extent_end;
 	int64_t base_offset;
 	int64_t base_timestamp_ms;
 	int64_t append_time_ms;
-	int64_t until;	/* of the slice */
+	int64_t until;  /* of the slice */
 	int64_t low_ms; /* timestamps [low, high] pass */
 	int64_t high_ms;
 	uint64_t delivered;
@@ -184,7 +185,8 @@ cursor_advance(struct cursor *c, bool may_suspend)
 			if (c->at && c->place.offset < c->until) {
 				c->place.offset = c->task->extents[c->extent].until;
 			}
-			c->at = c->extent_end = NULL; /* used up, even if find must be asked again */
+			c->at = c->extent_end =
+				NULL; /* used up, even if find must be asked again */
 			rc = cursor_find(c, may_suspend);
 			if (rc <= 0) {
 				return rc;
@@ -242,23 +244,24 @@ cursor_record(struct cursor *c, struct penstock_record *r)
 	int64_t header_count;
 
 	if (unlikely(!cursor_varint(&p, c->batch_end, &length) || length < 1 ||
-		    length > c->batch_end - p)) {
+		     length > c->batch_end - p)) {
 		return false;
 	}
 	const uint8_t *end = p + length;
 
 	p++; /* attributes: none defined */
 	if (unlikely(!cursor_varint(&p, end, &timestamp_delta) ||
-		    !cursor_varint(&p, end, &offset_delta) ||
-		    !cursor_field(&p, end, &r->key_len, &r->key) ||
-		    !cursor_field(&p, end, &r->value_len, &r->value) ||
-		    !cursor_varint(&p, end, &header_count))) {
+		     !cursor_varint(&p, end, &offset_delta) ||
+		     !cursor_field(&p, end, &r->key_len, &r->key) ||
+		     !cursor_field(&p, end, &r->value_len, &r->value) ||
+		     !cursor_varint(&p, end, &header_count))) {
 		return false;
 	}
 	r->offset = c->base_offset + offset_delta;
-	r->timestamp_ms = c->append_time ?
-		c->append_time_ms :
-		(int64_t)((uint64_t)c->base_timestamp_ms + (uint64_t)timestamp_delta);
+	r->timestamp_ms =
+		c->append_time
+			? c->append_time_ms
+			: (int64_t)((uint64_t)c->base_timestamp_ms + (uint64_t)timestamp_delta);
 	r->header_count = (int32_t)header_count;
 	c->at = end;
 	c->records_left--;
@@ -324,8 +327,8 @@ cursor_fill(struct cursor *c, struct penstock_record *ret_records, uint32_t max)
 }
 
 int
-penstock_cursor_next_many(struct penstock_cursor *opaque, struct penstock_record *ret_records,
-	uint32_t max)
+penstock_cursor_next_many(
+	struct penstock_cursor *opaque, struct penstock_record *ret_records, uint32_t max)
 {
 	struct cursor *c = cursor_of(opaque);
 	uint32_t n = 0;

@@ -147,14 +147,15 @@ void
 fiber_yield(struct fiber *fiber)
 {
 #ifdef __SANITIZE_ADDRESS__
-	__sanitizer_start_switch_fiber(&fiber->fake_inside, fiber->outside_stack, fiber->outside_bytes);
+	__sanitizer_start_switch_fiber(
+		&fiber->fake_inside, fiber->outside_stack, fiber->outside_bytes);
 #endif
 #ifdef __SANITIZE_THREAD__
 	__tsan_switch_to_fiber(fiber->tsan_outside, 0);
 #endif
 	ensure(swapcontext(&fiber->inside, &fiber->outside) == 0);
 #ifdef __SANITIZE_ADDRESS__
-	__sanitizer_finish_switch_fiber(fiber->fake_inside, &fiber->outside_stack,
-		&fiber->outside_bytes);
+	__sanitizer_finish_switch_fiber(
+		fiber->fake_inside, &fiber->outside_stack, &fiber->outside_bytes);
 #endif
 }

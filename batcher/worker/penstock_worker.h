@@ -6,11 +6,11 @@
  * table. The daemon calls open once per job shard, then process once per window (or micro-batch),
  * on a pinned worker lcore, then close; all three on the same thread. Nothing here blocks.
  *
- * A window may be larger than the memory that may be pinned for it. It then passes in pieces: inside
- * a cursor call process may be set aside and resumed on the same thread, on a stack of its own of
- * PENSTOCK_STACK_BYTES. So: the views of a cursor call (key, value) are valid until the next cursor
- * call on the task or until process returns; copy what must live longer. Any number of cursors and
- * passes is fine.
+ * A window may be larger than the memory that may be pinned for it. It then passes in pieces:
+ * inside a cursor call process may be set aside and resumed on the same thread, on a stack of its
+ * own of PENSTOCK_STACK_BYTES. So: the views of a cursor call (key, value) are valid until the next
+ * cursor call on the task or until process returns; copy what must live longer. Any number of
+ * cursors and passes is fine.
  *
  * ABI rule: `abi` number, `struct_bytes` first, new members only at the end.
  *
@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define PENSTOCK_WORKER_ABI   1
+#define PENSTOCK_WORKER_ABI  1
 #define PENSTOCK_STACK_BYTES (1024 * 1024) /* at least; keep arrays on the stack well below */
 
 struct penstock_task; /* one window or micro-batch, opaque */
@@ -58,7 +58,7 @@ enum penstock_fire_reason {
 
 struct penstock_worker {
 	uint32_t struct_bytes; /* sizeof(struct penstock_worker) */
-	uint32_t abi;	       /* PENSTOCK_WORKER_ABI */
+	uint32_t abi;          /* PENSTOCK_WORKER_ABI */
 	const char *name;
 	const char *version;
 	uint32_t flags; /* enum penstock_worker_flags */
@@ -93,10 +93,10 @@ struct penstock_task_info {
 	int64_t window_start_ms; /* window kind none: the batch interval */
 	int64_t window_end_ms;
 	int64_t event_watermark_ms; /* after this micro-batch's cut; INT64_MIN before any record */
-	int64_t now_ns;		    /* processing time, wall clock, the same in a retry */
-	uint64_t record_count;	    /* records in the window, late ones not counted */
-	uint32_t firing;	    /* 0 for a window's first */
-	uint32_t reason;	    /* enum penstock_fire_reason */
+	int64_t now_ns;             /* processing time, wall clock, the same in a retry */
+	uint64_t record_count;      /* records in the window, late ones not counted */
+	uint32_t firing;            /* 0 for a window's first */
+	uint32_t reason;            /* enum penstock_fire_reason */
 };
 
 struct penstock_slice {
@@ -125,19 +125,20 @@ const char *penstock_job_name(const struct penstock_job *job);
 const char *penstock_job_param(const struct penstock_job *job, const char *name);
 
 uint32_t penstock_slice_count(const struct penstock_task *task);
-int penstock_slice_get(const struct penstock_task *task, uint32_t index,
-	struct penstock_slice *ret_slice);
+int penstock_slice_get(
+	const struct penstock_task *task, uint32_t index, struct penstock_slice *ret_slice);
 
 /* Iterates the window's records, partition by partition in offset order. */
 void penstock_cursor_open(struct penstock_cursor *cursor, const struct penstock_task *task);
 /*
- * 1 with a record, 0 at the end, negative errno: -EBADMSG damage, -ENOTSUP a compressed record batch,
- * -EIO the log could not give the rest, -ECANCELED the job is being stopped. Return it from process.
+ * 1 with a record, 0 at the end, negative errno: -EBADMSG damage, -ENOTSUP a compressed record
+ * batch, -EIO the log could not give the rest, -ECANCELED the job is being stopped. Return it from
+ * process.
  */
 int penstock_cursor_next(struct penstock_cursor *cursor, struct penstock_record *ret_record);
 /* Up to max records at once; the count, 0 at the end, negative errno. The fast way. */
-int penstock_cursor_next_many(struct penstock_cursor *cursor, struct penstock_record *ret_records,
-	uint32_t max);
+int penstock_cursor_next_many(
+	struct penstock_cursor *cursor, struct penstock_record *ret_records, uint32_t max);
 
 /* Emits one output record to the job's sinks. Copies. -ENOBUFS at the job's output limit. */
 int penstock_emit(struct penstock_task *task, const void *key, int32_t key_len, const void *value,

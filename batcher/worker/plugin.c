@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plug-in loading. Control thread. The checks come before dlopen because constructors run inside it:
- * whoever may write the file or a directory above it runs code in the daemon. The file is judged by
- * its real path, so a symbolic link cannot lead out of the allowed directories.
+ * Plug-in loading. Control thread. The checks come before dlopen because constructors run inside
+ * it: whoever may write the file or a directory above it runs code in the daemon. The file is
+ * judged by its real path, so a symbolic link cannot lead out of the allowed directories.
  */
 #include "batcher/worker/plugin.h"
 #include <dlfcn.h>
@@ -46,8 +46,8 @@ plugin_check_owner(const struct plugin_check *check, const char *path)
 		return plugin_refuse(check, -ENOENT, "%s: %s", path, strerror(errno));
 	}
 	if (st.st_uid != 0 && !(check->rules->user_may_own && st.st_uid == geteuid())) {
-		return plugin_refuse(check, -EACCES, "%s belongs to uid %u; chown it to root%s", path,
-			(unsigned int)st.st_uid,
+		return plugin_refuse(check, -EACCES, "%s belongs to uid %u; chown it to root%s",
+			path, (unsigned int)st.st_uid,
 			check->rules->user_may_own ? " or the daemon's user" : "");
 	}
 	if (st.st_mode & (S_IWGRP | S_IWOTH)) {
@@ -100,8 +100,8 @@ plugin_check_place(const struct plugin_check *check, const char *real)
 }
 
 static int
-plugin_check_table(const struct plugin_check *check, const char *path,
-	const struct penstock_worker *function)
+plugin_check_table(
+	const struct plugin_check *check, const char *path, const struct penstock_worker *function)
 {
 	if (!function) {
 		return plugin_refuse(check, -ENOTSUP, "%s cannot work with worker ABI %d", path,
@@ -113,14 +113,16 @@ plugin_check_table(const struct plugin_check *check, const char *path,
 			function->abi, PENSTOCK_WORKER_ABI);
 	}
 	if (function->struct_bytes < sizeof(struct penstock_worker)) {
-		return plugin_refuse(check, -EBADMSG, "%s: struct_bytes is %u, expected at least %zu",
-			path, function->struct_bytes, sizeof(struct penstock_worker));
+		return plugin_refuse(check, -EBADMSG,
+			"%s: struct_bytes is %u, expected at least %zu", path,
+			function->struct_bytes, sizeof(struct penstock_worker));
 	}
 	if (!function->name || !function->name[0]) {
 		return plugin_refuse(check, -EBADMSG, "%s: the table has no name", path);
 	}
 	if (!function->process) {
-		return plugin_refuse(check, -EBADMSG, "%s: the table has no process function", path);
+		return plugin_refuse(
+			check, -EBADMSG, "%s: the table has no process function", path);
 	}
 	return 0;
 }

@@ -40,7 +40,8 @@ penstock_slice_count(const struct penstock_task *task)
 }
 
 int
-penstock_slice_get(const struct penstock_task *task, uint32_t index, struct penstock_slice *ret_slice)
+penstock_slice_get(
+	const struct penstock_task *task, uint32_t index, struct penstock_slice *ret_slice)
 {
 	const struct worker_task *t = &task->inner;
 
@@ -95,7 +96,7 @@ output_end(struct worker_task *t, int32_t key_len, int32_t value_len)
 
 	memcpy(t->output + t->output_bytes, &head, sizeof(head));
 	t->output_bytes += sizeof(head) + (uint64_t)output_present(key_len) +
-		(uint64_t)output_present(value_len);
+			   (uint64_t)output_present(value_len);
 	t->output_records++;
 }
 

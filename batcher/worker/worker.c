@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker's poller: takes one task, calls the user's function, sends the task back. Worker lcore.
- * Invariant: every window_task taken is answered by exactly one window_done, in order; a done that
- * found its ring full is kept and sent before anything else is taken.
+ * The worker's poller: takes one task, calls the user's function, sends the task back. Worker
+ * lcore. Invariant: every window_task taken is answered by exactly one window_done, in order; a
+ * done that found its ring full is kept and sent before anything else is taken.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,8 +19,8 @@ struct worker {
 };
 
 int
-worker_create(struct ring *tasks, struct ring *dones, struct clock *clock,
-	struct worker **ret_worker)
+worker_create(
+	struct ring *tasks, struct ring *dones, struct clock *clock, struct worker **ret_worker)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
@@ -58,7 +58,7 @@ static bool
 worker_task_whole(const struct worker_task *t)
 {
 	return t->chapter_start.slice == 0 && t->chapter_end.slice == t->slice_count &&
-		(t->slice_count == 0 || t->chapter_start.offset == t->slices[0].from);
+	       (t->slice_count == 0 || t->chapter_start.offset == t->slices[0].from);
 }
 
 /* Starts process(), or goes on with it; t->suspended afterwards if it is not at its end. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One call of a job's function, as it travels batcher -> worker -> batcher: what to call, where the
- * window's records lie, what the function emitted. One task a job, made with the job, used again for
- * every window. Owner: the worker between window_task and window_done, else the batcher.
+ * window's records lie, what the function emitted. One task a job, made with the job, used again
+ * for every window. Owner: the worker between window_task and window_done, else the batcher.
  *
  * A window passes in chapters: runs of pinned extents, in the order (slice, offset). Mostly one
- * chapter holds the whole window; else the worker's cursor asks for the next one (`want`) by setting
- * process() aside on its fiber and sending the task back with wants_more.
+ * chapter holds the whole window; else the worker's cursor asks for the next one (`want`) by
+ * setting process() aside on its fiber and sending the task back with wants_more.
  */
 #ifndef BATCHER_WORKER_WORKER_TASK_H
 #define BATCHER_WORKER_WORKER_TASK_H
@@ -33,7 +33,7 @@ struct penstock_job {
 
 struct task_slice {
 	const char *topic;
-	uint32_t partition;	  /* within its topic */
+	uint32_t partition;       /* within its topic */
 	uint32_t partition_index; /* of base/route_table.h */
 	int64_t from;
 	int64_t until;

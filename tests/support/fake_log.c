@@ -19,17 +19,19 @@ static void
 fake_log_rings(struct fake_log *log, uint32_t ring_count)
 {
 	for (uint32_t s = 0; s < log->shard_count; s++) {
-		ensure(!ring_create(&log->commit_notes[s], ring_count, sizeof(struct commit_note), NULL));
+		ensure(!ring_create(
+			&log->commit_notes[s], ring_count, sizeof(struct commit_note), NULL));
 		ensure(!ring_create(&log->read_req[s], ring_count, sizeof(struct read_req), NULL));
-		ensure(!ring_create(&log->read_done[s], ring_count, sizeof(struct read_done), NULL));
+		ensure(!ring_create(
+			&log->read_done[s], ring_count, sizeof(struct read_done), NULL));
 		ensure(!ring_create(
 			&log->extent_release[s], ring_count, sizeof(struct extent_release), NULL));
 	}
 }
 
 void
-fake_log_init(struct fake_log *log, uint32_t partition_count, uint32_t shard_count,
-	uint32_t ring_count)
+fake_log_init(
+	struct fake_log *log, uint32_t partition_count, uint32_t shard_count, uint32_t ring_count)
 {
 	*log = (struct fake_log){.partition_count = partition_count, .shard_count = shard_count};
 	ensure(shard_count <= FAKE_LOG_SHARDS_MAX);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A log in memory for tests of the batcher: serves read requests, keeps pins, sends commit notes. One
- * topic, partition p on shard p % shard_count. Every read is answered with a heap copy of exactly its
- * bytes that is freed by the release, so the address sanitizer sees any view that outlives its pin.
+ * A log in memory for tests of the batcher: serves read requests, keeps pins, sends commit notes.
+ * One topic, partition p on shard p % shard_count. Every read is answered with a heap copy of
+ * exactly its bytes that is freed by the release, so the address sanitizer sees any view that
+ * outlives its pin.
  */
 #ifndef SUPPORT_FAKE_LOG_H
 #define SUPPORT_FAKE_LOG_H
@@ -30,7 +31,7 @@ struct fake_log_partition {
 	uint32_t batch_count;
 	uint32_t batch_room;
 	int64_t start;
-	int64_t end;	 /* high watermark and last stable offset in notes */
+	int64_t end;     /* high watermark and last stable offset in notes */
 	int64_t durable; /* < 0: same as end */
 };
 
@@ -47,12 +48,12 @@ struct fake_log {
 	uint64_t pin_bytes;
 	uint64_t pin_bytes_max; /* most at a time */
 	uint64_t reads;
-	int16_t fail_error;	 /* answer for reads of fail_partition; 0 none */
+	int16_t fail_error; /* answer for reads of fail_partition; 0 none */
 	uint32_t fail_partition;
 };
 
-void fake_log_init(struct fake_log *log, uint32_t partition_count, uint32_t shard_count,
-	uint32_t ring_count);
+void fake_log_init(
+	struct fake_log *log, uint32_t partition_count, uint32_t shard_count, uint32_t ring_count);
 void fake_log_free(struct fake_log *log);
 /* Stamps the next offset into the batch and appends a copy. Visible with the next note. */
 void fake_log_append(struct fake_log *log, uint32_t partition, uint8_t *batch, size_t len);

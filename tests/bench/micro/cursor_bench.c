@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records a second of one core into a count window: the cursor alone, and the whole job (scan, judge,
- * digest, pin, cursor) over a log in memory. Prints one JSON object a line. Arguments: value bytes
- * (default 100), records a batch (default 100), repeats (default 5).
+ * Records a second of one core into a count window: the cursor alone, and the whole job (scan,
+ * judge, digest, pin, cursor) over a log in memory. Prints one JSON object a line. Arguments: value
+ * bytes (default 100), records a batch (default 100), repeats (default 5).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,8 @@ struct bench_shape {
 static uint64_t
 bench_fill(struct rig *rig, const struct bench_shape *shape)
 {
-	size_t room_bytes = RECORD_BATCH_HEADER_BYTES + shape->records * (shape->value_bytes + 64ul);
+	size_t room_bytes =
+		RECORD_BATCH_HEADER_BYTES + shape->records * (shape->value_bytes + 64ul);
 	uint8_t *room = malloc(room_bytes);
 	uint8_t *value = calloc(1, shape->value_bytes + 1);
 	uint64_t bytes = 0;

@@ -30,7 +30,8 @@ ticks_are_multiples_of_the_interval(void **state)
 		uint64_t skipped = 0;
 
 		batch_clock_start(&clock, B, rows[i].start);
-		assert_int_equal(batch_clock_tick(&clock, rows[i].wall, &time, &skipped), rows[i].due);
+		assert_int_equal(
+			batch_clock_tick(&clock, rows[i].wall, &time, &skipped), rows[i].due);
 		assert_int_equal(time, rows[i].time);
 		assert_int_equal(skipped, rows[i].skipped);
 		assert_false(batch_clock_tick(&clock, rows[i].wall, &time, &skipped));

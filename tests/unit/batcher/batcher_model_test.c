@@ -36,7 +36,8 @@ struct model {
 	const char *param_list[2];
 };
 
-/* --- the function under the model's eyes -------------------------------------------------------- */
+/* --- the function under the model's eyes --------------------------------------------------------
+ */
 
 static int
 watch_open(const struct penstock_job *job, void **ret_user)
@@ -59,7 +60,7 @@ watch_record(struct model *m, const struct penstock_task_info *info,
 	assert_int_equal(n->digest, record_digest(r->key, r->key_len, r->value, r->value_len));
 	if (last) {
 		assert_true(last->partition < r->partition ||
-			(last->partition == r->partition && last->offset < r->offset));
+			    (last->partition == r->partition && last->offset < r->offset));
 	}
 }
 
@@ -127,7 +128,8 @@ watch_fired(struct model *m, const struct penstock_task_info *info, uint64_t cou
 	assert_int_equal(w->reason, info->reason);
 	for (uint32_t p = 0; p < n->partitions; p++) {
 		for (int64_t o = 0; o < n->cut[p]; o++) {
-			expected += !n->records[p][o].control && n->records[p][o].window == w->start;
+			expected +=
+				!n->records[p][o].control && n->records[p][o].window == w->start;
 		}
 	}
 	assert_int_equal(expected, count);
@@ -165,7 +167,7 @@ watch_process(void *user, struct penstock_task *task)
 	watch_fired(m, &info, count);
 	/* Every naive window that is due before this one has fired: in order of start. */
 	assert_true(m->fired == 0 || info.window_start_ms > m->last_start ||
-		m->naive.spec.time == JOB_TIME_EVENT);
+		    m->naive.spec.time == JOB_TIME_EVENT);
 	m->last_start = info.window_start_ms;
 	m->fired++;
 	return penstock_emit(task, NULL, -1, "x", 1);
@@ -179,7 +181,8 @@ static const struct penstock_worker watch = {
 	.process = watch_process,
 };
 
-/* --- stepping ------------------------------------------------------------------------------------ */
+/* --- stepping ------------------------------------------------------------------------------------
+ */
 
 static void
 model_begun(struct model *m)
@@ -196,7 +199,8 @@ model_begun(struct model *m)
 	memcpy(m->begin_visible, m->visible, sizeof(m->visible));
 }
 
-/* The cut may end where it likes, but on a record batch, not before a byte limit or what is visible. */
+/* The cut may end where it likes, but on a record batch, not before a byte limit or what is
+ * visible. */
 static void
 model_check_cut(struct model *m, uint32_t partition, int64_t until)
 {
@@ -256,7 +260,8 @@ model_settle(struct model *m)
 	}
 }
 
-/* --- inputs ------------------------------------------------------------------------------------- */
+/* --- inputs -------------------------------------------------------------------------------------
+ */
 
 static int64_t
 model_time(struct model *m)
@@ -269,12 +274,12 @@ model_time(struct model *m)
 	}
 	if (dice == 1) {
 		return m->naive.now_ms + (int64_t)m->naive.spec.max_future_ms + 1 +
-			(int64_t)rand_below(&m->rand, 100);
+		       (int64_t)rand_below(&m->rand, 100);
 	}
 	if (dice == 2) {
 		/* Around the future limit: in time for some micro-batches, too early for others. */
 		return m->naive.now_ms + (int64_t)m->naive.spec.max_future_ms - 50 +
-			(int64_t)rand_below(&m->rand, 2000);
+		       (int64_t)rand_below(&m->rand, 2000);
 	}
 	if (dice == 3) {
 		return rand_below(&m->rand, 2) ? INT64_C(1) << 61 : -(INT64_C(1) << 61);
@@ -284,7 +289,8 @@ model_time(struct model *m)
 
 /* Remembers what the batch at the log's end means, offset by offset. */
 static void
-model_note_records(struct model *m, uint32_t partition, const uint8_t *bytes, size_t len, bool control)
+model_note_records(
+	struct model *m, uint32_t partition, const uint8_t *bytes, size_t len, bool control)
 {
 	struct record_iterator it;
 	struct record_view r;
@@ -345,7 +351,8 @@ model_note(struct model *m, uint32_t partition)
 static void
 model_produce(struct model *m)
 {
-	uint32_t bursts = rand_below(&m->rand, 12) == 0 ? 40 : 1 + (uint32_t)rand_below(&m->rand, 4);
+	uint32_t bursts =
+		rand_below(&m->rand, 12) == 0 ? 40 : 1 + (uint32_t)rand_below(&m->rand, 4);
 
 	for (uint32_t i = 0; i < bursts; i++) {
 		uint32_t partition = (uint32_t)rand_below(&m->rand, m->naive.partitions);
@@ -371,14 +378,16 @@ model_move_clock(struct model *m)
 	uint64_t wall_ns = clock_wall_ns(&m->rig.clock.clock);
 
 	if (rand_below(&m->rand, 16) == 0) {
-		int64_t step_ms = (int64_t)rand_below(&m->rand, 8 * interval_ms) - 4 * (int64_t)interval_ms;
+		int64_t step_ms =
+			(int64_t)rand_below(&m->rand, 8 * interval_ms) - 4 * (int64_t)interval_ms;
 
-		clock_fake_set_wall(&m->rig.clock, wall_ns + (uint64_t)(step_ms * (int64_t)NS_PER_MS));
+		clock_fake_set_wall(
+			&m->rig.clock, wall_ns + (uint64_t)(step_ms * (int64_t)NS_PER_MS));
 	}
 	uint64_t silence = rand_below(&m->rand, 10) == 0 ? 15 : 1;
 
-	clock_fake_advance(&m->rig.clock,
-		(1 + rand_below(&m->rand, 2 * interval_ms * silence)) * NS_PER_MS);
+	clock_fake_advance(
+		&m->rig.clock, (1 + rand_below(&m->rand, 2 * interval_ms * silence)) * NS_PER_MS);
 	m->base_ms += (int64_t)rand_below(&m->rand, m->naive.spec.window_size_ms + 2);
 }
 
@@ -393,14 +402,16 @@ model_spec(struct model *m)
 	spec.batch_interval_ns = interval_ms * NS_PER_MS;
 	spec.window = kind == 0 ? JOB_WINDOW_NONE : JOB_WINDOW_TUMBLING;
 	spec.time = kind <= 1 ? JOB_TIME_INGEST : JOB_TIME_EVENT;
-	spec.window_size_ms = kind == 1 ? interval_ms * (1 + rand_below(&m->rand, 5)) :
-					  1 + rand_below(&m->rand, 500);
-	spec.window_offset_ms = kind == 1 ?
-		(int64_t)(interval_ms * rand_below(&m->rand, spec.window_size_ms / interval_ms)) :
-		(int64_t)rand_below(&m->rand, 2 * spec.window_size_ms - 1) -
-			(int64_t)spec.window_size_ms + 1;
+	spec.window_size_ms = kind == 1 ? interval_ms * (1 + rand_below(&m->rand, 5))
+					: 1 + rand_below(&m->rand, 500);
+	spec.window_offset_ms =
+		kind == 1 ? (int64_t)(interval_ms *
+				      rand_below(&m->rand, spec.window_size_ms / interval_ms))
+			  : (int64_t)rand_below(&m->rand, 2 * spec.window_size_ms - 1) -
+				    (int64_t)spec.window_size_ms + 1;
 	spec.out_of_orderness_ms = rand_below(&m->rand, 2) * rand_below(&m->rand, 400);
-	spec.idle_timeout_ms = rand_below(&m->rand, 4) ? 1 + rand_below(&m->rand, 10 * interval_ms) : 0;
+	spec.idle_timeout_ms =
+		rand_below(&m->rand, 4) ? 1 + rand_below(&m->rand, 10 * interval_ms) : 0;
 	spec.idle_close_ms = rand_below(&m->rand, 2) * rand_below(&m->rand, 30 * interval_ms);
 	spec.max_future_ms = rand_below(&m->rand, 2) ? rand_below(&m->rand, 500) : 3600000;
 	spec.task_attempts = 1000;
@@ -415,7 +426,8 @@ model_spec(struct model *m)
 	m->naive.spec = spec;
 }
 
-/* --- one seed ----------------------------------------------------------------------------------- */
+/* --- one seed -----------------------------------------------------------------------------------
+ */
 
 static void
 model_init(struct model *m, uint64_t seed)
@@ -428,15 +440,15 @@ model_init(struct model *m, uint64_t seed)
 	m->naive.w = INT64_MIN;
 	m->value_max = rand_below(&m->rand, 6) ? 40 : 3000;
 	m->fail_ppm = rand_below(&m->rand, 3) ? 0 : 150000;
-	rig_init(&m->rig,
-		(struct rig_options){
-			.partitions = m->naive.partitions,
-			.shards = 1 + (uint32_t)rand_below(&m->rand, 2),
-			.ring_count = ring_counts[rand_below(&m->rand, 3)],
-			.pin_bytes_max = rand_below(&m->rand, 2) ? 1 : 64 * MIB,
-		});
+	rig_init(&m->rig, (struct rig_options){
+				  .partitions = m->naive.partitions,
+				  .shards = 1 + (uint32_t)rand_below(&m->rand, 2),
+				  .ring_count = ring_counts[rand_below(&m->rand, 3)],
+				  .pin_bytes_max = rand_below(&m->rand, 2) ? 1 : 64 * MIB,
+			  });
 	model_spec(m);
-	/* Where event time is near the wall clock, the future limit bites; near 0, times are negative. */
+	/* Where event time is near the wall clock, the future limit bites; near 0, times are
+	 * negative. */
 	m->base_ms = rand_below(&m->rand, 2) ? RIG_WALL_MS : -300;
 	ensure(!rig_create(&m->rig, &m->naive.spec, &m->index));
 	m->job = ((struct batcher *)m->rig.batcher)->jobs[m->index];

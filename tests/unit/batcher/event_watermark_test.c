@@ -3,7 +3,7 @@
 #include "rig.h"
 #include "batcher/event_watermark.h"
 
-#define NONE EVENT_WATERMARK_NONE
+#define NONE      EVENT_WATERMARK_NONE
 #define STEPS_MAX 8
 
 struct step {
@@ -46,7 +46,8 @@ static const struct row rows[] = {
 		{{1, {{1, 100, 0}, {1, 50, 0}}, 50}, {99999, {{1, 120, 0}, {0, NONE, 0}}, 50}}},
 	{"returns at W and then counts again", 0, 10, 0, 4,
 		{{1, {{1, 100, 0}, {1, 50, 0}}, 50}, {11, {{1, 130, 0}, {0, NONE, 0}}, 130},
-			{12, {{1, 200, 0}, {1, 60, 0}}, 130}, {13, {{1, 210, 0}, {1, 140, 0}}, 140}}},
+			{12, {{1, 200, 0}, {1, 60, 0}}, 130},
+			{13, {{1, 210, 0}, {1, 140, 0}}, 140}}},
 	{"all idle: stands still without idle_close", 0, 10, 0, 2,
 		{{1, {{1, 100, 0}, {1, 50, 0}}, 50}, {500, {{0, NONE, 0}, {0, NONE, 0}}, 50}}},
 	{"all idle: goes on from the greatest time after idle_close", 5, 10, 30, 3,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The batcher by definition: lists of records, no ranges, no watermark state that is kept up to date,
- * no limits. Given which offsets a micro-batch cut, it says what is late, future or without a time,
- * what W is, and which windows fire with exactly which records. The model test compares.
+ * The batcher by definition: lists of records, no ranges, no watermark state that is kept up to
+ * date, no limits. Given which offsets a micro-batch cut, it says what is late, future or without a
+ * time, what W is, and which windows fire with exactly which records. The model test compares.
  */
 #ifndef UNIT_BATCHER_NAIVE_H
 #define UNIT_BATCHER_NAIVE_H
@@ -14,8 +14,8 @@
 #include "batcher/record_digest.h"
 
 #define NAIVE_PARTITIONS 4
-#define NAIVE_RECORDS	 4096 /* a partition */
-#define NAIVE_WINDOWS	 4096
+#define NAIVE_RECORDS    4096 /* a partition */
+#define NAIVE_WINDOWS    4096
 
 struct naive_record {
 	int64_t ts;
@@ -185,7 +185,7 @@ naive_microbatch(struct naive *n, const int64_t *until, const int64_t *visible, 
 			n->arrival_ms[p] = mono_ms;
 			n->idle[p] = false;
 		} else if (n->spec.idle_timeout_ms &&
-			mono_ms - n->arrival_ms[p] >= n->spec.idle_timeout_ms) {
+			   mono_ms - n->arrival_ms[p] >= n->spec.idle_timeout_ms) {
 			n->idle[p] = true;
 		}
 	}
@@ -195,13 +195,13 @@ naive_microbatch(struct naive *n, const int64_t *until, const int64_t *visible, 
 	for (uint32_t i = 0; i < n->window_count; i++) {
 		struct naive_window *w = &n->windows[i];
 		bool due = n->spec.window == JOB_WINDOW_NONE ||
-			w->end <= (naive_event(n) ? n->w : batch_ns / 1000000);
+			   w->end <= (naive_event(n) ? n->w : batch_ns / 1000000);
 
 		if (!w->fired && (due || final)) {
 			w->fired = true;
-			w->reason = n->spec.window == JOB_WINDOW_NONE ? PENSTOCK_FIRE_MICROBATCH :
-				due				      ? PENSTOCK_FIRE_ON_TIME :
-									PENSTOCK_FIRE_FINAL;
+			w->reason = n->spec.window == JOB_WINDOW_NONE ? PENSTOCK_FIRE_MICROBATCH
+				    : due                             ? PENSTOCK_FIRE_ON_TIME
+								      : PENSTOCK_FIRE_FINAL;
 		}
 	}
 }

@@ -4,7 +4,7 @@
 
 #define BAD_NO_ENTRY   1
 #define BAD_NULL       2
-#define BAD_ABI	       3
+#define BAD_ABI        3
 #define BAD_SHORT      4
 #define BAD_NAMELESS   5
 #define BAD_NO_PROCESS 6

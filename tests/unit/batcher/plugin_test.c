@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loading plug-ins: the example of the documentation runs over real lines; everything that breaks the
- * rules is refused with a text. Plug-ins lie beside the test in the build tree.
+ * Loading plug-ins: the example of the documentation runs over real lines; everything that breaks
+ * the rules is refused with a text. Plug-ins lie beside the test in the build tree.
  */
 #include "rig.h"
 #include <libgen.h>
@@ -31,7 +31,8 @@ make_copy(char *ret_dir, char *ret_path)
 	strcpy(ret_dir, "/tmp/penstock-plugin-XXXXXX");
 	assert_non_null(mkdtemp(ret_dir));
 	(void)snprintf(ret_path, PATH_MAX, "%s/delays.so", ret_dir);
-	(void)snprintf(command, sizeof(command), "cp %s/docs/examples/delays.so %s", build_dir, ret_path);
+	(void)snprintf(
+		command, sizeof(command), "cp %s/docs/examples/delays.so %s", build_dir, ret_path);
 	assert_int_equal(system(command), 0);
 	assert_int_equal(chmod(ret_path, 0644), 0);
 }
@@ -107,8 +108,8 @@ tables_that_break_the_contract_are_refused(void **state)
 		struct plugin plugin;
 
 		make_copy(dir, path);
-		(void)snprintf(source, sizeof(source), "cp %s/tests/unit/batcher/%s.so %s", build_dir,
-			rows[i].name, path);
+		(void)snprintf(source, sizeof(source), "cp %s/tests/unit/batcher/%s.so %s",
+			build_dir, rows[i].name, path);
 		assert_int_equal(system(source), 0);
 		assert_int_equal(load(path, dir, true, &plugin), rows[i].error);
 		if (!strstr(text, rows[i].word)) {
@@ -126,8 +127,8 @@ append_flight(struct rig *rig, const char *key, const char *line)
 	struct record_builder builder;
 
 	record_builder_init(&builder, room, sizeof(room));
-	ensure(!record_builder_add(&builder, strtoll(line, NULL, 10), key, key ? 2 : -1, line,
-		(int32_t)strlen(line)));
+	ensure(!record_builder_add(
+		&builder, strtoll(line, NULL, 10), key, key ? 2 : -1, line, (int32_t)strlen(line)));
 	fake_log_append(&rig->log, 0, room, record_builder_finish(&builder, -1, -1, -1));
 	ensure(fake_log_note(&rig->log, 0));
 }

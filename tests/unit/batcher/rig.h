@@ -161,7 +161,8 @@ rig_status(struct rig *rig, uint32_t job)
 	return status;
 }
 
-/* Appends one record batch of records with these times, keys "k", values "v<time>"; sends the note. */
+/* Appends one record batch of records with these times, keys "k", values "v<time>"; sends the note.
+ */
 static inline void
 rig_append(struct rig *rig, uint32_t partition, const int64_t *times_ms, uint32_t count)
 {

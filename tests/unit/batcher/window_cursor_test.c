@@ -118,7 +118,8 @@ only_the_slice_and_the_window_pass(void **state)
 		b.task.inner.high_ms = 29;
 		b.task.inner.info.record_count = 3;
 		penstock_cursor_open(&cursor, &b.task);
-		while ((got = penstock_cursor_next_many(&cursor, r + n, step < 8 - n ? step : 8 - n)) > 0) {
+		while ((got = penstock_cursor_next_many(
+				&cursor, r + n, step < 8 - n ? step : 8 - n)) > 0) {
 			n += (uint32_t)got;
 		}
 		assert_int_equal(got, 0);
@@ -197,7 +198,8 @@ damage_ends_in_an_error_or_other_records_never_outside(void **state)
 		}
 		b.task.inner.info.record_count = 4;
 		penstock_cursor_open(&cursor, &b.task);
-		for (uint32_t calls = 0; (n = penstock_cursor_next_many(&cursor, r, 8)) > 0; calls++) {
+		for (uint32_t calls = 0; (n = penstock_cursor_next_many(&cursor, r, 8)) > 0;
+			calls++) {
 			assert_true(calls < 100);
 			for (int k = 0; k < n; k++) {
 				for (int32_t at = 0; at < r[k].key_len; at++) {

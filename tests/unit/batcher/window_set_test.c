@@ -13,9 +13,20 @@ windows_align_to_the_epoch_plus_offset_by_floor(void **state)
 		int64_t offset;
 		int64_t start;
 	} rows[] = {
-		{0, 10, 0, 0}, {9, 10, 0, 0}, {10, 10, 0, 10}, {-1, 10, 0, -10}, {-10, 10, 0, -10},
-		{-11, 10, 0, -20}, {0, 10, 3, -7}, {3, 10, 3, 3}, {2, 10, 3, -7}, {0, 10, -3, -3},
-		{6, 10, -3, -3}, {7, 10, -3, 7}, {-4, 10, -3, -13}, {5, 1, 0, 5},
+		{0, 10, 0, 0},
+		{9, 10, 0, 0},
+		{10, 10, 0, 10},
+		{-1, 10, 0, -10},
+		{-10, 10, 0, -10},
+		{-11, 10, 0, -20},
+		{0, 10, 3, -7},
+		{3, 10, 3, 3},
+		{2, 10, 3, -7},
+		{0, 10, -3, -3},
+		{6, 10, -3, -3},
+		{7, 10, -3, 7},
+		{-4, 10, -3, -13},
+		{5, 1, 0, 5},
 	};
 
 	for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -56,7 +67,8 @@ the_set_keeps_order_ranges_and_its_limit(void **state)
 			assert_int_equal(set.windows[w].digest, 3 * set.windows[w].records);
 			assert_int_equal(window_set_ranges(&set, w)[0].until, 0);
 			assert_true(window_set_ranges(&set, w)[1].until >=
-				window_set_ranges(&set, w)[1].from + (int64_t)set.windows[w].records);
+				    window_set_ranges(&set, w)[1].from +
+					    (int64_t)set.windows[w].records);
 			window_set_remove_first(&set);
 		}
 		assert_true(records > 0);
