@@ -13,6 +13,7 @@
 #define CACHE_ALIGNED	ALIGNED(CACHE_LINE_BYTES)
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define MUST_CHECK	__attribute__((warn_unused_result))
+#define FALLTHROUGH	__attribute__((fallthrough))
 #define PUBLIC_API	__attribute__((visibility("default")))
 
 #define ARRAY_COUNT(a)	(sizeof(a) / sizeof((a)[0]))

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 
 #include "base/bytes.h"
+#include "base/compiler.h"
 
 static inline uint64_t
 hash_rotl(uint64_t v, int by)
@@ -71,10 +72,10 @@ hash_murmur2(const void *bytes, size_t len)
 	switch (len % 4) {
 	case 3:
 		h ^= (uint32_t)at[2] << 16;
-		/* fall through */
+		FALLTHROUGH;
 	case 2:
 		h ^= (uint32_t)at[1] << 8;
-		/* fall through */
+		FALLTHROUGH;
 	case 1:
 		h = (h ^ at[0]) * m;
 		break;
