@@ -109,7 +109,7 @@ def methods_header(methods):
     lines = [banner('Parameters and bodies of the control methods.'), '#ifndef CTRL_METHODS_GEN_H',
              '#define CTRL_METHODS_GEN_H', '', '#include <jansson.h>', '#include "ctrl/rpc/registry.h"', '',
              'struct rpc_call;', '', f'#define METHOD_COUNT {len(methods)}', '',
-             'extern const struct rpc_method methods[METHOD_COUNT];', '']
+             'extern const struct rpc_method method_rows[METHOD_COUNT];', '']
     for method in methods:
         params, name = method.get('params', []), c_name(method['method'])
         for param in params:
@@ -160,7 +160,7 @@ def methods_source(methods):
             lines += [f'static const struct rpc_param {name}_rows[] = {{'] + [param_row(method, p) for p in params] + ['};']
         lines += [f'static void run_{name}(struct rpc_call *call, const void *params)', '{',
                   f'\tmethod_{name}(call, params);', '}', '']
-    lines += ['const struct rpc_method methods[METHOD_COUNT] = {']
+    lines += ['const struct rpc_method method_rows[METHOD_COUNT] = {']
     for method in methods:
         name, params = c_name(method['method']), method.get('params', [])
         mask = sum(1 << STATES.index(s) for s in method.get('states', STATES))

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What bodies share. A body is written as METHOD_BODY(topic_list) { ... }: without an entry in
+ * ctrl/schema/methods.yaml it does not compile, and an entry without a body does not link.
+ */
+#ifndef CTRL_BODY_H
+#define CTRL_BODY_H
+
+#include <jansson.h>
+#include "ctrl/methods/engine.h"
+#include "ctrl/methods/methods.h"
+#include "ctrl/rpc/call.h"
+#include "ctrl/schema/config_gen.h"
+#include "ctrl/schema/methods_gen.h"
+
+#define METHOD_BODY(name)                                                                          \
+	_Static_assert(sizeof(struct name##_params) > 0, "no entry in methods.yaml");              \
+	void method_##name(struct rpc_call *call, const struct name##_params *params)
+
+struct job_record; /* job.c */
+
+struct methods {
+	struct engine *engine;
+	struct rpc_server *server;
+	struct job_record *jobs[BATCHER_JOBS_MAX];
+	struct job_pending *pending; /* commands on their way to the batcher and back */
+};
+
+extern const char *const engine_state_names[];
+
+struct methods *body_methods(const struct rpc_call *call);
+struct engine *body_engine(const struct rpc_call *call);
+
+/* Error codes of the broker as kinds. */
+enum error_kind body_kafka_kind(int16_t kafka_error);
+/* Answers not_found with the nearest topic. */
+void body_no_topic(struct rpc_call *call, const char *topic);
+/* NULL after having answered not_found. */
+const struct route_topic *body_topic(struct rpc_call *call, const char *name,
+	uint32_t *ret_topic_index);
+/* The same for a partition's route index; -ENOENT. */
+int body_partition(struct rpc_call *call, const char *topic, uint32_t partition,
+	uint32_t *ret_partition_index);
+/* One row of partition.list; NULL while the log does not know it. */
+json_t *body_partition_row(struct engine *engine, const struct route_topic *topic,
+	uint32_t partition_index);
+json_t *body_hex(const uint8_t *bytes, size_t len);
+/* health.c: the answer of health.get. */
+json_t *body_health(struct engine *engine, bool *ret_ready);
+/* job.c: the batcher's answers. */
+uint32_t job_poll(struct methods *methods);
+void job_destroy_all(struct methods *methods);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drop.list: the ledger of every lane, from one snapshot of its counters each. */
+#include <stdlib.h>
+#include "ctrl/methods/body.h"
+
+static json_t *
+equation_row(const struct ledger_equation *e)
+{
+	json_t *terms = json_array();
+
+	for (uint32_t i = 0; i < e->term_count; i++) {
+		const struct ledger_term *t = &e->terms[i];
+
+		json_array_append_new(terms, json_pack("{s:s,s:o,s:i}", "name", t->name, "value",
+			t->visible ? json_integer((json_int_t)t->value) : json_null(), "sign",
+			(int)t->sign));
+	}
+	return json_pack("{s:s,s:o,s:o,s:b}", "name", e->name, "terms", terms, "difference",
+		e->visible ? json_integer((json_int_t)e->difference) : json_null(), "visible", e->visible);
+}
+
+static json_t *
+lane_row(const struct engine *engine, uint32_t lane, struct ledger_equation *equations,
+	bool *ret_adds_up)
+{
+	uint64_t values[COUNTER_SLOTS_MAX] = {0};
+	json_t *counters = json_object();
+	json_t *list = json_array();
+	struct nic_stats stats;
+	struct nic_caps caps;
+	uint32_t count;
+	bool adds_up = true;
+
+	lane_counters(engine->lanes[lane], values);
+	engine->nics[lane]->ops->stats(engine->nics[lane], &stats);
+	engine->nics[lane]->ops->caps(engine->nics[lane], &caps);
+	count = ledger_equations(values, &stats, &caps, equations);
+	for (uint32_t i = 0; i < count; i++) {
+		adds_up = adds_up && (!equations[i].visible || equations[i].difference == 0);
+		json_array_append_new(list, equation_row(&equations[i]));
+	}
+	for (uint32_t i = 0; i < LANE_COUNTER_COUNT; i++) {
+		json_object_set_new(counters, lane_counter_rows[i].name,
+			json_integer((json_int_t)values[i]));
+	}
+	*ret_adds_up = *ret_adds_up && adds_up;
+	return json_pack("{s:i,s:s,s:b,s:o,s:o}", "lane", (int)lane, "driver", caps.driver, "adds_up",
+		adds_up, "counters", counters, "equations", list);
+}
+
+METHOD_BODY(drop_list)
+{
+	const struct engine *engine = body_engine(call);
+	struct ledger_equation *equations = calloc(LEDGER_EQUATIONS_MAX, sizeof(*equations));
+	json_t *lanes = json_array();
+	bool adds_up = true;
+
+	(void)params;
+	for (uint32_t i = 0; i < engine->lane_count && equations; i++) {
+		json_array_append_new(lanes, lane_row(engine, i, equations, &adds_up));
+	}
+	free(equations);
+	rpc_call_result(call, json_pack("{s:o,s:b}", "lanes", lanes, "adds_up", adds_up));
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* health.get, health.wait: from published copies only, no lcore is asked. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "ctrl/methods/body.h"
+
+static void
+add_reason(json_t *reasons, const char *text)
+{
+	json_array_append_new(reasons, json_string(text));
+}
+
+/* Age of the oldest heartbeat in ms; names those beyond the watchdog's limit. */
+static uint64_t
+check_lcores(const struct engine *engine, json_t *reasons, bool *ret_live)
+{
+	uint64_t now_ns = clock_now_ns(engine->clock);
+	uint64_t oldest_ns = 0;
+	char text[160];
+
+	for (uint32_t i = 0; i < engine->lcore_count; i++) {
+		const struct engine_lcore *lcore = &engine->lcores[i];
+		uint64_t beat_ns = atomic_load_explicit(&lcore->heartbeat_ns, memory_order_relaxed);
+		uint64_t age_ns = now_ns > beat_ns ? now_ns - beat_ns : 0;
+
+		oldest_ns = age_ns > oldest_ns ? age_ns : oldest_ns;
+		if (age_ns > engine->config->watchdog_stall_ns) {
+			*ret_live = false;
+			snprintf(text, sizeof(text), "lcore %u (%s): no heartbeat for %" PRIu64 " ms", i,
+				lcore->role, (uint64_t)(age_ns / NS_PER_MS));
+			add_reason(reasons, text);
+		}
+	}
+	return oldest_ns / NS_PER_MS;
+}
+
+json_t *
+body_health(struct engine *engine, bool *ret_ready)
+{
+	json_t *reasons = json_array();
+	struct log_store_info info;
+	bool live = true;
+	uint64_t stale_ms = 0;
+	char text[640];
+
+	if (engine->state != ENGINE_RUNNING) {
+		snprintf(text, sizeof(text), "state is %s%s%s", engine_state_names[engine->state],
+			engine->failure[0] ? ": " : "", engine->failure);
+		add_reason(reasons, text);
+	} else {
+		stale_ms = check_lcores(engine, reasons, &live);
+		logstore_info(engine->store, &info);
+		if (info.failed) {
+			snprintf(text, sizeof(text), "log: writes are off until restart: %s",
+				info.failed_reason);
+			add_reason(reasons, text);
+		}
+		if (info.disk_low) {
+			snprintf(text, sizeof(text), "disk: free space of %s is below log.free.low;"
+				" producers are refused", engine->data_dir);
+			add_reason(reasons, text);
+		}
+	}
+	*ret_ready = json_array_size(reasons) == 0;
+	return json_pack("{s:b,s:b,s:s,s:o,s:I}", "live", live, "ready", *ret_ready, "state",
+		engine_state_names[engine->state], "reasons", reasons, "stale_ms", (json_int_t)stale_ms);
+}
+
+METHOD_BODY(health_get)
+{
+	bool ready;
+
+	(void)params;
+	rpc_call_result(call, body_health(body_engine(call), &ready));
+}
+
+struct health_waiting {
+	bool ready;
+	uint64_t deadline_ns;
+};
+
+static bool
+health_look(struct rpc_call *call, void *state, uint64_t now_ns)
+{
+	struct health_waiting *waiting = state;
+	bool ready;
+	json_t *health = body_health(body_engine(call), &ready);
+
+	if (ready != waiting->ready && now_ns < waiting->deadline_ns && !rpc_call_gone(call)) {
+		json_decref(health);
+		return false;
+	}
+	if (ready == waiting->ready) {
+		rpc_call_result(call, health);
+	} else {
+		rpc_call_error(call, ERROR_DEADLINE,
+			json_pack("{s:I,s:b,s:o}", "elapsed_ms",
+				(json_int_t)((now_ns - rpc_call_start_ns(call)) / NS_PER_MS), "still_running",
+				0, "health", health),
+			"daemon is still not %s", waiting->ready ? "ready" : "unready");
+	}
+	free(waiting);
+	return true;
+}
+
+METHOD_BODY(health_wait)
+{
+	struct health_waiting *waiting = malloc(sizeof(*waiting));
+	uint64_t now_ns = clock_now_ns(body_engine(call)->clock);
+
+	if (!waiting) {
+		rpc_call_error(call, ERROR_LIMIT, NULL, "health.wait: no memory");
+		return;
+	}
+	waiting->ready = params->ready;
+	waiting->deadline_ns = now_ns + params->timeout_ms * NS_PER_MS;
+	if (!health_look(call, waiting, now_ns)) {
+		rpc_call_wait(call, health_look, waiting);
+	}
+}

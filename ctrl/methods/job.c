@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * job.create, job.list, job.describe, job.drain, job.delete. A command to the batcher takes a few of
+ * its turns: it waits in `pending` and its call is answered from job_poll. A record and its plug-in
+ * live until the batcher has confirmed the deletion.
+ */
+#include "ctrl/methods/job.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "ctrl/schema/value.h"
+
+#define GUARANTEE "at least once: after a crash a window may be processed again"
+
+static const char *const state_names[] = {"starting", "running", "draining", "drained", "failed",
+	"deleted"};
+
+struct job_pending {
+	struct batcher_command command;
+	struct rpc_call *call;
+	struct job_record *record; /* of a create; ours until it succeeds */
+	uint64_t deadline_ns;	   /* of a drain */
+	bool sent;
+	struct job_pending *next;
+};
+
+void
+job_record_free(struct job_record *job)
+{
+	if (!job) {
+		return;
+	}
+	if (job->plugin.handle) {
+		plugin_unload(&job->plugin);
+	}
+	for (uint32_t i = 0; i < 2 * JOB_PARAMS_MAX; i++) {
+		free(job->params[i]);
+	}
+	free(job);
+}
+
+void
+job_destroy_all(struct methods *methods)
+{
+	for (uint32_t i = 0; i < BATCHER_JOBS_MAX; i++) {
+		job_record_free(methods->jobs[i]);
+	}
+	while (methods->pending) {
+		struct job_pending *pending = methods->pending;
+
+		methods->pending = pending->next;
+		job_record_free(pending->record);
+		free(pending);
+	}
+}
+
+static bool
+job_exists(struct methods *methods, uint32_t job, struct job_status *ret_status)
+{
+	return methods->jobs[job] && batcher_job_status(methods->engine->batcher, job, ret_status) == 0;
+}
+
+int
+job_find(struct rpc_call *call, const char *name, uint32_t *ret_job)
+{
+	struct methods *methods = body_methods(call);
+	struct value_nearest nearest;
+
+	value_nearest_init(&nearest, name);
+	for (uint32_t i = 0; i < BATCHER_JOBS_MAX; i++) {
+		const struct job_record *record = methods->jobs[i];
+
+		if (!record) {
+			continue;
+		}
+		if (strcmp(record->spec.name, name) == 0) {
+			*ret_job = i;
+			return 0;
+		}
+		value_nearest_offer(&nearest, record->spec.name);
+	}
+	rpc_call_error(call, ERROR_NOT_FOUND,
+		json_pack("{s:s,s:[s*],s:[s]}", "what", "job", "nearest",
+			nearest.count ? nearest.names[0] : NULL, "fix", "penstock job list"),
+		"no job \"%s\"%s%s", name, nearest.count ? "; nearest: " : "",
+		nearest.count ? nearest.names[0] : "");
+	return -ENOENT;
+}
+
+static const char *
+window_words(const struct job_spec *spec, char *text, size_t room)
+{
+	char size[32];
+
+	if (spec->window == JOB_WINDOW_NONE) {
+		return "none";
+	}
+	value_format_duration(spec->window_size_ms * NS_PER_MS, size, sizeof(size));
+	snprintf(text, room, "tumbling %s, %s time", size,
+		spec->time == JOB_TIME_EVENT ? "event" : "ingest");
+	return text;
+}
+
+static json_t *
+watermark_json(int64_t ms)
+{
+	return ms == INT64_MIN ? json_null() : json_integer(ms);
+}
+
+METHOD_BODY(job_list)
+{
+	struct methods *methods = body_methods(call);
+	json_t *jobs = json_array();
+	struct job_status status;
+	char words[80];
+
+	(void)params;
+	for (uint32_t i = 0; i < BATCHER_JOBS_MAX; i++) {
+		if (!job_exists(methods, i, &status)) {
+			continue;
+		}
+		json_array_append_new(jobs, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:o}", "job",
+			status.name, "state", state_names[status.state], "window",
+			window_words(&methods->jobs[i]->spec, words, sizeof(words)), "records",
+			(json_int_t)status.counters[JOB_window_records], "windows",
+			(json_int_t)status.counters[JOB_fired], "late",
+			(json_int_t)status.counters[JOB_late_records], "lag_records",
+			(json_int_t)status.lag_records, "event_watermark_ms",
+			watermark_json(status.event_watermark_ms)));
+	}
+	rpc_call_result(call, json_pack("{s:o}", "jobs", jobs));
+}
+
+static json_t *
+counters_json(const struct job_status *status)
+{
+	json_t *counters = json_object();
+
+	for (uint32_t i = 0; i < JOB_COUNTER_COUNT; i++) {
+		json_object_set_new(counters, job_counter_rows[i].name,
+			json_integer((json_int_t)status->counters[i]));
+	}
+	return counters;
+}
+
+static json_t *
+digest_json(uint64_t digest)
+{
+	char text[20];
+
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)digest);
+	return json_string(text);
+}
+
+METHOD_BODY(job_describe)
+{
+	struct methods *methods = body_methods(call);
+	struct job_status s;
+	json_t *sources;
+	json_t *result;
+	uint32_t job;
+
+	if (job_find(call, params->job, &job) != 0) {
+		return;
+	}
+	const struct job_record *record = methods->jobs[job];
+	const struct job_spec *spec = &record->spec;
+
+	if (!job_exists(methods, job, &s)) {
+		rpc_call_error(call, ERROR_BUSY, NULL, "job \"%s\" is being made or deleted", params->job);
+		return;
+	}
+	sources = json_array();
+	for (uint32_t i = 0; i < spec->source_count; i++) {
+		json_array_append_new(sources, json_string(record->topics[i]));
+	}
+	result = json_pack("{s:s,s:s,s:i,s:s,s:o,s:{s:s,s:s,s:I,s:I},s:I,s:o,s:i,s:I,s:o,s:s,s:s}", "job",
+		s.name, "state", state_names[s.state], "error", s.error, "reason", s.reason, "sources",
+		sources, "window", "kind", spec->window == JOB_WINDOW_NONE ? "none" : "tumbling", "time",
+		spec->time == JOB_TIME_EVENT ? "event" : "ingest", "size_ms",
+		(json_int_t)spec->window_size_ms, "offset_ms", (json_int_t)spec->window_offset_ms,
+		"batch_sequence", (json_int_t)s.batch_sequence, "event_watermark_ms",
+		watermark_json(s.event_watermark_ms), "open_windows", (int)s.open_windows, "lag_records",
+		(json_int_t)s.lag_records, "counters", counters_json(&s), "guarantee", GUARANTEE,
+		"function", record->builtin[0] ? record->builtin : record->plugin_path);
+	json_object_set_new(result, "window_digest", digest_json(s.window_digest));
+	json_object_set_new(result, "discard_digest", digest_json(s.discard_digest));
+	rpc_call_result(call, result);
+}
+
+/* Topics by name -> route indexes; -ENOENT after having answered. */
+static int
+resolve_topics(struct rpc_call *call, struct job_record *job)
+{
+	for (uint32_t i = 0; i < job->spec.source_count; i++) {
+		if (!body_topic(call, job->topics[i], &job->spec.source_topics[i])) {
+			return -ENOENT;
+		}
+	}
+	return 0;
+}
+
+static int
+resolve_function(struct rpc_call *call, struct job_record *job)
+{
+	const struct config *config = body_engine(call)->config;
+	const char *dirs[9];
+	struct plugin_rules rules = {.dirs = dirs, .user_may_own = config->mode == CONFIG_MODE_DEV};
+	char dir[512];
+	char text[512] = "";
+	char *slash;
+	int err;
+
+	if (job->builtin[0]) {
+		job->spec.function = plugin_builtin(job->builtin);
+		if (!job->spec.function) {
+			rpc_call_error(call, ERROR_NOT_FOUND, json_pack("{s:s,s:[s]}", "what", "builtin",
+				"nearest", "count"), "no builtin function \"%s\"", job->builtin);
+		}
+		return job->spec.function ? 0 : -ENOENT;
+	}
+	for (uint32_t i = 0; i < config->batcher_plugin_dirs_count; i++) {
+		dirs[rules.dir_count++] = config->batcher_plugin_dirs[i];
+	}
+	snprintf(dir, sizeof(dir), "%s", job->plugin_path);
+	slash = strrchr(dir, '/');
+	if (rules.user_may_own && slash && slash != dir) {
+		*slash = '\0';
+		dirs[rules.dir_count++] = dir; /* dev mode: the user's own files, wherever they lie */
+	}
+	err = plugin_load(job->plugin_path, &rules, text, sizeof(text), &job->plugin);
+	if (err) {
+		rpc_call_error(call, ERROR_PLUGIN_REFUSED,
+			json_pack("{s:s,s:o}", "path", job->plugin_path, "cause", problem_string(text)),
+			"plug-in %s: %s", job->plugin_path, text);
+		return err;
+	}
+	job->spec.function = job->plugin.function;
+	return 0;
+}
+
+static void
+invalid_text(struct rpc_call *call, const char *report)
+{
+	char first[256];
+
+	snprintf(first, sizeof(first), "%.*s", (int)strcspn(report, "\n"), report);
+	rpc_call_error(call, ERROR_INVALID_TEXT, json_pack("{s:o}", "report", problem_string(report)),
+		"%s", first);
+}
+
+/* The whole check of a job's text; false after having answered. */
+static bool
+prepare(struct rpc_call *call, const char *text, struct job_record *job)
+{
+	char report[1024] = "";
+	char why[512];
+	const char *wrong;
+
+	if (job_text_parse(text, body_engine(call)->config, job, report, sizeof(report)) != 0) {
+		invalid_text(call, report);
+		return false;
+	}
+	if (resolve_topics(call, job) != 0 || resolve_function(call, job) != 0) {
+		return false;
+	}
+	wrong = job_spec_check(&job->spec, why, sizeof(why));
+	if (wrong) {
+		invalid_text(call, wrong);
+		return false;
+	}
+	return true;
+}
+
+static struct job_pending *
+pending_begin(struct rpc_call *call, enum batcher_command_kind kind, uint32_t job)
+{
+	struct methods *methods = body_methods(call);
+	struct job_pending *pending = calloc(1, sizeof(*pending));
+
+	if (!pending) {
+		rpc_call_error(call, ERROR_LIMIT, NULL, "job: no memory");
+		return NULL;
+	}
+	pending->call = call;
+	pending->command.kind = kind;
+	pending->command.job = job;
+	pending->command.token = (uint64_t)(uintptr_t)pending;
+	pending->next = methods->pending;
+	methods->pending = pending;
+	return pending;
+}
+
+METHOD_BODY(job_create)
+{
+	struct methods *methods = body_methods(call);
+	struct job_record *job = calloc(1, sizeof(*job));
+	struct job_pending *pending;
+
+	if (!job) {
+		rpc_call_error(call, ERROR_LIMIT, NULL, "job.create: no memory");
+		return;
+	}
+	if (!prepare(call, params->text, job)) {
+		job_record_free(job);
+		return;
+	}
+	for (uint32_t i = 0; i < BATCHER_JOBS_MAX; i++) {
+		if (methods->jobs[i] && strcmp(methods->jobs[i]->spec.name, job->spec.name) == 0) {
+			rpc_call_error(call, ERROR_ALREADY_EXISTS, json_pack("{s:s}", "existing", job->spec.name),
+				"job \"%s\" exists already", job->spec.name);
+			job_record_free(job);
+			return;
+		}
+	}
+	if (params->validate_only) {
+		rpc_call_result(call, json_pack("{s:s,s:s}", "job", job->spec.name, "guarantee", GUARANTEE));
+		job_record_free(job);
+		return;
+	}
+	pending = pending_begin(call, BATCHER_CREATE, 0);
+	if (!pending) {
+		job_record_free(job);
+		return;
+	}
+	pending->record = job;
+	pending->command.spec = job->spec;
+}
+
+METHOD_BODY(job_drain)
+{
+	struct job_pending *pending;
+	struct job_status status;
+	uint32_t job;
+
+	if (job_find(call, params->job, &job) != 0) {
+		return;
+	}
+	if (job_exists(body_methods(call), job, &status) && status.state == JOB_FAILED) {
+		rpc_call_error(call, ERROR_INVALID_STATE,
+			json_pack("{s:s,s:[s],s:s}", "state", "failed", "needs", "running", "next",
+				"penstock job delete"),
+			"job \"%s\" has failed: %s", params->job, status.reason);
+		return;
+	}
+	pending = pending_begin(call, BATCHER_DRAIN, job);
+	if (pending) {
+		pending->deadline_ns = clock_now_ns(body_engine(call)->clock) +
+				       params->deadline_ms * NS_PER_MS;
+	}
+}
+
+METHOD_BODY(job_delete)
+{
+	uint32_t job;
+
+	if (job_find(call, params->job, &job) == 0) {
+		(void)pending_begin(call, BATCHER_DELETE, job);
+	}
+}
+
+struct drain_waiting {
+	uint32_t job;
+	uint64_t deadline_ns;
+};
+
+static bool
+drain_look(struct rpc_call *call, void *state, uint64_t now_ns)
+{
+	struct methods *methods = body_methods(call);
+	struct drain_waiting *waiting = state;
+	struct job_status status;
+	bool known = job_exists(methods, waiting->job, &status);
+
+	if (known && status.state != JOB_DRAINED && status.state != JOB_FAILED &&
+		now_ns < waiting->deadline_ns) {
+		return false;
+	}
+	if (!known) {
+		rpc_call_error(call, ERROR_CANCELLED, json_pack("{s:s}", "by", "job.delete"),
+			"job was deleted while it drained");
+	} else if (status.state == JOB_DRAINED) {
+		rpc_call_result(call, json_pack("{s:s,s:s,s:o}", "job", status.name, "state", "drained",
+			"counters", counters_json(&status)));
+	} else if (status.state == JOB_FAILED) {
+		rpc_call_error(call, ERROR_INVALID_STATE,
+			json_pack("{s:s,s:[],s:s}", "state", "failed", "needs", "next", "penstock job delete"),
+			"job \"%s\" failed while draining: %s", status.name, status.reason);
+	} else {
+		rpc_call_error(call, ERROR_DEADLINE,
+			json_pack("{s:I,s:b}", "elapsed_ms",
+				(json_int_t)((now_ns - rpc_call_start_ns(call)) / NS_PER_MS), "still_running", 1),
+			"job \"%s\" is still draining; %llu records to go", status.name,
+			(unsigned long long)status.lag_records);
+	}
+	free(waiting);
+	return true;
+}
+
+static void
+answer_drain(struct job_pending *pending)
+{
+	struct drain_waiting *waiting = malloc(sizeof(*waiting));
+
+	if (!waiting) {
+		rpc_call_error(pending->call, ERROR_LIMIT, NULL, "job.drain: no memory");
+		return;
+	}
+	waiting->job = pending->command.job;
+	waiting->deadline_ns = pending->deadline_ns;
+	rpc_call_wait(pending->call, drain_look, waiting);
+}
+
+static void
+answer_error(struct job_pending *pending, const char *name)
+{
+	int error = pending->command.error;
+	enum error_kind kind = error == -ENOSPC ? ERROR_LIMIT :
+			       error == -EEXIST ? ERROR_ALREADY_EXISTS :
+			       error == -ENOENT ? ERROR_NOT_FOUND :
+			       error == -EBUSY	? ERROR_BUSY :
+						  ERROR_PRECONDITION_FAILED;
+
+	rpc_call_error(pending->call, kind,
+		json_pack("{s:s,s:i}", "cause", strerror(-error), "errno", -error), "job \"%s\": %s", name,
+		error == -ENOSPC ? "all places for jobs are taken; delete one" : strerror(-error));
+}
+
+static void
+answer(struct methods *methods, struct job_pending *pending)
+{
+	struct batcher_command *command = &pending->command;
+	struct job_record *old = command->job < BATCHER_JOBS_MAX ? methods->jobs[command->job] : NULL;
+
+	if (command->error) {
+		answer_error(pending, pending->record ? pending->record->spec.name :
+			     old ? old->spec.name : "");
+		job_record_free(pending->record);
+		return;
+	}
+	switch (command->kind) {
+	case BATCHER_CREATE:
+		job_record_free(old);
+		methods->jobs[command->job] = pending->record;
+		rpc_call_result(pending->call, json_pack("{s:s,s:s}", "job", pending->record->spec.name,
+			"guarantee", GUARANTEE));
+		break;
+	case BATCHER_DRAIN:
+		answer_drain(pending);
+		break;
+	case BATCHER_DELETE:
+		methods->jobs[command->job] = NULL;
+		rpc_call_result(pending->call, json_pack("{s:s}", "job", old ? old->spec.name : ""));
+		job_record_free(old);
+		break;
+	}
+}
+
+uint32_t
+job_poll(struct methods *methods)
+{
+	struct batcher *batcher = methods->engine->batcher;
+	struct batcher_command *command;
+	uint32_t work = 0;
+
+	if (!batcher) {
+		return 0;
+	}
+	for (struct job_pending *p = methods->pending; p; p = p->next) {
+		if (!p->sent && batcher_command(batcher, &p->command) == 0) {
+			p->sent = true;
+			work++;
+		}
+	}
+	while ((command = batcher_command_poll(batcher)) != NULL) {
+		struct job_pending *done = (struct job_pending *)(uintptr_t)command->token;
+		struct job_pending **link = &methods->pending;
+
+		while (*link != done) {
+			link = &(*link)->next;
+		}
+		*link = done->next;
+		answer(methods, done);
+		free(done);
+		work++;
+	}
+	return work;
+}

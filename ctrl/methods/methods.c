@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What bodies share (body.h), and the face (methods.h). */
+#include "ctrl/methods/methods.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/errcode.h"
+#include "ctrl/methods/body.h"
+#include "ctrl/schema/value.h"
+
+const char *const engine_state_names[] = {
+	[ENGINE_STARTING] = "starting",	  [ENGINE_RECOVERING] = "recovering",
+	[ENGINE_RUNNING] = "running",	  [ENGINE_DRAINING] = "draining",
+	[ENGINE_STOPPING] = "stopping",	  [ENGINE_FAILED] = "failed",
+	[ENGINE_STATE_COUNT] = NULL,
+};
+
+struct methods *
+body_methods(const struct rpc_call *call)
+{
+	return rpc_call_user(call);
+}
+
+struct engine *
+body_engine(const struct rpc_call *call)
+{
+	return body_methods(call)->engine;
+}
+
+int
+methods_create(struct engine *engine, struct methods **ret_methods)
+{
+	struct methods *methods = calloc(1, sizeof(*methods));
+
+	if (!methods) {
+		return -ENOMEM;
+	}
+	methods->engine = engine;
+	*ret_methods = methods;
+	return 0;
+}
+
+void
+methods_destroy(struct methods *methods)
+{
+	job_destroy_all(methods);
+	free(methods);
+}
+
+static uint32_t
+engine_state_now(void *user)
+{
+	return (uint32_t)((const struct methods *)user)->engine->state;
+}
+
+void
+methods_server_options(struct methods *m, struct rpc_server_options *ret_options)
+{
+	const struct engine *engine = m->engine;
+
+	*ret_options = (struct rpc_server_options){
+		.clock = engine->clock,
+		.path = engine->ctl_socket,
+		.methods = method_rows,
+		.method_count = METHOD_COUNT,
+		.user = m,
+		.state = engine_state_now,
+		.state_names = engine_state_names,
+		.request_bytes_max = engine->config->ctl_request_max_bytes,
+		.memory_bytes_max = engine->config->ctl_memory_max_bytes,
+		.version = engine->version,
+		.instance = engine->instance,
+		.mode = engine->mode,
+		.node_id = engine->config->node_id,
+	};
+	peer_rules_resolve(&ret_options->rules, engine->config->mode == CONFIG_MODE_DEV);
+}
+
+void
+methods_set_server(struct methods *methods, struct rpc_server *server)
+{
+	methods->server = server;
+}
+
+uint32_t
+methods_poll(struct methods *methods, uint64_t now_ns)
+{
+	(void)now_ns;
+	return job_poll(methods);
+}
+
+enum error_kind
+body_kafka_kind(int16_t kafka_error)
+{
+	switch (kafka_error) {
+	case KAFKA_UNKNOWN_TOPIC_OR_PARTITION:
+		return ERROR_NOT_FOUND;
+	case KAFKA_TOPIC_ALREADY_EXISTS:
+		return ERROR_ALREADY_EXISTS;
+	case KAFKA_INVALID_TOPIC_EXCEPTION:
+	case KAFKA_INVALID_PARTITIONS:
+	case KAFKA_INVALID_CONFIG:
+		return ERROR_INVALID_PARAM;
+	case KAFKA_REQUEST_TIMED_OUT:
+		return ERROR_DEADLINE;
+	case KAFKA_KAFKA_STORAGE_ERROR:
+		return ERROR_IO_ERROR;
+	case KAFKA_THROTTLING_QUOTA_EXCEEDED:
+		return ERROR_LIMIT;
+	case KAFKA_LEADER_NOT_AVAILABLE:
+		return ERROR_BUSY;
+	default:
+		return ERROR_INTERNAL;
+	}
+}
+
+void
+body_no_topic(struct rpc_call *call, const char *topic)
+{
+	const struct route_table *routes = body_engine(call)->routes;
+	struct value_nearest nearest;
+	json_t *names = json_array();
+
+	value_nearest_init(&nearest, topic);
+	for (uint32_t i = 0; i < atomic_load(&routes->topic_count); i++) {
+		if (route_state_acquire(&routes->topics[i].state) == ROUTE_OPEN) {
+			value_nearest_offer(&nearest, routes->topics[i].name);
+		}
+	}
+	for (uint32_t i = 0; i < nearest.count; i++) {
+		json_array_append_new(names, json_string(nearest.names[i]));
+	}
+	rpc_call_error(call, ERROR_NOT_FOUND,
+		json_pack("{s:s,s:o,s:[s]}", "what", "topic", "nearest", names, "fix", "penstock topic list"),
+		"no topic \"%s\"%s%s", topic, nearest.count ? "; nearest: " : "",
+		nearest.count ? nearest.names[0] : "");
+}
+
+const struct route_topic *
+body_topic(struct rpc_call *call, const char *name, uint32_t *ret_topic_index)
+{
+	const struct route_topic *topic =
+		broker_topic_find(body_engine(call)->broker, name, ret_topic_index);
+
+	if (!topic) {
+		body_no_topic(call, name);
+	}
+	return topic;
+}
+
+int
+body_partition(struct rpc_call *call, const char *name, uint32_t partition,
+	uint32_t *ret_partition_index)
+{
+	uint32_t topic_index;
+	const struct route_topic *topic = body_topic(call, name, &topic_index);
+
+	if (!topic) {
+		return -ENOENT;
+	}
+	if (partition >= topic->partition_count) {
+		rpc_call_error(call, ERROR_NOT_FOUND, json_pack("{s:s,s:[]}", "what", "partition", "nearest"),
+			"topic \"%s\" has partitions 0..%u, not %u", name, topic->partition_count - 1,
+			partition);
+		return -ENOENT;
+	}
+	*ret_partition_index = topic->first_partition_index + partition;
+	return 0;
+}
+
+static const char *const partition_state_names[] = {
+	[LOG_PARTITION_ABSENT] = "absent",	     [LOG_PARTITION_OPENING] = "opening",
+	[LOG_PARTITION_SERVING] = "serving",	     [LOG_PARTITION_POISONED] = "poisoned",
+	[LOG_PARTITION_QUARANTINED] = "quarantined", [LOG_PARTITION_OFFLINE] = "offline",
+	[LOG_PARTITION_DELETED] = "deleted",
+};
+
+json_t *
+body_partition_row(struct engine *engine, const struct route_topic *topic, uint32_t partition_index)
+{
+	const struct route_partition *route = &engine->routes->partitions[partition_index];
+	struct log_partition_status status;
+
+	if (logstore_status(engine->store, partition_index, &status) != 0) {
+		return NULL;
+	}
+	return json_pack("{s:s,s:i,s:s,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:i,s:I,s:I}", "topic",
+		topic->name, "partition", (int)route->partition, "state",
+		partition_state_names[status.state], "shard", (int)status.shard, "lane", (int)route->lane,
+		"leader_epoch", (int)status.leader_epoch, "log_start_offset",
+		(json_int_t)status.log_start_offset, "log_end_offset", (json_int_t)status.log_end_offset,
+		"high_watermark", (json_int_t)status.high_watermark, "durable_offset",
+		(json_int_t)status.durable_offset, "size_bytes", (json_int_t)status.size_bytes,
+		"segments", (int)status.segment_count, "active_base_offset",
+		(json_int_t)status.active_base_offset, "durable_position",
+		(json_int_t)status.durable_position);
+}
+
+json_t *
+body_hex(const uint8_t *bytes, size_t len)
+{
+	char text[2 * 32 + 1] = "";
+
+	for (size_t i = 0; i < len && i < 32; i++) {
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	}
+	return json_string(text);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metric.list, metric.get. Families come from the counter table: a drop, reject or discard reason is a
+ * label of one family, everything else a family of its own. Histograms are shown by percentiles.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "base/histogram.h"
+#include "ctrl/methods/body.h"
+#include "ctrl/methods/job.h"
+#include "ctrl/schema/value.h"
+
+struct scope {
+	const char *name;     /* in metric names */
+	const char *instance; /* label that tells instances apart */
+	const struct counter_row *rows;
+	uint32_t count;
+};
+
+static const struct scope scopes[] = {
+	{"lane", "lane", lane_counter_rows, LANE_COUNTER_COUNT},
+	{"log", "shard", shard_counter_rows, SHARD_COUNTER_COUNT},
+	{"job", "job", job_counter_rows, JOB_COUNTER_COUNT},
+};
+
+struct gather {
+	json_t *list;
+	const json_t *names;  /* asked; NULL: all */
+	const json_t *labels; /* asked; NULL: any */
+	bool catalogue;
+};
+
+/* Family, type and, for reasons, the label. */
+static const char *
+family(const struct scope *scope, const struct counter_row *row, char *name, size_t room)
+{
+	const char *common = row->class == COUNTER_DROP ? "penstock_drops_total" :
+			     row->class == COUNTER_REJECT ? "penstock_rejects_total" :
+			     row->class == COUNTER_DISCARD ? "penstock_discards_total" :
+							     NULL;
+
+	if (common) {
+		snprintf(name, room, "%s", common);
+		return "reason";
+	}
+	snprintf(name, room, "penstock_%s_%s%s", scope->name, row->name,
+		row->class == COUNTER_HOLD ? "" : "_total");
+	return NULL;
+}
+
+static bool
+name_asked(const struct gather *g, const char *name)
+{
+	size_t index;
+	json_t *asked;
+
+	if (!g->names) {
+		return true;
+	}
+	json_array_foreach(g->names, index, asked) {
+		if (strcmp(json_string_value(asked), name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+labels_asked(const struct gather *g, json_t *labels)
+{
+	const char *name;
+	json_t *asked;
+
+	json_object_foreach((json_t *)g->labels, name, asked) {
+		if (!json_equal(json_object_get(labels, name), asked)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Steals labels and value. */
+static void
+add_series(struct gather *g, const char *name, json_t *labels, json_t *value)
+{
+	if (name_asked(g, name) && labels_asked(g, labels)) {
+		json_array_append_new(g->list, json_pack("{s:s,s:O,s:O}", "name", name, "labels", labels,
+			"value", value));
+	}
+	json_decref(labels);
+	json_decref(value);
+}
+
+static void
+add_family(struct gather *g, const char *name, const char *type, const char *labels,
+	const char *help)
+{
+	size_t index;
+	json_t *item;
+
+	json_array_foreach(g->list, index, item) {
+		if (strcmp(json_string_value(json_object_get(item, "name")), name) == 0) {
+			return;
+		}
+	}
+	json_array_append_new(g->list, json_pack("{s:s,s:s,s:s,s:s,s:s}", "name", name, "type", type,
+		"unit", strstr(name, "_seconds") ? "seconds" : strstr(name, "_bytes") ? "bytes" : "", "labels",
+		labels, "help", help));
+}
+
+static void
+gather_scope(struct gather *g, const struct scope *scope, const char *instance,
+	const uint64_t *values)
+{
+	char name[96];
+	char labels[48];
+
+	for (uint32_t i = 0; i < scope->count; i++) {
+		const struct counter_row *row = &scope->rows[i];
+		const char *reason = family(scope, row, name, sizeof(name));
+
+		if (g->catalogue) {
+			snprintf(labels, sizeof(labels), "%s%s", reason ? "stage,reason," : "",
+				scope->instance);
+			add_family(g, name, row->class == COUNTER_HOLD ? "gauge" : "counter", labels,
+				reason ? "by reason; see the drop ledger" : row->help);
+		} else if (reason) {
+			add_series(g, name, json_pack("{s:s,s:s,s:s}", "stage", scope->name, "reason", row->name,
+				scope->instance, instance), json_integer((json_int_t)values[i]));
+		} else {
+			add_series(g, name, json_pack("{s:s}", scope->instance, instance),
+				json_integer((json_int_t)values[i]));
+		}
+	}
+}
+
+static const struct {
+	const char *name;
+	const char *help;
+} latencies[LANE_LATENCY_COUNT] = {
+	[LANE_RX_TO_OFFER] = {"penstock_native_offer_seconds", "packet taken to batch given to the log"},
+	[LANE_RX_TO_DURABLE] = {"penstock_native_durable_seconds", "packet taken to batch durable"},
+	[LANE_RX_TO_ACK] = {"penstock_native_ack_seconds", "packet taken to acknowledgement sent"},
+};
+
+static double
+seconds(uint64_t ns)
+{
+	return (double)ns / (double)NS_PER_S;
+}
+
+static json_t *
+histogram_json(const struct histogram *h)
+{
+	return json_pack("{s:I,s:f,s:f,s:f,s:f,s:f}", "count", (json_int_t)h->count, "sum_seconds",
+		seconds(h->sum), "p50", seconds(histogram_percentile(h, 500000)), "p99",
+		seconds(histogram_percentile(h, 990000)), "p999",
+		seconds(histogram_percentile(h, 999000)), "max", seconds(h->max));
+}
+
+static void
+gather_lanes(struct gather *g, const struct engine *engine)
+{
+	uint64_t values[COUNTER_SLOTS_MAX] = {0};
+	struct histogram h;
+	char instance[16];
+
+	for (uint32_t lane = 0; lane < engine->lane_count; lane++) {
+		snprintf(instance, sizeof(instance), "%u", lane);
+		lane_counters(engine->lanes[lane], values);
+		gather_scope(g, &scopes[0], instance, values);
+		for (uint32_t i = 0; i < LANE_LATENCY_COUNT; i++) {
+			if (name_asked(g, latencies[i].name)) {
+				lane_latencies(engine->lanes[lane], (enum lane_latency)i, &h);
+				add_series(g, latencies[i].name, json_pack("{s:s}", "lane", instance),
+					histogram_json(&h));
+			}
+		}
+	}
+}
+
+static void
+gather_log_and_jobs(struct gather *g, struct methods *methods)
+{
+	const struct engine *engine = methods->engine;
+	uint64_t values[COUNTER_SLOTS_MAX] = {0};
+	struct job_status status;
+	char instance[16];
+
+	for (uint32_t shard = 0; shard < engine->shard_count && engine->store; shard++) {
+		snprintf(instance, sizeof(instance), "%u", shard);
+		logstore_counters(engine->store, shard, values);
+		gather_scope(g, &scopes[1], instance, values);
+	}
+	for (uint32_t job = 0; job < BATCHER_JOBS_MAX; job++) {
+		if (methods->jobs[job] && batcher_job_status(engine->batcher, job, &status) == 0) {
+			gather_scope(g, &scopes[2], status.name, status.counters);
+		}
+	}
+}
+
+static const char *const control_names[] = {"penstock_ctl_requests_total",
+	"penstock_ctl_errors_total", "penstock_ctl_connections", "penstock_ctl_memory_bytes",
+	"penstock_lcore_iterations_total", "penstock_lcore_items_total",
+	"penstock_lcore_busy_seconds_total"};
+
+static void
+gather_control(struct gather *g, struct methods *methods)
+{
+	const struct engine *engine = methods->engine;
+	struct rpc_stats stats = {0};
+	char instance[16];
+
+	if (methods->server) {
+		rpc_server_stats(methods->server, &stats);
+	}
+	add_series(g, control_names[0], json_object(), json_integer((json_int_t)stats.requests));
+	add_series(g, control_names[1], json_object(), json_integer((json_int_t)stats.errors));
+	add_series(g, control_names[2], json_object(), json_integer(stats.connections));
+	add_series(g, control_names[3], json_object(), json_integer((json_int_t)stats.buffer_bytes));
+	for (uint32_t i = 0; i < engine->lcore_count; i++) {
+		const struct engine_lcore *l = &engine->lcores[i];
+
+		snprintf(instance, sizeof(instance), "%u", i);
+		add_series(g, control_names[4], json_pack("{s:s}", "lcore", instance),
+			json_integer((json_int_t)atomic_load_explicit(&l->turns, memory_order_relaxed)));
+		add_series(g, control_names[5], json_pack("{s:s}", "lcore", instance),
+			json_integer((json_int_t)atomic_load_explicit(&l->items, memory_order_relaxed)));
+		add_series(g, control_names[6], json_pack("{s:s}", "lcore", instance),
+			json_real(seconds(atomic_load_explicit(&l->busy_ns, memory_order_relaxed))));
+	}
+}
+
+static json_t *
+catalogue(void)
+{
+	struct gather g = {.list = json_array(), .catalogue = true};
+
+	for (size_t i = 0; i < ARRAY_COUNT(scopes); i++) {
+		gather_scope(&g, &scopes[i], "", NULL);
+	}
+	for (uint32_t i = 0; i < LANE_LATENCY_COUNT; i++) {
+		add_family(&g, latencies[i].name, "histogram", "lane", latencies[i].help);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(control_names); i++) {
+		add_family(&g, control_names[i], strstr(control_names[i], "_total") ? "counter" : "gauge",
+			i < 4 ? "" : "lcore", i < 4 ? "the control socket's own" : "of the lcore's loop");
+	}
+	return g.list;
+}
+
+METHOD_BODY(metric_list)
+{
+	(void)params;
+	rpc_call_result(call, json_pack("{s:o}", "metrics", catalogue()));
+}
+
+/* The first asked name that is in no family; NULL: all are. */
+static const char *
+unknown_name(const json_t *names, json_t *families, struct value_nearest *nearest)
+{
+	size_t i;
+	size_t j;
+	json_t *asked;
+	json_t *item;
+
+	json_array_foreach(names, i, asked) {
+		bool known = false;
+
+		value_nearest_init(nearest, json_string_value(asked));
+		json_array_foreach(families, j, item) {
+			const char *name = json_string_value(json_object_get(item, "name"));
+
+			known = known || strcmp(name, json_string_value(asked)) == 0;
+			value_nearest_offer(nearest, name);
+		}
+		if (!known) {
+			return json_string_value(asked);
+		}
+	}
+	return NULL;
+}
+
+METHOD_BODY(metric_get)
+{
+	struct methods *methods = body_methods(call);
+	struct gather g = {.names = params->names, .labels = params->labels};
+	json_t *families = catalogue();
+	struct value_nearest nearest;
+	const char *unknown = unknown_name(params->names, families, &nearest);
+
+	if (unknown) {
+		rpc_call_error(call, ERROR_NOT_FOUND,
+			json_pack("{s:s,s:[s*],s:[s]}", "what", "metric", "nearest",
+				nearest.count ? nearest.names[0] : NULL, "fix", "penstock metric list"),
+			"no metric \"%.128s\"%s%s", unknown, nearest.count ? "; nearest: " : "",
+			nearest.count ? nearest.names[0] : "");
+		json_decref(families);
+		return;
+	}
+	json_decref(families);
+	g.list = json_array();
+	gather_lanes(&g, methods->engine);
+	gather_log_and_jobs(&g, methods);
+	gather_control(&g, methods);
+	rpc_call_result(call, json_pack("{s:o}", "series", g.list));
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* partition.list, partition.describe, partition.roll */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/errcode.h"
+#include "ctrl/methods/body.h"
+
+METHOD_BODY(partition_list)
+{
+	struct engine *engine = body_engine(call);
+	uint32_t count = atomic_load(&engine->routes->partition_count);
+	uint32_t i = params->cursor ? (uint32_t)strtoul(params->cursor, NULL, 10) : 0;
+	uint32_t topic_index = 0;
+	json_t *list;
+	json_t *result;
+	char next[16];
+
+	if (params->topic && !body_topic(call, params->topic, &topic_index)) {
+		return;
+	}
+	list = json_array();
+	for (; i < count && json_array_size(list) < params->limit; i++) {
+		struct route_partition *route = &engine->routes->partitions[i];
+		const struct route_topic *topic = &engine->routes->topics[route->topic_index];
+		uint32_t state = route_state_acquire(&route->state);
+		json_t *row;
+
+		if ((state != ROUTE_OPEN && state != ROUTE_CREATING) ||
+			(params->topic ? route->topic_index != topic_index :
+					 !params->internal && topic->flags & ROUTE_INTERNAL)) {
+			continue;
+		}
+		row = body_partition_row(engine, topic, i);
+		if (row) {
+			json_array_append_new(list, row);
+		}
+	}
+	result = json_pack("{s:o}", "partitions", list);
+	if (i < count) {
+		snprintf(next, sizeof(next), "%u", i);
+		json_object_set_new(result, "next", json_string(next));
+	}
+	rpc_call_result(call, result);
+}
+
+METHOD_BODY(partition_describe)
+{
+	struct engine *engine = body_engine(call);
+	uint32_t index;
+	json_t *row;
+	char segment[640];
+
+	if (body_partition(call, params->topic, params->partition, &index) != 0) {
+		return;
+	}
+	row = body_partition_row(engine,
+		&engine->routes->topics[engine->routes->partitions[index].topic_index], index);
+	if (!row) {
+		rpc_call_error(call, ERROR_BUSY, NULL, "partition %s-%u is not open yet", params->topic,
+			params->partition);
+		return;
+	}
+	snprintf(segment, sizeof(segment), "%s/%s-%u/%020" PRId64 ".log", engine->data_dir,
+		params->topic, params->partition,
+		(int64_t)json_integer_value(json_object_get(row, "active_base_offset")));
+	json_object_set_new(row, "active_segment", json_string(segment));
+	rpc_call_result(call, json_pack("{s:o}", "partition", row));
+}
+
+struct roll {
+	struct rpc_call *call;
+	char name[HANDOFF_TOPIC_NAME_MAX + 16];
+};
+
+static void
+roll_done(void *user_data, int16_t error, const char *text)
+{
+	struct roll *roll = user_data;
+
+	if (error) {
+		rpc_call_error(roll->call, body_kafka_kind(error),
+			json_pack("{s:s}", "cause", kafka_error_name(error)), "partition %s: %s", roll->name,
+			text && text[0] ? text : kafka_error_text(error));
+	} else {
+		rpc_call_result(roll->call, json_pack("{s:I}", "base_offset",
+			(json_int_t)strtoll(text, NULL, 10)));
+	}
+	free(roll);
+}
+
+METHOD_BODY(partition_roll)
+{
+	uint32_t index;
+	struct roll *roll;
+
+	if (body_partition(call, params->topic, params->partition, &index) != 0) {
+		return;
+	}
+	roll = calloc(1, sizeof(*roll));
+	if (!roll) {
+		rpc_call_error(call, ERROR_LIMIT, NULL, "partition.roll: no memory");
+		return;
+	}
+	roll->call = call;
+	snprintf(roll->name, sizeof(roll->name), "%s-%u", params->topic, params->partition);
+	broker_partition_roll(body_engine(call)->broker, params->topic, params->partition, roll_done,
+		roll);
+}

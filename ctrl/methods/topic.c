@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* topic.list, topic.describe, topic.create, topic.alter, topic.delete */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/errcode.h"
+#include "ctrl/methods/body.h"
+
+#define CONFIG_ROWS_MAX 64
+
+static const char *const durability_words[] = {
+	"acknowledged means on stable storage",
+	"acknowledged records may be lost when the power fails (penstock.ack.risk=power)",
+	"acknowledged records may be lost when the daemon crashes (penstock.ack.risk=crash)",
+};
+
+static json_t *
+topic_row(struct engine *engine, struct route_topic *topic)
+{
+	uint64_t records = 0;
+	uint64_t size_bytes = 0;
+
+	for (uint32_t p = 0; p < topic->partition_count; p++) {
+		struct log_partition_status status;
+
+		if (logstore_status(engine->store, topic->first_partition_index + p, &status) == 0) {
+			records += (uint64_t)(status.high_watermark - status.log_start_offset);
+			size_bytes += status.size_bytes;
+		}
+	}
+	return json_pack("{s:s,s:i,s:I,s:I,s:s,s:o,s:b}", "topic", topic->name, "partitions",
+		(int)topic->partition_count, "records", (json_int_t)records, "size_bytes",
+		(json_int_t)size_bytes, "state",
+		route_state_acquire(&topic->state) == ROUTE_OPEN ? "open" : "creating", "topic_id",
+		body_hex(topic->topic_id, 16), "internal", (topic->flags & ROUTE_INTERNAL) != 0);
+}
+
+/* A cursor is the route index to go on from, in decimal. */
+METHOD_BODY(topic_list)
+{
+	struct engine *engine = body_engine(call);
+	uint32_t count = atomic_load(&engine->routes->topic_count);
+	uint32_t i = params->cursor ? (uint32_t)strtoul(params->cursor, NULL, 10) : 0;
+	json_t *list = json_array();
+	json_t *result;
+	char next[16];
+
+	for (; i < count && json_array_size(list) < params->limit; i++) {
+		struct route_topic *topic = &engine->routes->topics[i];
+		uint32_t state = route_state_acquire(&topic->state);
+
+		if ((state == ROUTE_OPEN || state == ROUTE_CREATING) &&
+			(params->internal || !(topic->flags & ROUTE_INTERNAL)) &&
+			(!params->filter || strstr(topic->name, params->filter))) {
+			json_array_append_new(list, topic_row(engine, topic));
+		}
+	}
+	result = json_pack("{s:o}", "topics", list);
+	if (i < count) {
+		snprintf(next, sizeof(next), "%u", i);
+		json_object_set_new(result, "next", json_string(next));
+	}
+	rpc_call_result(call, result);
+}
+
+METHOD_BODY(topic_describe)
+{
+	struct engine *engine = body_engine(call);
+	struct broker_config_row rows[CONFIG_ROWS_MAX];
+	uint32_t index;
+	const struct route_topic *topic = body_topic(call, params->topic, &index);
+	json_t *configs;
+	json_t *partitions;
+	uint32_t count;
+
+	if (!topic) {
+		return;
+	}
+	configs = json_array();
+	partitions = json_array();
+	count = broker_topic_configs(engine->broker, index, rows, CONFIG_ROWS_MAX);
+	for (uint32_t i = 0; i < count; i++) {
+		json_array_append_new(configs, json_pack("{s:s,s:s,s:s}", "name", rows[i].name, "value",
+			rows[i].value, "origin", rows[i].is_default ? "default" : "topic"));
+	}
+	for (uint32_t p = 0; p < topic->partition_count; p++) {
+		json_t *row = body_partition_row(engine, topic, topic->first_partition_index + p);
+
+		if (row) {
+			json_array_append_new(partitions, row);
+		}
+	}
+	rpc_call_result(call, json_pack("{s:s,s:o,s:b,s:s,s:o,s:o}", "topic", topic->name, "topic_id",
+		body_hex(topic->topic_id, 16), "internal", (topic->flags & ROUTE_INTERNAL) != 0,
+		"durability", durability_words[(topic->flags >> ROUTE_RISK_SHIFT & 3) % 3], "configs",
+		configs, "partitions", partitions));
+}
+
+/* A change on its way through the broker. */
+struct topic_change {
+	struct rpc_call *call;
+	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
+	bool created; /* answer with id and partitions */
+};
+
+static void
+change_done(void *user_data, int16_t error, const char *text)
+{
+	struct topic_change *change = user_data;
+	struct rpc_call *call = change->call;
+	uint32_t index;
+	const struct route_topic *topic;
+	json_t *result;
+
+	if (error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION) {
+		body_no_topic(call, change->topic);
+	} else if (error) {
+		rpc_call_error(call, body_kafka_kind(error),
+			json_pack("{s:s,s:s,s:s,s:s}", "existing", change->topic, "cause",
+				kafka_error_name(error), "path", "/params", "want", text ? text : ""),
+			"topic \"%s\": %s", change->topic, text && text[0] ? text : kafka_error_text(error));
+	} else {
+		topic = broker_topic_find(body_engine(call)->broker, change->topic, &index);
+		result = json_pack("{s:s}", "topic", change->topic);
+		if (change->created && topic) {
+			json_object_set_new(result, "topic_id", body_hex(topic->topic_id, 16));
+			json_object_set_new(result, "partitions", json_integer(topic->partition_count));
+		}
+		rpc_call_result(call, result);
+	}
+	free(change);
+}
+
+static struct topic_change *
+change_begin(struct rpc_call *call, const char *topic, bool created)
+{
+	struct topic_change *change = calloc(1, sizeof(*change));
+
+	if (!change) {
+		rpc_call_error(call, ERROR_LIMIT, NULL, "topic \"%s\": no memory", topic);
+		return NULL;
+	}
+	change->call = call;
+	change->created = created;
+	snprintf(change->topic, sizeof(change->topic), "%s", topic);
+	return change;
+}
+
+/* Names and values of a map side by side; at most CONFIG_ROWS_MAX, as the schema says. */
+static uint32_t
+split_configs(const json_t *configs, const char **names, const char **values)
+{
+	const char *name;
+	json_t *value;
+	uint32_t count = 0;
+
+	json_object_foreach((json_t *)configs, name, value) {
+		if (count < CONFIG_ROWS_MAX) {
+			names[count] = name;
+			values[count++] = json_string_value(value);
+		}
+	}
+	return count;
+}
+
+METHOD_BODY(topic_create)
+{
+	struct topic_change *change = change_begin(call, params->topic, !params->validate_only);
+	const char *names[CONFIG_ROWS_MAX];
+	const char *values[CONFIG_ROWS_MAX];
+	struct broker_topic_create create = {.name = params->topic, .partitions = params->partitions,
+		.config_names = names, .config_values = values, .validate_only = params->validate_only};
+
+	if (change) {
+		create.config_count = split_configs(params->configs, names, values);
+		broker_topic_create(body_engine(call)->broker, &create, change_done, change);
+	}
+}
+
+METHOD_BODY(topic_alter)
+{
+	struct topic_change *change = change_begin(call, params->topic, false);
+	const char *names[CONFIG_ROWS_MAX];
+	const char *values[CONFIG_ROWS_MAX];
+
+	if (change) {
+		uint32_t count = split_configs(params->configs, names, values);
+
+		broker_topic_alter(body_engine(call)->broker, params->topic, count, names, values,
+			change_done, change);
+	}
+}
+
+METHOD_BODY(topic_delete)
+{
+	struct topic_change *change = change_begin(call, params->topic, false);
+
+	if (change) {
+		broker_topic_delete(body_engine(call)->broker, params->topic, change_done, change);
+	}
+}
