@@ -92,7 +92,6 @@ struct job {
 	char reason[128];
 	enum penstock_close_reason stop_reason; /* once phase >= STOP */
 	bool opened;
-	bool deleting;
 	bool dirty; /* status to be published */
 	struct batcher_command *create_command;
 	struct batcher_command *delete_command;
