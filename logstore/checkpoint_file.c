@@ -325,7 +325,7 @@ property_write(struct writer *w, const char *key, const char *value)
 	text_write(w, key);
 	writer_u8(w, '=');
 	for (at = value; *at != '\0'; at++) {
-		if (strchr("\\:=#!", *at)) {
+		if (strchr("\\:=#! ", *at)) {
 			writer_u8(w, '\\');
 		}
 		writer_u8(w, (uint8_t)*at);
@@ -349,7 +349,10 @@ checkpoint_file_write_properties(struct writer *w, const struct checkpoint_prope
 	property_write(w, "version", text);
 }
 
-/* Key and value of a line, blanks trimmed, escapes undone. False: too long, or no separator. */
+/*
+ * Key and value of a line, blanks around the separator dropped, escapes undone. False: too long, no
+ * separator, or a control character.
+ */
 static bool
 property_split(struct slice line, char key[CHECKPOINT_PROPERTY_MAX + 1],
 	char value[CHECKPOINT_PROPERTY_MAX + 1])
@@ -369,10 +372,10 @@ property_split(struct slice line, char key[CHECKPOINT_PROPERTY_MAX + 1],
 		}
 		if (c == '\\' && i + 1 < line.len) {
 			c = line.at[++i];
-		} else if (c == ' ' || c == '\t') {
+		} else if ((c == ' ' || c == '\t') && (target == key || len == 0)) {
 			continue;
 		}
-		if (len == CHECKPOINT_PROPERTY_MAX || c == '\0') {
+		if (len == CHECKPOINT_PROPERTY_MAX || (uint8_t)c < ' ') {
 			return false;
 		}
 		target[len++] = c;

@@ -187,7 +187,7 @@ static void
 meta_properties_of_a_broker_are_read(void **state)
 {
 	static const char text[] = "#\n#Tue Nov 24 17:00:00 UTC 2026\nbroker.rack: a\\ b\n"
-		"node.id=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAQ\nversion=1\ncluster.id=my\\:c\\=l\n";
+		"node.id=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAQ\nversion=1\ncluster.id=my\\:c\\=l a\n";
 	static const char *const bad[] = {
 		"version=0\nnode.id=1\ncluster.id=a\n", "version=1\nnode.id=1\n",
 		"version=1\ncluster.id=a\n", "version=1\nnode.id=x\ncluster.id=a\n", "garbage\n",
@@ -198,7 +198,7 @@ meta_properties_of_a_broker_are_read(void **state)
 	size_t i;
 
 	assert_int_equal(checkpoint_file_parse_properties(text, strlen(text), &p), 0);
-	assert_string_equal(p.cluster_id, "my:c=l");
+	assert_string_equal(p.cluster_id, "my:c=l a");
 	assert_int_equal(p.node_id, 1);
 	assert_int_equal(p.directory_id[15], 1);
 	for (i = 0; i < ARRAY_COUNT(bad); i++) {
