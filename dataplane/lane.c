@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A lane's life: checks of its arithmetic, memory, drain, and what other threads read. The turn itself
- * is rx_lcore.c. All memory is taken here at start; a turn takes none.
+ * A lane's life: checks of its arithmetic, memory, drain, and what other threads read. The turn
+ * itself is rx_lcore.c. All memory is taken here at start; a turn takes none.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include "ingest/lane.h"
 
 #define STREAMS_PER_SESSION_HARD_MAX 4096
-#define UNDURABLE_MIN		     4096 /* entries for batches copied and not yet durable */
+#define UNDURABLE_MIN                4096 /* entries for batches copied and not yet durable */
 
 void
 lane_options_init(struct lane_options *options)
@@ -28,8 +28,7 @@ lane_options_init(struct lane_options *options)
 	};
 }
 
-static int PRINTF_LIKE(3, 4)
-lane_refuse(char *text, uint32_t text_bytes, const char *format, ...)
+static int PRINTF_LIKE(3, 4) lane_refuse(char *text, uint32_t text_bytes, const char *format, ...)
 {
 	va_list args;
 
@@ -51,8 +50,8 @@ lane_check_numbers(const struct lane_options *o, char *text, uint32_t text_bytes
 			o->lane_count, LANES_MAX);
 	}
 	if (o->shard_count == 0 || o->shard_count > LANE_SHARDS_MAX) {
-		return lane_refuse(text, text_bytes, "%u shards: 1 to %u", o->shard_count,
-			LANE_SHARDS_MAX);
+		return lane_refuse(
+			text, text_bytes, "%u shards: 1 to %u", o->shard_count, LANE_SHARDS_MAX);
 	}
 	if (o->burst == 0 || o->burst > NIC_BURST_MAX) {
 		return lane_refuse(text, text_bytes, "burst %u: 1 to %u", o->burst, NIC_BURST_MAX);
@@ -75,8 +74,8 @@ lane_check_numbers(const struct lane_options *o, char *text, uint32_t text_bytes
 }
 
 static int
-lane_check_rings(const struct lane_options *o, const struct nic_caps *caps, char *text,
-	uint32_t text_bytes)
+lane_check_rings(
+	const struct lane_options *o, const struct nic_caps *caps, char *text, uint32_t text_bytes)
 {
 	if (o->max_datagram < SESSION_MSG_DATAGRAM_MIN || o->max_datagram + 28 > caps->mtu) {
 		return lane_refuse(text, text_bytes,
@@ -93,7 +92,8 @@ lane_check_rings(const struct lane_options *o, const struct nic_caps *caps, char
 
 		if (!req || !done || req->item_bytes != sizeof(struct append_req) ||
 			done->item_bytes != sizeof(struct append_done)) {
-			return lane_refuse(text, text_bytes, "rings of shard %u are missing", shard);
+			return lane_refuse(
+				text, text_bytes, "rings of shard %u are missing", shard);
 		}
 		uint32_t room = ring_used(done) + ring_free(done);
 		uint32_t want = ring_used(req) + ring_free(req);
@@ -111,8 +111,8 @@ static int
 lane_init_net(struct lane *lane, char *text, uint32_t text_bytes)
 {
 	const struct lane_options *o = &lane->options;
-	uint16_t port = o->ports[o->lane] != 0 ? o->ports[o->lane] :
-						(uint16_t)(o->native_port_base + o->lane);
+	uint16_t port = o->ports[o->lane] != 0 ? o->ports[o->lane]
+					       : (uint16_t)(o->native_port_base + o->lane);
 	struct net_options net = {
 		.nic = o->nic,
 		.answer = o->address_count > 0,
@@ -146,8 +146,8 @@ lane_init_tables(struct lane *lane)
 	if (rc < 0) {
 		return rc;
 	}
-	rc = native_stream_table_init(&lane->streams,
-		streams < LANE_STREAMS_MAX ? (uint32_t)streams : LANE_STREAMS_MAX);
+	rc = native_stream_table_init(
+		&lane->streams, streams < LANE_STREAMS_MAX ? (uint32_t)streams : LANE_STREAMS_MAX);
 	if (rc < 0) {
 		return rc;
 	}
@@ -174,10 +174,11 @@ lane_init_state(struct lane *lane, const struct lane_options *options)
 	for (uint32_t i = 0; i < LANE_SHARDS_MAX; i++) {
 		lane->pending[i].last = BATCH_NONE;
 	}
-	/* A kernel socket has no descriptors, but a buffer of its own that holds about a quarter pool. */
-	lane->descriptors = lane->caps.kernel_stack && lane->caps.rx_descriptors < pool / 4 ?
-				    pool / 4 :
-				    lane->caps.rx_descriptors;
+	/* A kernel socket has no descriptors, but a buffer of its own that holds about a quarter
+	 * pool. */
+	lane->descriptors = lane->caps.kernel_stack && lane->caps.rx_descriptors < pool / 4
+				    ? pool / 4
+				    : lane->caps.rx_descriptors;
 	/* Half of what the queue does not need itself may wait out of order. */
 	lane->parked_max = (pool - lane->descriptors) / 2;
 	if (lane->parked_max < lane->descriptors / 4) {
@@ -193,8 +194,8 @@ lane_init_state(struct lane *lane, const struct lane_options *options)
 }
 
 int
-lane_create(const struct lane_options *options, struct lane **ret_lane, char *text,
-	uint32_t text_bytes)
+lane_create(
+	const struct lane_options *options, struct lane **ret_lane, char *text, uint32_t text_bytes)
 {
 	struct nic_caps caps;
 	struct lane *lane;
@@ -288,8 +289,8 @@ lane_rate_allows(struct lane_rate *rate, uint64_t now_ns, uint32_t per_second)
 void
 lane_latency_add(struct lane *lane, enum lane_latency which, uint64_t since_ns)
 {
-	histogram_add(&lane->latencies[which],
-		lane->now_ns > since_ns ? lane->now_ns - since_ns : 0);
+	histogram_add(
+		&lane->latencies[which], lane->now_ns > since_ns ? lane->now_ns - since_ns : 0);
 	lane->latency_dirty = true;
 }
 

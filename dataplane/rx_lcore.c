@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One turn of a lane, run to completion: the first place to look for how packets become append
- * requests. lane_poll is a table of contents; each line is one stage over the whole burst. Answers are
- * taken before packets, so that a full append ring and a full done ring cannot block each other.
- * Nothing here blocks, allocates or logs; the clock was read by the loop.
+ * requests. lane_poll is a table of contents; each line is one stage over the whole burst. Answers
+ * are taken before packets, so that a full append ring and a full done ring cannot block each
+ * other. Nothing here blocks, allocates or logs; the clock was read by the loop.
  */
 #include "base/ensure.h"
 #include "ingest/lane.h"
@@ -208,22 +208,22 @@ lane_poll(struct lane *lane, uint64_t now_ns)
 	uint32_t work = 0, received;
 
 	lane->now_ns = now_ns;
-	admission_tick(lane);		   /* budgets, once a millisecond */
-	work += lane_take_done(lane);	   /* the log's answers: owners, sequences, credit */
-	work += lane_take_answers(lane);   /* control's answers: ACCEPT, RESOLVED */
-	received = lane_receive(lane);	   /* one rx burst */
+	admission_tick(lane);            /* budgets, once a millisecond */
+	work += lane_take_done(lane);    /* the log's answers: owners, sequences, credit */
+	work += lane_take_answers(lane); /* control's answers: ACCEPT, RESOLVED */
+	received = lane_receive(lane);   /* one rx burst */
 	work += received;
 	received = lane_parse(lane, received); /* net stack, frame header */
-	lane_dispatch(lane, received);	   /* session, order, admission */
-	work += route_offer(lane);	   /* append requests into the shards' rings */
-	native_session_sweep(lane);	   /* idle sessions */
-	work += ack_send(lane);		   /* what is due */
-	lane_net_replies(lane);		   /* ARP, NDP, ICMP */
-	lane_tx_flush(lane);		   /* one tx burst; also retries what waits */
-	lane_release_flush(lane);	   /* rx buffers back, in bulk */
-	native_session_reap(lane);	   /* ended sessions that the log is done with */
+	lane_dispatch(lane, received);         /* session, order, admission */
+	work += route_offer(lane);             /* append requests into the shards' rings */
+	native_session_sweep(lane);            /* idle sessions */
+	work += ack_send(lane);                /* what is due */
+	lane_net_replies(lane);                /* ARP, NDP, ICMP */
+	lane_tx_flush(lane);                   /* one tx burst; also retries what waits */
+	lane_release_flush(lane);              /* rx buffers back, in bulk */
+	native_session_reap(lane);             /* ended sessions that the log is done with */
 	work += (uint32_t)(lane->counters[LANE_sessions_closed] - ended);
-	lane_publish(lane, work);	   /* counters, latencies, rows */
+	lane_publish(lane, work); /* counters, latencies, rows */
 	return work;
 }
 

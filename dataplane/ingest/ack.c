@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ACKs (DATAPLANE 12.2): when one is due, what it says. Every field is absolute state, so a lost ACK
- * costs nothing; an entry that does not fit stays dirty and goes first next time. At most one ACK a
- * session a turn.
+ * ACKs (DATAPLANE 12.2): when one is due, what it says. Every field is absolute state, so a lost
+ * ACK costs nothing; an entry that does not fit stays dirty and goes first next time. At most one
+ * ACK a session a turn.
  *
- * Three lists: sessions whose ACK is due at this turn's end; sessions whose packets wait for the ack
- * delay (oldest first, because the delay is the same for all); per session its dirty streams, first in
- * first out. A session is in each list at most once (flags say so).
+ * Three lists: sessions whose ACK is due at this turn's end; sessions whose packets wait for the
+ * ack delay (oldest first, because the delay is the same for all); per session its dirty streams,
+ * first in first out. A session is in each list at most once (flags say so).
  */
 #include "base/ensure.h"
 #include "ingest/lane.h"
@@ -132,7 +132,8 @@ ack_unknown(struct lane *lane, uint32_t session_index, uint32_t stream, int16_t 
 	/* Beyond the last place the client asks again by PING. */
 	if (at < SESSION_UNKNOWN_MAX) {
 		ack->unknown[at] = (struct session_unknown){.stream = stream, .error = error};
-		ack->unknown_count = (uint16_t)(at == ack->unknown_count ? at + 1 : ack->unknown_count);
+		ack->unknown_count =
+			(uint16_t)(at == ack->unknown_count ? at + 1 : ack->unknown_count);
 	}
 	ack_due(lane, session_index);
 }
@@ -323,7 +324,8 @@ ack_forget(struct lane *lane, uint32_t session_index)
 	if (!(session->flags & SESSION_ACK_DUE)) {
 		return;
 	}
-	for (uint32_t i = lane->due_first; i != session_index; i = ack_session(lane, i)->ack.due_next) {
+	for (uint32_t i = lane->due_first; i != session_index;
+		i = ack_session(lane, i)->ack.due_next) {
 		ensure(i != SESSION_NONE);
 		previous = i;
 	}

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Credits (DATAPLANE 12.3): credit = resolved + share, absolute, for packets and bytes apart. Resolved
- * packets grow at COPIED, REFUSED or discard, resolved bytes at DURABLE, REFUSED or discard; so a
- * slow disk stops bytes, clients stop, and nothing is dropped.
+ * Credits (DATAPLANE 12.3): credit = resolved + share, absolute, for packets and bytes apart.
+ * Resolved packets grow at COPIED, REFUSED or discard, resolved bytes at DURABLE, REFUSED or
+ * discard; so a slow disk stops bytes, clients stop, and nothing is dropped.
  *
- * Each millisecond the lane's budget is measured (free rx buffers, free log buffer) and turned into a
- * floor for everybody and an equal rest for sessions with data in the last 100 ms. A session's share
- * is computed when an ACK is built for it, so the cost does not grow with idle sessions. The cap,
- * "twice the recent use per round trip", takes 100 ms for the round trip, which a server cannot
- * measure: too generous for near clients, never too tight for far ones.
+ * Each millisecond the lane's budget is measured (free rx buffers, free log buffer) and turned into
+ * a floor for everybody and an equal rest for sessions with data in the last 100 ms. A session's
+ * share is computed when an ACK is built for it, so the cost does not grow with idle sessions. The
+ * cap, "twice the recent use per round trip", takes 100 ms for the round trip, which a server
+ * cannot measure: too generous for near clients, never too tight for far ones.
  */
 #include "base/ensure.h"
 #include "ingest/lane.h"
 
 #define FIRST_SHARE_PKTS  128
 #define FIRST_SHARE_BYTES (256 * KIB)
-#define GROUP_PERIOD_NS	  (50 * NS_PER_MS)
+#define GROUP_PERIOD_NS   (50 * NS_PER_MS)
 
 static uint64_t
 least(uint64_t a, uint64_t b)
@@ -54,7 +54,9 @@ admission_divide(struct lane *lane, struct lane_admission *a)
 
 	a->floor_pkts = sessions * 2 <= descriptors ? 2 : 1;
 	a->floor_bytes = a->floor_pkts * lane->options.max_datagram;
-	a->groups = sessions <= descriptors ? 1 : (uint32_t)((sessions + descriptors - 1) / descriptors);
+	a->groups = sessions <= descriptors
+			    ? 1
+			    : (uint32_t)((sessions + descriptors - 1) / descriptors);
 	if (active == 0) {
 		active = 1;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entries and lists of batch_table.h. No allocation after init; a free list threads through `next`. */
+/* Entries and lists of batch_table.h. No allocation after init; a free list threads through `next`.
+ */
 #include "ingest/batch_table.h"
 
 #include <errno.h>

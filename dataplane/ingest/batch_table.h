@@ -14,10 +14,10 @@
 
 enum batch_state {
 	BATCH_FREE,
-	BATCH_PARKED,	 /* ahead of order, in its stream's parked list */
-	BATCH_PENDING,	 /* in order, in its shard's FIFO, not yet in the ring */
-	BATCH_OFFERED,	 /* in the append ring or in the log's hands */
-	BATCH_COPIED,	 /* stored, buffer given back; waits for DURABLE in its stream's copied list */
+	BATCH_PARKED,  /* ahead of order, in its stream's parked list */
+	BATCH_PENDING, /* in order, in its shard's FIFO, not yet in the ring */
+	BATCH_OFFERED, /* in the append ring or in the log's hands */
+	BATCH_COPIED, /* stored, buffer given back; waits for DURABLE in its stream's copied list */
 	BATCH_CANCELLED, /* its session ended while it was pending: only its FIFO knows it still */
 	BATCH_STATE_COUNT,
 };
@@ -37,7 +37,7 @@ struct batch {
 	int32_t last_sequence;
 	uint32_t session_index;
 	uint32_t stream_index; /* slot of native_stream.h */
-	uint32_t next;	       /* in the list of its state */
+	uint32_t next;         /* in the list of its state */
 	uint8_t state;
 	uint8_t flags;
 	uint8_t generation; /* of its stream when accepted */
@@ -50,7 +50,8 @@ struct batch_table {
 	uint32_t count;
 	uint32_t free_count;
 	uint32_t free_head;
-	/* COPIED entries are merged from here on: the rest is kept for batches that hold buffers. */
+	/* COPIED entries are merged from here on: the rest is kept for batches that hold buffers.
+	 */
 	uint32_t reserve_count;
 };
 
@@ -81,7 +82,8 @@ batch_list_first(const struct batch_table *table, uint32_t last)
 
 void batch_list_append(struct batch_table *table, uint32_t *last, uint32_t index);
 /* Inserts after `previous`, or before the first if previous is BATCH_NONE. */
-void batch_list_insert(struct batch_table *table, uint32_t *last, uint32_t previous, uint32_t index);
+void batch_list_insert(
+	struct batch_table *table, uint32_t *last, uint32_t previous, uint32_t index);
 /* Removes and returns the first, or BATCH_NONE. */
 uint32_t batch_list_take_first(struct batch_table *table, uint32_t *last);
 

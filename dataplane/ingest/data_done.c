@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log's answers: COPIED gives the rx buffer back, DURABLE (APPENDED on relaxed topics) moves the
- * number that producers wait for, REFUSED rewinds, FAILED takes back what was copied but cannot become
- * durable, STATE opens a stream. Answers for ENDED sessions are counted like any other; only nobody
- * is told.
+ * The log's answers: COPIED gives the rx buffer back, DURABLE (APPENDED on relaxed topics) moves
+ * the number that producers wait for, REFUSED rewinds, FAILED takes back what was copied but cannot
+ * become durable, STATE opens a stream. Answers for ENDED sessions are counted like any other; only
+ * nobody is told.
  */
 #include "base/ensure.h"
 #include "ingest/lane.h"
@@ -116,7 +116,8 @@ done_query_refused(struct lane *lane, const struct append_done *done, uint32_t s
 	native_stream_free(&lane->streams, stream_index);
 }
 
-/* Gives the byte credit of all copied up to a sequence. Returns the first one's base, -1 if none. */
+/* Gives the byte credit of all copied up to a sequence. Returns the first one's base, -1 if none.
+ */
 static int32_t
 done_settle(struct lane *lane, struct native_stream *stream, int32_t sequence_last, bool durable)
 {
@@ -166,9 +167,8 @@ done_failed(struct lane *lane, const struct append_done *done, struct native_str
 	int32_t base = done_settle(lane, stream, done->sequence_last, false);
 
 	if (base >= 0) {
-		stream->copied_seq = base == 0 && stream->durable_seq < 0 ?
-					     -1 :
-					     sequence_previous(base);
+		stream->copied_seq =
+			base == 0 && stream->durable_seq < 0 ? -1 : sequence_previous(base);
 		native_order_refuse(lane, stream, done->error, base);
 	} else {
 		native_order_refuse(lane, stream, done->error, -1);

@@ -20,25 +20,25 @@
 #include "wire/native/frame.h"
 #include "wire/native/session_msg.h"
 
-#define LANE_ACK_EVERY		  16
-#define LANE_ACK_DELAY_NS	  (200 * NS_PER_US)
+#define LANE_ACK_EVERY            16
+#define LANE_ACK_DELAY_NS         (200 * NS_PER_US)
 #define LANE_ADMISSION_PERIOD_NS  NS_PER_MS
-#define LANE_ACTIVITY_PERIOD_NS	  (100 * NS_PER_MS)
-#define LANE_LATENCY_PERIOD_NS	  (100 * NS_PER_MS)
-#define LANE_ASKING_MAX		  256
-#define LANE_RESOLVES_MAX	  256
+#define LANE_ACTIVITY_PERIOD_NS   (100 * NS_PER_MS)
+#define LANE_LATENCY_PERIOD_NS    (100 * NS_PER_MS)
+#define LANE_ASKING_MAX           256
+#define LANE_RESOLVES_MAX         256
 #define LANE_RESOLVES_PER_SECOND  100
-#define LANE_RETRIES_PER_SECOND	  10000
-#define LANE_RESETS_PER_SECOND	  100 /* RESET and VERSION */
+#define LANE_RETRIES_PER_SECOND   10000
+#define LANE_RESETS_PER_SECOND    100 /* RESET and VERSION */
 #define LANE_VIOLATION_CREDIT_MAX 100
-#define LANE_STREAMS_MAX	  (1u << 18)
-#define LANE_TX_MAX		  NIC_BURST_MAX
-#define LANE_RELEASE_MAX	  256
-#define LANE_DONE_BURST		  64
-#define LANE_OFFER_BURST	  32
-#define LANE_SWEEP_PARTS	  64
-#define LANE_RETRY_AFTER_MS	  1000
-#define LANE_ENDED_MAX_NS	  (60 * NS_PER_S)
+#define LANE_STREAMS_MAX          (1u << 18)
+#define LANE_TX_MAX               NIC_BURST_MAX
+#define LANE_RELEASE_MAX          256
+#define LANE_DONE_BURST           64
+#define LANE_OFFER_BURST          32
+#define LANE_SWEEP_PARTS          64
+#define LANE_RETRY_AFTER_MS       1000
+#define LANE_ENDED_MAX_NS         (60 * NS_PER_S)
 
 /* One UDP payload on its way through a turn. */
 struct datagram {
@@ -50,8 +50,8 @@ struct datagram {
 	const struct packet_peer *peer;
 	struct frame frame;
 	uint32_t session_index; /* SESSION_NONE for HELLO */
-	bool live;		/* passed the checks that need no state */
-	bool kept;		/* a batch took over the owner */
+	bool live;              /* passed the checks that need no state */
+	bool kept;              /* a batch took over the owner */
 };
 
 struct lane_rate {
@@ -82,7 +82,7 @@ struct lane_admission {
 	uint64_t budget_pkts, budget_bytes;
 	uint64_t floor_pkts, floor_bytes;
 	uint64_t rest_pkts, rest_bytes; /* per active session, above the floor */
-	uint32_t reserve_pkts;		/* rx buffers kept for others than parked batches */
+	uint32_t reserve_pkts;          /* rx buffers kept for others than parked batches */
 	uint32_t groups, group; /* floors rotate if there are more sessions than descriptors */
 	uint64_t group_end_ns;
 	bool buffers_low, log_low;
@@ -184,11 +184,11 @@ bool native_order_input(struct lane *lane, struct native_stream *stream,
 /* Offers what was parked and is in order now. */
 void native_order_advance(struct lane *lane, struct native_stream *stream);
 /* Error e at sequence S: discards what is parked and rewinds; S -1: none could be read. */
-void native_order_refuse(struct lane *lane, struct native_stream *stream, int16_t error,
-	int32_t error_seq);
+void native_order_refuse(
+	struct lane *lane, struct native_stream *stream, int16_t error, int32_t error_seq);
 /* Ends the parked batches of a stream, counted for the given reason, their credit resolved. */
-void native_order_discard(struct lane *lane, struct native_stream *stream,
-	enum lane_counter reason);
+void native_order_discard(
+	struct lane *lane, struct native_stream *stream, enum lane_counter reason);
 
 /* Batch accounting, E5 in batches, records, bytes: out of hold, and answered without being held. */
 void native_batch_pass(struct lane *lane, struct native_session *session,
@@ -197,8 +197,8 @@ void native_batch_leave(struct lane *lane, struct batch *batch, enum lane_counte
 
 /* --- route.c: stream -> partition -> shard ring --- */
 /* 0, or the Kafka code that a batch for this partition is refused with now. */
-int16_t route_judge(struct lane *lane, uint32_t stream, const struct record_batch *header,
-	uint32_t len);
+int16_t route_judge(
+	struct lane *lane, uint32_t stream, const struct record_batch *header, uint32_t len);
 void route_append(struct lane *lane, uint32_t batch_index);
 /* An open or closed partition's entry; NULL: no such handle. */
 struct route_partition *route_partition(const struct lane *lane, uint32_t stream);
@@ -243,7 +243,8 @@ admission_resolve_uncharged(struct native_session *session, uint64_t bytes)
 
 /* --- ack.c --- */
 /* Notes an accepted packet; gap: acknowledge at once. */
-void ack_packet(struct lane *lane, uint32_t session_index, const struct datagram *datagram, bool gap);
+void ack_packet(
+	struct lane *lane, uint32_t session_index, const struct datagram *datagram, bool gap);
 void ack_due(struct lane *lane, uint32_t session_index);
 /* The stream's entry goes into the next ACK; `now`: which is due at this turn's end. */
 void ack_stream(struct lane *lane, struct native_stream *stream, bool now);
@@ -258,7 +259,8 @@ uint64_t ack_deadline_ns(const struct lane *lane);
 
 /* --- resolve.c --- */
 /* False: dropped. */
-bool resolve_input(struct lane *lane, uint32_t session_index, const struct session_msg_resolve *ask);
+bool resolve_input(
+	struct lane *lane, uint32_t session_index, const struct session_msg_resolve *ask);
 void resolve_answer(struct lane *lane, const struct control_answer *answer);
 
 /* --- reset.c --- */
@@ -274,13 +276,13 @@ struct reply {
 	struct frame frame;
 };
 /* False: no control buffer; counted. room: greatest UDP payload. */
-bool reply_begin(struct lane *lane, const struct packet_peer *peer, uint32_t room,
-	struct reply *ret_reply);
+bool reply_begin(
+	struct lane *lane, const struct packet_peer *peer, uint32_t room, struct reply *ret_reply);
 /* Closes the frame behind `body` and queues it for this turn's burst. */
 void reply_send(struct lane *lane, struct reply *reply, const struct writer *body);
 /* Header fields of a frame inside a session: id, next pn, send_us. */
-void reply_frame(struct lane *lane, struct native_session *session, uint8_t type,
-	struct frame *ret_frame);
+void reply_frame(
+	struct lane *lane, struct native_session *session, uint8_t type, struct frame *ret_frame);
 void reply_closed(struct lane *lane, struct native_session *session, uint16_t reason,
 	uint32_t retry_after_ms);
 /* CLOSED in answer to a HELLO: reason and retry_after_ms of `why`. */

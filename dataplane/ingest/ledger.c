@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The drop ledger: equations over one published snapshot of a lane's counters (and the port's
- * numbers) that must hold at every turn's end, loss-free or not. The drop terms come from the counter
- * table by class and place, so a new reason cannot be forgotten. Any thread; no state.
+ * numbers) that must hold at every turn's end, loss-free or not. The drop terms come from the
+ * counter table by class and place, so a new reason cannot be forgotten. Any thread; no state.
  *
  * E1 and E2 are the wire's and the queue's, E3 net, E4 native, E5 batches, E6 records and bytes, E8
  * owners, E9 tx. There is no E7 in this version: fragments are not offered.
@@ -10,10 +10,10 @@
 #include "base/ensure.h"
 #include "dataplane.h"
 
-#define NET_DROPS_FIRST	    LANE_eth_short
-#define NET_DROPS_LAST	    LANE_lane_ring_full
-#define NATIVE_DROPS_FIRST  LANE_frame_short
-#define NATIVE_DROPS_LAST   LANE_closed
+#define NET_DROPS_FIRST    LANE_eth_short
+#define NET_DROPS_LAST     LANE_lane_ring_full
+#define NATIVE_DROPS_FIRST LANE_frame_short
+#define NATIVE_DROPS_LAST  LANE_closed
 _Static_assert(NET_DROPS_LAST - NET_DROPS_FIRST + 8 <= 80, "E3 fits its terms");
 _Static_assert(NATIVE_DROPS_LAST - NATIVE_DROPS_FIRST + 10 <= 80, "E4 fits its terms");
 _Static_assert(NET_DROPS_LAST < NATIVE_DROPS_FIRST, "net drops stand before native ones");
@@ -132,8 +132,8 @@ ledger_native(struct ledger_equation *e, const uint64_t *values)
 static void
 ledger_batches(struct ledger_equation *e, const uint64_t *values, uint32_t plus)
 {
-	static const enum lane_counter fates[] = {LANE_stored, LANE_refused, LANE_sequence_duplicate,
-		LANE_discarded_rewind, LANE_discarded_close, LANE_hold};
+	static const enum lane_counter fates[] = {LANE_stored, LANE_refused,
+		LANE_sequence_duplicate, LANE_discarded_rewind, LANE_discarded_close, LANE_hold};
 
 	ledger_counter(e, values, (enum lane_counter)(LANE_data + plus), 1);
 	for (uint32_t i = 0; i < ARRAY_COUNT(fates); i++) {

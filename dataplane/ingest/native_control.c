@@ -7,7 +7,7 @@
 #include "ingest/lane.h"
 
 struct control_body {
-	uint16_t size;	 /* PROBE */
+	uint16_t size;   /* PROBE */
 	uint16_t reason; /* CLOSE */
 	struct session_msg_resolve resolve;
 };
@@ -75,8 +75,8 @@ control_probe(struct lane *lane, const struct datagram *datagram, uint16_t size)
 		return false;
 	}
 	lane->counters[LANE_probe]++;
-	if (reply_begin(lane, &session->peer, FRAME_HEADER_BYTES + SESSION_MSG_PROBED_BYTES,
-		    &reply)) {
+	if (reply_begin(
+		    lane, &session->peer, FRAME_HEADER_BYTES + SESSION_MSG_PROBED_BYTES, &reply)) {
 		reply_frame(lane, session, FRAME_PROBED, &reply.frame);
 		struct writer body = frame_body_writer(reply.payload, reply.room);
 

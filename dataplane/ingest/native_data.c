@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DATA frames in: find or open the stream, then its order (native_order.c). Runs on the lane's lcore
- * for each frame that passed the session's checks.
+ * DATA frames in: find or open the stream, then its order (native_order.c). Runs on the lane's
+ * lcore for each frame that passed the session's checks.
  *
  * A stream's first batch asks the log for the producer's last sequence (QUERY), so that order and
  * duplicates hold across sessions and restarts; batches park until STATE comes.
@@ -83,8 +83,8 @@ native_data_input(struct lane *lane, struct datagram *datagram)
 
 	batch.error = session_msg_data_validate(frame->body, frame->body_len, &header);
 	if (!partition) {
-		return data_refuse_unknown(lane, datagram, &header,
-			KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+		return data_refuse_unknown(
+			lane, datagram, &header, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
 	}
 	index = native_stream_find(&lane->streams, datagram->session_index, frame->stream);
 	if (index == STREAM_NONE) {
@@ -98,6 +98,6 @@ native_data_input(struct lane *lane, struct datagram *datagram)
 			return data_refuse_unknown(lane, datagram, &header, error);
 		}
 	}
-	return native_order_input(lane, native_stream_at(&lane->streams, index), &batch,
-		&datagram->kept);
+	return native_order_input(
+		lane, native_stream_at(&lane->streams, index), &batch, &datagram->kept);
 }

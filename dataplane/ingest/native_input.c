@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From UDP payload to handler: decode, find the session, check peer and packet number, dispatch. Each
- * datagram is counted exactly once here or in its handler (ledger E4). Prefetching is apart, so that
- * a burst's cache misses overlap.
+ * From UDP payload to handler: decode, find the session, check peer and packet number, dispatch.
+ * Each datagram is counted exactly once here or in its handler (ledger E4). Prefetching is apart,
+ * so that a burst's cache misses overlap.
  */
 #include "base/ensure.h"
 #include "ingest/lane.h"
@@ -10,8 +10,8 @@
 void
 native_input_parse(struct lane *lane, struct datagram *datagram)
 {
-	enum frame_fault fault = frame_decode(datagram->payload, datagram->len, FRAME_SIDE_SERVER,
-		&datagram->frame);
+	enum frame_fault fault =
+		frame_decode(datagram->payload, datagram->len, FRAME_SIDE_SERVER, &datagram->frame);
 
 	lane->counters[LANE_native]++;
 	datagram->session_index = SESSION_NONE;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One stream's sequences (DATAPLANE 12.4): in order -> to the log; ahead -> parked; seen -> discarded;
- * refused -> rewound. A batch is judged (header, route, size, time) only when its turn comes, so that
- * the S of a refusal is the sequence of the batch that caused it. The log repeats the sequence check
- * and is the authority; what is decided here only keeps order and saves it work.
+ * One stream's sequences (DATAPLANE 12.4): in order -> to the log; ahead -> parked; seen ->
+ * discarded; refused -> rewound. A batch is judged (header, route, size, time) only when its turn
+ * comes, so that the S of a refusal is the sequence of the batch that caused it. The log repeats
+ * the sequence check and is the authority; what is decided here only keeps order and saves it work.
  *
  * Accounting: a batch that is taken enters `data` and `hold` together and leaves `hold` for exactly
  * one of stored, refused, sequence_duplicate, discarded_rewind, discarded_close (ledger E5, E6).
@@ -20,8 +20,8 @@ order_records(const struct record_batch *header)
 static int32_t
 order_last_sequence(const struct record_batch *header)
 {
-	return header->last_offset_delta < 0 ? header->base_sequence :
-					       record_batch_last_sequence(header);
+	return header->last_offset_delta < 0 ? header->base_sequence
+					     : record_batch_last_sequence(header);
 }
 
 static struct native_session *
@@ -145,8 +145,8 @@ order_resolve(struct lane *lane, const struct batch *batch)
 
 /* Ends a parked entry that is out of its list already. */
 static void
-order_drop_parked(struct lane *lane, struct native_stream *stream, uint32_t index,
-	enum lane_counter reason)
+order_drop_parked(
+	struct lane *lane, struct native_stream *stream, uint32_t index, enum lane_counter reason)
 {
 	struct batch *entry = batch_at(&lane->batches, index);
 
@@ -162,23 +162,24 @@ native_order_discard(struct lane *lane, struct native_stream *stream, enum lane_
 {
 	uint32_t index;
 
-	while ((index = batch_list_take_first(&lane->batches, &stream->parked_last)) != BATCH_NONE) {
+	while ((index = batch_list_take_first(&lane->batches, &stream->parked_last)) !=
+		BATCH_NONE) {
 		order_drop_parked(lane, stream, index, reason);
 	}
 	ensure(stream->parked_count == 0);
 }
 
 void
-native_order_refuse(struct lane *lane, struct native_stream *stream, int16_t error,
-	int32_t error_seq)
+native_order_refuse(
+	struct lane *lane, struct native_stream *stream, int16_t error, int32_t error_seq)
 {
 	stream->error = error;
 	if (error_seq >= 0) {
 		native_order_discard(lane, stream, LANE_discarded_rewind);
 		stream->generation++;
-		stream->received_seq = error_seq == 0 && stream->copied_seq < 0 ?
-					       -1 :
-					       sequence_previous(error_seq);
+		stream->received_seq = error_seq == 0 && stream->copied_seq < 0
+					       ? -1
+					       : sequence_previous(error_seq);
 		stream->flags |= STREAM_REWOUND;
 	}
 	ack_stream(lane, stream, true);
@@ -234,7 +235,8 @@ order_duplicate(struct lane *lane, struct native_stream *stream, const struct na
 	return true;
 }
 
-/* Where a batch belongs among the parked: after *ret_previous. True if one with its base is there. */
+/* Where a batch belongs among the parked: after *ret_previous. True if one with its base is there.
+ */
 static bool
 order_park_place(const struct lane *lane, const struct native_stream *stream, int32_t base_sequence,
 	uint32_t *ret_previous)
@@ -301,8 +303,8 @@ order_park(struct lane *lane, struct native_stream *stream, const struct native_
 		return false;
 	}
 	if (order_park_place(lane, stream, base, &previous)) {
-		native_batch_pass(lane, order_session(lane, stream), batch,
-			LANE_sequence_duplicate);
+		native_batch_pass(
+			lane, order_session(lane, stream), batch, LANE_sequence_duplicate);
 		return true;
 	}
 	index = order_take(lane, stream, batch, BATCH_PARKED);
@@ -322,9 +324,9 @@ order_next(struct lane *lane, struct native_stream *stream, const struct native_
 	bool *ret_kept)
 {
 	const struct frame *frame = &batch->datagram->frame;
-	int16_t error = batch->error != 0 ? batch->error :
-					    route_judge(lane, stream->stream, batch->header,
-						    frame->body_len);
+	int16_t error = batch->error != 0
+				? batch->error
+				: route_judge(lane, stream->stream, batch->header, frame->body_len);
 	uint32_t index;
 
 	if (error != 0) {
@@ -416,8 +418,8 @@ native_order_advance(struct lane *lane, struct native_stream *stream)
 		(void)batch_list_take_first(&lane->batches, &stream->parked_last);
 		if (error > 0) {
 			order_drop_parked(lane, stream, index, LANE_refused);
-			native_order_refuse(lane, stream, error,
-				sequence_next(stream->received_seq));
+			native_order_refuse(
+				lane, stream, error, sequence_next(stream->received_seq));
 			break;
 		}
 		batch_set_state(entry, BATCH_PENDING);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The session table (native_session.h): slots, ids, two hash chains, the state diagram. What it does
- * with a lane around it (ending, reaping, sweeping) stands in session_end.c.
+ * The session table (native_session.h): slots, ids, two hash chains, the state diagram. What it
+ * does with a lane around it (ending, reaping, sweeping) stands in session_end.c.
  */
 #include "ingest/native_session.h"
 
@@ -22,8 +22,8 @@ static const bool session_edges[SESSION_STATE_COUNT][SESSION_STATE_COUNT] = {
 };
 
 int
-native_session_table_init(struct native_session_table *table, uint32_t count,
-	const uint8_t hash_key[16])
+native_session_table_init(
+	struct native_session_table *table, uint32_t count, const uint8_t hash_key[16])
 {
 	uint32_t buckets = 1;
 
@@ -136,8 +136,8 @@ session_unlink(struct native_session_table *table, struct native_session *sessio
 	session_unchain(nonce_bucket(table, session->client_nonce), table->sessions, index, true);
 	session->nonce_next = SESSION_NONE;
 	if (session->state != SESSION_ASKING) {
-		session_unchain(producer_bucket(table, session->producer_id), table->sessions, index,
-			false);
+		session_unchain(producer_bucket(table, session->producer_id), table->sessions,
+			index, false);
 		session->producer_next = SESSION_NONE;
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A native session: one (producer, epoch) from one client address on one lane. The table is made at
- * start; look-up is index + full compare of the session id, by nonce for repeated HELLOs, by producer
- * id for fencing. Lane's lcore only; other threads see published rows (lane.h).
+ * start; look-up is index + full compare of the session id, by nonce for repeated HELLOs, by
+ * producer id for fencing. Lane's lcore only; other threads see published rows (lane.h).
  *
  *   FREE --HELLO with cookie--> ASKING --control answered--> OPEN --lane drains--> DRAINING
  *     ^                           |                           |                      |
@@ -23,7 +23,7 @@
 #include "ingest/pn_window.h"
 #include "nic/nic.h"
 
-#define SESSION_NONE	    UINT32_MAX
+#define SESSION_NONE        UINT32_MAX
 #define SESSION_NONCE_BYTES 16
 #define SESSION_UNKNOWN_MAX 4
 
@@ -37,10 +37,10 @@ enum native_session_state {
 };
 
 enum native_session_flag {
-	SESSION_FENCED = 1,	   /* a newer epoch of its producer is known: ends at its next frame */
-	SESSION_ACK_DUE = 2,	   /* in the lane's list of ACKs to send */
-	SESSION_ACK_TIMED = 4,	   /* in the lane's list of delayed ACKs */
-	SESSION_TOUCHED = 8,	   /* in the lane's list of rows to publish */
+	SESSION_FENCED = 1,    /* a newer epoch of its producer is known: ends at its next frame */
+	SESSION_ACK_DUE = 2,   /* in the lane's list of ACKs to send */
+	SESSION_ACK_TIMED = 4, /* in the lane's list of delayed ACKs */
+	SESSION_TOUCHED = 8,   /* in the lane's list of rows to publish */
 	SESSION_CONTROL_KNOWS = 16, /* control counts it: it must hear CONTROL_CLOSED */
 };
 
@@ -50,11 +50,12 @@ struct session_credit {
 	uint64_t resolved_pkts, resolved_bytes;
 	uint64_t credit_pkts, credit_bytes; /* as told to the client, never lowered */
 	/*
-	 * Resolved without certainty that the client had charged it (repeats of what a refusal or an
-	 * earlier session covered): what may be outstanding beyond the share.
+	 * Resolved without certainty that the client had charged it (repeats of what a refusal or
+	 * an earlier session covered): what may be outstanding beyond the share.
 	 */
 	uint64_t slack_pkts, slack_bytes;
-	uint64_t use_pkts[2], use_bytes[2]; /* accepted in this activity period, and in the one before */
+	uint64_t use_pkts[2],
+		use_bytes[2]; /* accepted in this activity period, and in the one before */
 	uint32_t active_period;
 	uint32_t exceeded_count;
 };
@@ -118,7 +119,7 @@ struct native_session_table {
 	uint32_t *nonce_buckets;
 	uint32_t *producer_buckets;
 	uint32_t count;
-	uint32_t used_count;   /* all but FREE */
+	uint32_t used_count; /* all but FREE */
 	uint32_t asking_count;
 	uint32_t open_count; /* OPEN and DRAINING */
 	uint32_t bucket_mask;
@@ -129,8 +130,8 @@ struct native_session_table {
 struct lane;
 
 /* Start-up. -ENOMEM. */
-int native_session_table_init(struct native_session_table *table, uint32_t count,
-	const uint8_t hash_key[16]);
+int native_session_table_init(
+	struct native_session_table *table, uint32_t count, const uint8_t hash_key[16]);
 void native_session_table_fini(struct native_session_table *table);
 /* A slot in ASKING, chained by its nonce, or SESSION_NONE. */
 uint32_t native_session_take(struct native_session_table *table, const struct packet_peer *peer,
@@ -161,8 +162,8 @@ native_session_live(const struct native_session *session)
 }
 
 /*
- * Ends a live session: CLOSED(reason) to the client, everything parked or pending is discarded, then
- * ENDED. reason 0: nothing is sent. violation: the client broke the protocol.
+ * Ends a live session: CLOSED(reason) to the client, everything parked or pending is discarded,
+ * then ENDED. reason 0: nothing is sent. violation: the client broke the protocol.
  */
 void native_session_end(struct lane *lane, uint32_t index, uint16_t reason);
 void native_session_violation(struct lane *lane, uint32_t index);

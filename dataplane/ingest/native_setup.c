@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Set-up: HELLO -> RETRY, ACCEPT, VERSION, CLOSED. No state and no answer larger than the question
- * before a valid cookie. After it, a slot in ASKING and a question to control (producer id and epoch);
- * the answer opens the session. The order of the checks is that of the protocol's table of malformed
- * input: hello_bad before the cookie, authentication and limits after it.
+ * before a valid cookie. After it, a slot in ASKING and a question to control (producer id and
+ * epoch); the answer opens the session. The order of the checks is that of the protocol's table of
+ * malformed input: hello_bad before the cookie, authentication and limits after it.
  */
 #include "base/ensure.h"
 #include "ingest/lane.h"
@@ -52,16 +52,16 @@ setup_lane_choice(const struct lane *lane, const struct session_msg_hello *hello
 }
 
 static void
-setup_retry(struct lane *lane, const struct datagram *datagram,
-	const struct session_msg_hello *hello)
+setup_retry(
+	struct lane *lane, const struct datagram *datagram, const struct session_msg_hello *hello)
 {
 	struct cookie_claim claim = setup_claim(datagram, hello);
 	struct cookie_secrets secrets = setup_secrets(lane);
 	struct session_msg_retry retry = {.lane = setup_lane_choice(lane, hello)};
 	struct reply reply;
 
-	if (!reply_begin(lane, datagram->peer, FRAME_HEADER_BYTES + SESSION_MSG_RETRY_BYTES,
-		    &reply)) {
+	if (!reply_begin(
+		    lane, datagram->peer, FRAME_HEADER_BYTES + SESSION_MSG_RETRY_BYTES, &reply)) {
 		return;
 	}
 	retry.lane_port = setup_lane_port(lane, retry.lane);
@@ -101,8 +101,8 @@ native_setup_version(struct lane *lane, const struct datagram *datagram)
 	const struct frame *frame = &datagram->frame;
 
 	if (frame->type == FRAME_HELLO && datagram->len >= FRAME_HELLO_PAYLOAD_MIN) {
-		setup_version_answer(lane, datagram,
-			session_msg_hello_nonce(frame->body, frame->body_len));
+		setup_version_answer(
+			lane, datagram, session_msg_hello_nonce(frame->body, frame->body_len));
 	}
 }
 
@@ -129,8 +129,8 @@ setup_accept(struct lane *lane, struct native_session *session)
 	};
 	struct reply reply;
 
-	if (!reply_begin(lane, &session->peer, FRAME_HEADER_BYTES + SESSION_MSG_ACCEPT_BYTES,
-		    &reply)) {
+	if (!reply_begin(
+		    lane, &session->peer, FRAME_HEADER_BYTES + SESSION_MSG_ACCEPT_BYTES, &reply)) {
 		return;
 	}
 	memcpy(accept.client_nonce, session->client_nonce, sizeof(accept.client_nonce));
@@ -145,8 +145,8 @@ setup_accept(struct lane *lane, struct native_session *session)
 }
 
 static bool
-setup_cookie_good(struct lane *lane, const struct datagram *datagram,
-	const struct session_msg_hello *hello)
+setup_cookie_good(
+	struct lane *lane, const struct datagram *datagram, const struct session_msg_hello *hello)
 {
 	struct cookie_claim claim = setup_claim(datagram, hello);
 	struct cookie_secrets secrets = setup_secrets(lane);
@@ -190,8 +190,8 @@ setup_ask(struct lane *lane, uint32_t index, const struct session_msg_hello *hel
 
 /* A new session. False: to be dropped silently, the client repeats. */
 static bool
-setup_begin(struct lane *lane, const struct datagram *datagram,
-	const struct session_msg_hello *hello)
+setup_begin(
+	struct lane *lane, const struct datagram *datagram, const struct session_msg_hello *hello)
 {
 	uint32_t index;
 
@@ -214,11 +214,11 @@ setup_begin(struct lane *lane, const struct datagram *datagram,
 
 /* A HELLO whose cookie is good. False: dropped while control works. */
 static bool
-setup_proven(struct lane *lane, const struct datagram *datagram,
-	const struct session_msg_hello *hello)
+setup_proven(
+	struct lane *lane, const struct datagram *datagram, const struct session_msg_hello *hello)
 {
-	uint32_t index = native_session_find_hello(&lane->sessions, datagram->peer,
-		hello->client_nonce);
+	uint32_t index =
+		native_session_find_hello(&lane->sessions, datagram->peer, hello->client_nonce);
 
 	if (index != SESSION_NONE) {
 		struct native_session *session = &lane->sessions.sessions[index];
@@ -231,8 +231,8 @@ setup_proven(struct lane *lane, const struct datagram *datagram,
 	}
 	if (lane->draining) {
 		reply_closed_hello(lane, datagram->peer, hello->client_nonce,
-			&(struct session_msg_closed){.reason = FRAME_DRAINING,
-				.retry_after_ms = LANE_RETRY_AFTER_MS});
+			&(struct session_msg_closed){
+				.reason = FRAME_DRAINING, .retry_after_ms = LANE_RETRY_AFTER_MS});
 		return true;
 	}
 	return setup_begin(lane, datagram, hello);
@@ -305,14 +305,14 @@ setup_open(struct lane *lane, uint32_t index, const struct control_answer *answe
 
 	session->producer_id = answer->producer_id;
 	session->producer_epoch = answer->producer_epoch;
-	session->session_id = frame_session_id(index, lane->options.lane,
-		(uint32_t)rand_u64(lane->options.rand));
+	session->session_id =
+		frame_session_id(index, lane->options.lane, (uint32_t)rand_u64(lane->options.rand));
 	if (session->session_id == 0) {
 		session->session_id = frame_session_id(index, lane->options.lane, 1);
 	}
 	rand_fill(lane->options.rand, session->server_nonce, sizeof(session->server_nonce));
-	session->wall_us = (uint64_t)((int64_t)lane->now_ns + lane->admission.wall_minus_now_ns) /
-			   NS_PER_US;
+	session->wall_us =
+		(uint64_t)((int64_t)lane->now_ns + lane->admission.wall_minus_now_ns) / NS_PER_US;
 	session->last_rx_ns = lane->now_ns;
 	session->flags |= SESSION_CONTROL_KNOWS;
 	native_session_set_state(&lane->sessions, session, SESSION_OPEN);

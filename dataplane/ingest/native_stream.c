@@ -78,8 +78,8 @@ native_stream_find(const struct native_stream_table *table, uint32_t session_ind
 }
 
 void
-native_stream_prefetch(const struct native_stream_table *table, uint32_t session_index,
-	uint32_t stream)
+native_stream_prefetch(
+	const struct native_stream_table *table, uint32_t session_index, uint32_t stream)
 {
 	uint32_t index = *stream_bucket(table, session_index, stream);
 

@@ -3,9 +3,9 @@
  * One producer stream: a (session, partition) pair, 64 bytes. It keeps the order of sequences. The
  * slots of a lane are one pool with one hash table, both sized at start. Lane's lcore only.
  *
- * Sequences are 31 bits and wrap to 0; -1 means none. received_seq: last accepted in order. copied_seq:
- * last that is known to be in the log. durable_seq: last on disk (or at the topic's ack point).
- * durable <= copied <= received, but for the moments after a refusal.
+ * Sequences are 31 bits and wrap to 0; -1 means none. received_seq: last accepted in order.
+ * copied_seq: last that is known to be in the log. durable_seq: last on disk (or at the topic's ack
+ * point). durable <= copied <= received, but for the moments after a refusal.
  *
  *   FREE --open--> QUERYING --STATE--> OPEN --session ended, nothing in the log--> FREE
  *                     `--QUERY refused--> FREE
@@ -17,10 +17,10 @@
 #include <stdint.h>
 #include "base/compiler.h"
 
-#define STREAM_NONE	  UINT32_MAX
+#define STREAM_NONE       UINT32_MAX
 #define STREAM_PARKED_MAX 1024
 #define STREAM_AHEAD_MAX  (1u << 28)
-#define SEQUENCE_MASK	  0x7fffffffu
+#define SEQUENCE_MASK     0x7fffffffu
 
 enum native_stream_state {
 	STREAM_FREE,
@@ -37,7 +37,7 @@ enum native_stream_flag {
 
 struct native_stream {
 	int64_t durable_offset; /* -1 none */
-	uint32_t stream;	/* partition_index + 1 */
+	uint32_t stream;        /* partition_index + 1 */
 	uint32_t session_index;
 	uint32_t hash_next; /* also links free slots */
 	uint32_t session_next;
@@ -48,13 +48,15 @@ struct native_stream {
 	int32_t copied_seq;
 	int32_t durable_seq;
 	int32_t restored_seq; /* as STATE told: what this session never charged for */
-	int16_t error;	      /* Kafka code */
+	int16_t error;        /* Kafka code */
 	uint16_t parked_count;
-	uint16_t in_log_count; /* requests pending, in the ring or in the log's hands, QUERY included */
+	uint16_t in_log_count; /* requests pending, in the ring or in the log's hands, QUERY
+				  included */
 	uint16_t metadata_low; /* low bits of the topic's metadata_version when last resolved */
 	uint8_t state;
 	uint8_t flags;
-	uint8_t generation; /* +1 at each refusal: older batches in the log are answered and no more */
+	uint8_t generation; /* +1 at each refusal: older batches in the log are answered and no more
+			     */
 	uint8_t reserved;
 };
 _Static_assert(sizeof(struct native_stream) == 64, "native_stream is one cache line");
@@ -72,16 +74,16 @@ struct native_stream_table {
 int native_stream_table_init(struct native_stream_table *table, uint32_t count);
 void native_stream_table_fini(struct native_stream_table *table);
 /* The slot, or STREAM_NONE. */
-uint32_t native_stream_find(const struct native_stream_table *table, uint32_t session_index,
-	uint32_t stream);
+uint32_t native_stream_find(
+	const struct native_stream_table *table, uint32_t session_index, uint32_t stream);
 /* A slot in QUERYING, or STREAM_NONE if the pool is used up. Must not be there yet. */
-uint32_t native_stream_open(struct native_stream_table *table, uint32_t session_index,
-	uint32_t stream);
+uint32_t native_stream_open(
+	struct native_stream_table *table, uint32_t session_index, uint32_t stream);
 /* Nothing of it may be parked, copied or in the log. The caller unlinks it from its session. */
 void native_stream_free(struct native_stream_table *table, uint32_t index);
 void native_stream_set_state(struct native_stream *stream, enum native_stream_state state);
-void native_stream_prefetch(const struct native_stream_table *table, uint32_t session_index,
-	uint32_t stream);
+void native_stream_prefetch(
+	const struct native_stream_table *table, uint32_t session_index, uint32_t stream);
 
 static inline struct native_stream *
 native_stream_at(const struct native_stream_table *table, uint32_t index)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Packet numbers seen (pn_window.h). A sender keeps pn - low < 1024 and low is applied first, so a pn
- * never lies beyond the ring; who breaks that was turned away before (pn_bad). Every loop is bounded
- * by the ring's 16 words or amortised over the packets that set the bits.
+ * Packet numbers seen (pn_window.h). A sender keeps pn - low < 1024 and low is applied first, so a
+ * pn never lies beyond the ring; who breaks that was turned away before (pn_bad). Every loop is
+ * bounded by the ring's 16 words or amortised over the packets that set the bits.
  */
 #include "ingest/pn_window.h"
 
@@ -10,7 +10,7 @@
 #include "base/ensure.h"
 
 #define WORD(pn) (((pn) / 64) % PN_WINDOW_WORDS)
-#define BIT(pn)	 (1ull << ((pn) % 64))
+#define BIT(pn)  (1ull << ((pn) % 64))
 
 void
 pn_window_init(struct pn_window *window)
@@ -99,7 +99,8 @@ pn_window_bitmap(const struct pn_window *window, uint64_t ret_words[PN_WINDOW_WO
 		if (shift > 0) {
 			uint64_t next = window->words[WORD(first + 64ull * w + 64)];
 
-			/* The 16th word takes its upper bits from the low ones of the first: same ring word. */
+			/* The 16th word takes its upper bits from the low ones of the first: same
+			 * ring word. */
 			from |= next << (64 - shift);
 		}
 		ret_words[w] = from;

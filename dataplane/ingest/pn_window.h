@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a receiver remembers of packet numbers: every pn <= upto is received or settled, and a bitmap
- * of the 1,024 after it. The bitmap is a ring indexed by pn, so advancing never shifts it. A pure
- * value, single owner. Bits at or below upto are always zero.
+ * What a receiver remembers of packet numbers: every pn <= upto is received or settled, and a
+ * bitmap of the 1,024 after it. The bitmap is a ring indexed by pn, so advancing never shifts it. A
+ * pure value, single owner. Bits at or below upto are always zero.
  */
 #ifndef INGEST_PN_WINDOW_H
 #define INGEST_PN_WINDOW_H
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PN_WINDOW_BITS	1024
+#define PN_WINDOW_BITS  1024
 #define PN_WINDOW_WORDS (PN_WINDOW_BITS / 64)
 
 struct pn_window {
@@ -29,7 +29,8 @@ bool pn_window_seen(const struct pn_window *window, uint64_t pn);
  * simply the next one: then an ACK is due at once.
  */
 bool pn_window_receive(struct pn_window *window, uint64_t pn);
-/* Bitmap as an ACK has it: bit i of word w = upto + 1 + 64 w + i. Returns the words in use, 0..16. */
+/* Bitmap as an ACK has it: bit i of word w = upto + 1 + 64 w + i. Returns the words in use, 0..16.
+ */
 uint32_t pn_window_bitmap(const struct pn_window *window, uint64_t ret_words[PN_WINDOW_WORDS]);
 
 #endif

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames out: a buffer from the control reserve, the body written in place, one burst a turn. Replies
- * go back by reflection to the peer of the question, or to the session's last accepted packet. A
- * missing buffer is counted and only delays: every answer is either repeated by the client or state
- * that the next ACK carries again.
+ * Frames out: a buffer from the control reserve, the body written in place, one burst a turn.
+ * Replies go back by reflection to the peer of the question, or to the session's last accepted
+ * packet. A missing buffer is counted and only delays: every answer is either repeated by the
+ * client or state that the next ACK carries again.
  */
 #include "base/ensure.h"
 #include "ingest/lane.h"
 
 bool
-reply_begin(struct lane *lane, const struct packet_peer *peer, uint32_t room,
-	struct reply *ret_reply)
+reply_begin(
+	struct lane *lane, const struct packet_peer *peer, uint32_t room, struct reply *ret_reply)
 {
 	ensure(room >= FRAME_HEADER_BYTES);
 	if (!net_udp_alloc(&lane->net, peer, room, &ret_reply->view)) {
@@ -38,7 +38,8 @@ reply_send(struct lane *lane, struct reply *reply, const struct writer *body)
 }
 
 void
-reply_frame(struct lane *lane, struct native_session *session, uint8_t type, struct frame *ret_frame)
+reply_frame(
+	struct lane *lane, struct native_session *session, uint8_t type, struct frame *ret_frame)
 {
 	*ret_frame = (struct frame){
 		.type = type,
@@ -49,8 +50,8 @@ reply_frame(struct lane *lane, struct native_session *session, uint8_t type, str
 }
 
 void
-reply_closed(struct lane *lane, struct native_session *session, uint16_t reason,
-	uint32_t retry_after_ms)
+reply_closed(
+	struct lane *lane, struct native_session *session, uint16_t reason, uint32_t retry_after_ms)
 {
 	struct session_msg_closed closed = {.reason = reason, .retry_after_ms = retry_after_ms};
 	uint32_t room = FRAME_HEADER_BYTES + SESSION_MSG_CLOSED_BYTES;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RESET: tells the client of a session that is not known here (any more) to give it up. Never larger
- * than the datagram that it answers, never to multicast or to well-known ports, at most 100 a second,
- * and the token proves that we once made that session. The token's HMAC allocates inside libcrypto:
- * the rate limit keeps that off the hot path.
+ * RESET: tells the client of a session that is not known here (any more) to give it up. Never
+ * larger than the datagram that it answers, never to multicast or to well-known ports, at most 100
+ * a second, and the token proves that we once made that session. The token's HMAC allocates inside
+ * libcrypto: the rate limit keeps that off the hot path.
  */
 #include "ingest/lane.h"
 #include "wire/native/token.h"
@@ -29,7 +29,8 @@ reset_send(struct lane *lane, const struct datagram *datagram)
 		!reply_begin(lane, datagram->peer, FRAME_RESET_PAYLOAD, &reply)) {
 		return;
 	}
-	token_reset(lane->options.secrets->reset_key, datagram->frame.session_id, reset.reset_token);
+	token_reset(
+		lane->options.secrets->reset_key, datagram->frame.session_id, reset.reset_token);
 	reply.frame.type = FRAME_RESET;
 	reply.frame.session_id = datagram->frame.session_id;
 	reply.frame.pn = datagram->frame.pn;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RESOLVE: topic name -> handles. The name goes to control, which may create the topic; the answer is
- * a topic index, and the page of handles comes from the route table. A bounded table of open
+ * RESOLVE: topic name -> handles. The name goes to control, which may create the topic; the answer
+ * is a topic index, and the page of handles comes from the route table. A bounded table of open
  * questions; a client whose question finds no place repeats it.
  */
 #include "base/ensure.h"
@@ -143,9 +143,8 @@ resolve_page(struct lane *lane, uint32_t topic_index, struct session_msg_resolve
 	resolved->max_message_bytes = topic->max_message_bytes;
 	resolved->metadata_version = topic->metadata_version;
 	memcpy(resolved->topic_id, topic->topic_id, sizeof(resolved->topic_id));
-	for (uint64_t p = first; p < topic->partition_count &&
-				 resolved->count < SESSION_MSG_RESOLVED_MAX;
-		p++) {
+	for (uint64_t p = first;
+		p < topic->partition_count && resolved->count < SESSION_MSG_RESOLVED_MAX; p++) {
 		uint32_t stream = topic->first_partition_index + (uint32_t)p + 1;
 		const struct route_partition *partition = route_partition(lane, stream);
 

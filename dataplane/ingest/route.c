@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stream -> partition -> shard ring. Requests wait in a FIFO of their shard until the ring has room:
- * a full ring is back-pressure, never a drop. The FIFO is bounded by the batch table. The order of a
- * stream is the order of its FIFO, because a partition never changes its shard within a boot.
+ * Stream -> partition -> shard ring. Requests wait in a FIFO of their shard until the ring has
+ * room: a full ring is back-pressure, never a drop. The FIFO is bounded by the batch table. The
+ * order of a stream is the order of its FIFO, because a partition never changes its shard within a
+ * boot.
  */
 #include "base/ensure.h"
 #include "ingest/lane.h"
@@ -21,11 +22,11 @@ route_topic_of(const struct lane *lane, const struct route_partition *partition)
 
 /* KAFKA 5.5 row 9 by the header's greatest timestamp. */
 static int16_t
-route_judge_time(const struct lane *lane, const struct route_topic *topic,
-	const struct record_batch *header)
+route_judge_time(
+	const struct lane *lane, const struct route_topic *topic, const struct record_batch *header)
 {
-	int64_t now_ms = ((int64_t)lane->now_ns + lane->admission.wall_minus_now_ns) /
-			 (int64_t)NS_PER_MS;
+	int64_t now_ms =
+		((int64_t)lane->now_ns + lane->admission.wall_minus_now_ns) / (int64_t)NS_PER_MS;
 	int64_t at_ms = header->max_timestamp_ms;
 	/* Distances as u64: a timestamp may be any i64. */
 	uint64_t behind = at_ms < now_ms ? (uint64_t)now_ms - (uint64_t)at_ms : 0;
@@ -193,7 +194,8 @@ route_offer_shard(struct lane *lane, uint32_t shard)
 	for (;;) {
 		route_skip_cancelled(lane, pending);
 		uint32_t n = route_collect(lane, pending, LANE_OFFER_BURST, requests);
-		uint32_t fitted = n > 0 ? ring_offer(lane->options.append_req[shard], requests, n) : 0;
+		uint32_t fitted =
+			n > 0 ? ring_offer(lane->options.append_req[shard], requests, n) : 0;
 
 		for (uint32_t i = 0; i < fitted; i++) {
 			route_offered(lane, pending);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How sessions end: by CLOSE, violation, fence, idle timeout. Parked and pending batches are discarded
- * and their buffers given back at once; what the log holds stays in the table until its answer, which
- * is counted like any other. The slot is reused only after that (native_session.h). A log that never
- * answers keeps it for LANE_ENDED_MAX_NS after the last buffer came back.
+ * How sessions end: by CLOSE, violation, fence, idle timeout. Parked and pending batches are
+ * discarded and their buffers given back at once; what the log holds stays in the table until its
+ * answer, which is counted like any other. The slot is reused only after that (native_session.h). A
+ * log that never answers keeps it for LANE_ENDED_MAX_NS after the last buffer came back.
  */
 #include "base/ensure.h"
 #include "ingest/lane.h"
@@ -32,7 +32,8 @@ session_cancel_pending(struct lane *lane, uint32_t session_index)
 
 			if (batch->session_index == session_index &&
 				batch->state == BATCH_PENDING) {
-				native_stream_at(&lane->streams, batch->stream_index)->in_log_count--;
+				native_stream_at(&lane->streams, batch->stream_index)
+					->in_log_count--;
 				if (!(batch->flags & BATCH_QUERY)) {
 					native_batch_leave(lane, batch, LANE_discarded_close);
 				}
@@ -55,7 +56,8 @@ native_session_end(struct lane *lane, uint32_t index, uint16_t reason)
 	ack_forget(lane, index);
 	for (uint32_t i = session->stream_first; i != STREAM_NONE;
 		i = native_stream_at(&lane->streams, i)->session_next) {
-		native_order_discard(lane, native_stream_at(&lane->streams, i), LANE_discarded_close);
+		native_order_discard(
+			lane, native_stream_at(&lane->streams, i), LANE_discarded_close);
 	}
 	session_cancel_pending(lane, index);
 	native_session_set_state(&lane->sessions, session, SESSION_ENDED);
@@ -89,7 +91,8 @@ session_forget_copied(struct lane *lane, struct native_stream *stream)
 {
 	uint32_t index;
 
-	while ((index = batch_list_take_first(&lane->batches, &stream->copied_last)) != BATCH_NONE) {
+	while ((index = batch_list_take_first(&lane->batches, &stream->copied_last)) !=
+		BATCH_NONE) {
 		batch_table_give(&lane->batches, index);
 		lane->undurable_count--;
 	}

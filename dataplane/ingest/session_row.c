@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows of `producer.list`: each session's numbers, copied at the end of a turn that touched it, read
- * by any thread. One seqlock a row: odd while the lane writes; readers retry and never wait for long,
- * because a write is 30 words.
+ * Rows of `producer.list`: each session's numbers, copied at the end of a turn that touched it,
+ * read by any thread. One seqlock a row: odd while the lane writes; readers retry and never wait
+ * for long, because a write is 30 words.
  */
 #include "base/ensure.h"
 #include "ingest/lane.h"

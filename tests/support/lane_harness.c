@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The script runner of lane_harness.h. Every helper aborts by ensure() when the script goes wrong. */
+/* The script runner of lane_harness.h. Every helper aborts by ensure() when the script goes wrong.
+ */
 #include "support/lane_harness.h"
 
 #include <stdio.h>
@@ -55,7 +56,8 @@ lane_harness_init(struct lane_harness *h)
 	h->nic = nic_fake_create(&nic);
 	for (uint32_t i = 0; i < 2; i++) {
 		ensure(ring_create(&h->append_req[i], 64, sizeof(struct append_req), NULL) == 0);
-		ensure(ring_create(&h->append_done[i], 1024, sizeof(struct append_done), NULL) == 0);
+		ensure(ring_create(&h->append_done[i], 1024, sizeof(struct append_done), NULL) ==
+			0);
 	}
 	ensure(ring_create(&h->control_ask, 64, sizeof(struct control_ask), NULL) == 0);
 	ensure(ring_create(&h->control_answer, 64, sizeof(struct control_answer), NULL) == 0);
@@ -154,7 +156,8 @@ lane_harness_counter(struct lane_harness *h, enum lane_counter counter)
 }
 
 void
-lane_harness_put(struct lane_harness *h, const struct packet_peer *peer, const void *bytes, size_t len)
+lane_harness_put(
+	struct lane_harness *h, const struct packet_peer *peer, const void *bytes, size_t len)
 {
 	struct nic_fake_packet packet = {.data = bytes, .len = (uint32_t)len, .peer = *peer};
 
@@ -261,16 +264,16 @@ lane_client_knock(struct lane_client *client, struct lane_harness *h, struct con
 	struct frame frame;
 	uint8_t room[1500];
 
-	lane_harness_put(h, &client->peer, room,
-		lane_client_hello(client, NULL, room, sizeof(room)));
+	lane_harness_put(
+		h, &client->peer, room, lane_client_hello(client, NULL, room, sizeof(room)));
 	(void)lane_harness_turn(h);
 	lane_harness_expect(h, FRAME_RETRY, &frame);
 	ensure(session_msg_retry_decode(frame.body, frame.body_len, &retry) == 0);
 	lane_client_hello_init(client, &hello);
 	hello.cookie_len = SESSION_MSG_COOKIE_BYTES;
 	memcpy(hello.cookie, retry.cookie, sizeof(hello.cookie));
-	lane_harness_put(h, &client->peer, room,
-		lane_client_hello(client, &hello, room, sizeof(room)));
+	lane_harness_put(
+		h, &client->peer, room, lane_client_hello(client, &hello, room, sizeof(room)));
 	(void)lane_harness_turn(h);
 	ensure(lane_harness_ask(h, ret_ask));
 	ensure(ret_ask->kind == CONTROL_PRODUCER);
@@ -346,8 +349,8 @@ lane_harness_request(struct lane_harness *h, struct append_req *ret_request)
 }
 
 void
-lane_harness_expect_batch(struct lane_harness *h, int32_t base_sequence,
-	struct append_req *ret_request)
+lane_harness_expect_batch(
+	struct lane_harness *h, int32_t base_sequence, struct append_req *ret_request)
 {
 	ensure(lane_harness_request(h, ret_request));
 	ensure(!(ret_request->flags & APPEND_QUERY));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A lane between fakes: fake nic with UDP payload views, fake clock, and both ends of its rings in the
- * test's hands, so that a test is a script: inject a frame, turn, expect a request or a frame, answer.
- * After every turn all visible ledger equations must add up, or the test aborts. One thread.
+ * A lane between fakes: fake nic with UDP payload views, fake clock, and both ends of its rings in
+ * the test's hands, so that a test is a script: inject a frame, turn, expect a request or a frame,
+ * answer. After every turn all visible ledger equations must add up, or the test aborts. One
+ * thread.
  */
 #ifndef SUPPORT_LANE_HARNESS_H
 #define SUPPORT_LANE_HARNESS_H
@@ -16,7 +17,7 @@
 #include "wire/native/session_msg.h"
 
 #define LANE_HARNESS_PARTITIONS 8 /* of topic 0; stream handles 1..8 */
-#define LANE_HARNESS_PRODUCER	9001
+#define LANE_HARNESS_PRODUCER   9001
 
 struct lane_harness {
 	struct clock_fake clock;
@@ -41,7 +42,7 @@ struct lane_client {
 	uint8_t nonce[16];
 	struct session_msg_accept accept;
 	uint64_t session_id;
-	uint64_t pn; /* last sent */
+	uint64_t pn;  /* last sent */
 	uint64_t low; /* lowest it waits for; 0: pn itself */
 };
 
@@ -57,8 +58,8 @@ void lane_harness_advance(struct lane_harness *h, uint64_t duration_ns);
 uint64_t lane_harness_counter(struct lane_harness *h, enum lane_counter counter);
 
 /* --- packets --- */
-void lane_harness_put(struct lane_harness *h, const struct packet_peer *peer, const void *bytes,
-	size_t len);
+void lane_harness_put(
+	struct lane_harness *h, const struct packet_peer *peer, const void *bytes, size_t len);
 /* The next frame that was sent. False: none. Body valid until the next take. */
 bool lane_harness_take(struct lane_harness *h, struct frame *ret_frame);
 /* Throws away what was sent so far. */
@@ -75,8 +76,8 @@ size_t lane_client_hello(const struct lane_client *client, const struct session_
 	uint8_t *room, size_t room_bytes);
 void lane_client_hello_init(const struct lane_client *client, struct session_msg_hello *ret_hello);
 /* HELLO, RETRY, HELLO with cookie: one question now lies in control's ring. */
-void lane_client_knock(struct lane_client *client, struct lane_harness *h,
-	struct control_ask *ret_ask);
+void lane_client_knock(
+	struct lane_client *client, struct lane_harness *h, struct control_ask *ret_ask);
 /* All of set-up; the session is open afterwards. */
 void lane_client_connect(struct lane_client *client, struct lane_harness *h);
 /* Sends one frame of the session with the next pn; changes in `frame` (flags, stream) are kept. */
@@ -90,8 +91,8 @@ void lane_client_ping(struct lane_client *client, struct lane_harness *h, uint32
 /* --- the log and control --- */
 /* The next append request of shard 0. False: none. */
 bool lane_harness_request(struct lane_harness *h, struct append_req *ret_request);
-void lane_harness_expect_batch(struct lane_harness *h, int32_t base_sequence,
-	struct append_req *ret_request);
+void lane_harness_expect_batch(
+	struct lane_harness *h, int32_t base_sequence, struct append_req *ret_request);
 void lane_harness_answer(struct lane_harness *h, const struct append_done *done);
 /* COPIED, DURABLE, REFUSED ... of one request; offset is of its last record. */
 void lane_harness_done(struct lane_harness *h, const struct append_req *request,

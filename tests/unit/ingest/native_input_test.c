@@ -116,8 +116,9 @@ unknown_session_gets_a_reset_with_our_token(void **state)
 	struct frame frame;
 	uint8_t zeros[20] = {0};
 
-	send_raw((struct frame){.type = FRAME_PING, .pn = 5,
-			 .session_id = client.session_id ^ 1ull << 40},
+	send_raw(
+		(struct frame){
+			.type = FRAME_PING, .pn = 5, .session_id = client.session_id ^ 1ull << 40},
 		zeros, 20);
 	lane_harness_expect(h, FRAME_RESET, &frame);
 	assert_int_equal(frame.session_id, client.session_id ^ 1ull << 40);
@@ -167,8 +168,8 @@ static void
 an_auth_flag_on_a_plain_session_is_dropped(void **state)
 {
 	struct lane_harness *h = begin();
-	struct frame frame = {.type = FRAME_PING, .flags = FRAME_AUTH, .pn = 1,
-		.session_id = client.session_id};
+	struct frame frame = {
+		.type = FRAME_PING, .flags = FRAME_AUTH, .pn = 1, .session_id = client.session_id};
 	uint8_t room[128] = {0};
 	struct writer body = frame_body_writer(room, sizeof(room));
 
@@ -281,8 +282,10 @@ congestion_marks_are_counted_back(void **state)
 	struct lane_harness *h = begin();
 	struct session_msg_ack ack;
 	uint8_t room[128];
-	struct nic_fake_packet packet = {.data = room, .len = (uint32_t)ping_bytes(room),
-		.flags = PACKET_ECN_CE, .peer = client.peer};
+	struct nic_fake_packet packet = {.data = room,
+		.len = (uint32_t)ping_bytes(room),
+		.flags = PACKET_ECN_CE,
+		.peer = client.peer};
 
 	assert_true(nic_fake_put(h->nic, &packet));
 	(void)lane_harness_turn(h);
@@ -296,8 +299,10 @@ multi_segment_packets_are_dropped(void **state)
 {
 	struct lane_harness *h = begin();
 	uint8_t room[128];
-	struct nic_fake_packet packet = {.data = room, .len = (uint32_t)ping_bytes(room),
-		.flags = PACKET_MULTI_SEGMENT, .peer = client.peer};
+	struct nic_fake_packet packet = {.data = room,
+		.len = (uint32_t)ping_bytes(room),
+		.flags = PACKET_MULTI_SEGMENT,
+		.peer = client.peer};
 
 	assert_true(nic_fake_put(h->nic, &packet));
 	(void)lane_harness_turn(h);

@@ -146,8 +146,11 @@ the_repeat_of_an_unproven_batch_goes_to_the_log(void **state)
 	lane_harness_expect_batch(h, 10, &req);
 	data(10, 2);
 	assert_int_equal(COUNT(sequence_duplicate), 2);
-	done = (struct append_done){.kind = APPEND_COPIED, .flags = APPEND_DUPLICATE,
-		.sequence_last = 11, .offset = 511, .owner = req.owner,
+	done = (struct append_done){.kind = APPEND_COPIED,
+		.flags = APPEND_DUPLICATE,
+		.sequence_last = 11,
+		.offset = 511,
+		.owner = req.owner,
 		.session_index = req.session_index};
 	lane_harness_answer(h, &done);
 	turn();
@@ -341,8 +344,10 @@ a_refused_query_refuses_what_is_parked(void **state)
 
 	data(0, 2);
 	assert_true(lane_harness_request(h, &query));
-	done = (struct append_done){.kind = APPEND_REFUSED, .error = KAFKA_KAFKA_STORAGE_ERROR,
-		.session_index = query.session_index, .partition_index = query.partition_index};
+	done = (struct append_done){.kind = APPEND_REFUSED,
+		.error = KAFKA_KAFKA_STORAGE_ERROR,
+		.session_index = query.session_index,
+		.partition_index = query.partition_index};
 	lane_harness_answer(h, &done);
 	turn();
 	entry = entry_of(1);
@@ -382,19 +387,19 @@ broken_batches_are_refused_with_kafka_codes(void **state)
 		int16_t error;
 		int32_t error_seq;
 	} rows[] = {
-		{11, 1, KAFKA_CORRUPT_MESSAGE, -1},	      /* batchLength */
-		{16, 1, KAFKA_CORRUPT_MESSAGE, -1},	      /* magic */
-		{7, 1, KAFKA_INVALID_RECORD, 2},	      /* baseOffset */
-		{60, 0, KAFKA_INVALID_RECORD, 2},	      /* no records */
-		{26, 9, KAFKA_INVALID_RECORD, 2},	      /* lastOffsetDelta */
-		{22, 0x20, KAFKA_INVALID_RECORD, 2},	      /* control */
+		{11, 1, KAFKA_CORRUPT_MESSAGE, -1},             /* batchLength */
+		{16, 1, KAFKA_CORRUPT_MESSAGE, -1},             /* magic */
+		{7, 1, KAFKA_INVALID_RECORD, 2},                /* baseOffset */
+		{60, 0, KAFKA_INVALID_RECORD, 2},               /* no records */
+		{26, 9, KAFKA_INVALID_RECORD, 2},               /* lastOffsetDelta */
+		{22, 0x20, KAFKA_INVALID_RECORD, 2},            /* control */
 		{22, 5, KAFKA_UNSUPPORTED_COMPRESSION_TYPE, 2}, /* codec */
-		{22, 0x10, KAFKA_INVALID_TXN_STATE, 2},	      /* transactional */
-		{22, 8, KAFKA_INVALID_TIMESTAMP, 2},	      /* LogAppendTime bit */
-		{35, 0x7f, KAFKA_INVALID_TIMESTAMP, 2},	      /* maxTimestamp far in the future */
-		{50, 9, KAFKA_INVALID_PRODUCER_EPOCH, 2},     /* producerId */
-		{52, 9, KAFKA_INVALID_PRODUCER_EPOCH, 2},     /* producerEpoch */
-		{53, 0x80, KAFKA_INVALID_RECORD, -1},	      /* baseSequence < 0 */
+		{22, 0x10, KAFKA_INVALID_TXN_STATE, 2},         /* transactional */
+		{22, 8, KAFKA_INVALID_TIMESTAMP, 2},            /* LogAppendTime bit */
+		{35, 0x7f, KAFKA_INVALID_TIMESTAMP, 2},         /* maxTimestamp far in the future */
+		{50, 9, KAFKA_INVALID_PRODUCER_EPOCH, 2},       /* producerId */
+		{52, 9, KAFKA_INVALID_PRODUCER_EPOCH, 2},       /* producerEpoch */
+		{53, 0x80, KAFKA_INVALID_RECORD, -1},           /* baseSequence < 0 */
 	};
 
 	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -403,8 +408,11 @@ broken_batches_are_refused_with_kafka_codes(void **state)
 
 		(void)begin_open();
 		struct records_spec spec = {.producer_id = client.accept.producer_id,
-			.producer_epoch = client.accept.producer_epoch, .base_sequence = 2,
-			.count = 1, .value_bytes = 8, .timestamp_ms = 1700000000000};
+			.producer_epoch = client.accept.producer_epoch,
+			.base_sequence = 2,
+			.count = 1,
+			.value_bytes = 8,
+			.timestamp_ms = 1700000000000};
 		size_t len = records_batch(&spec, bytes, sizeof(bytes));
 
 		bytes[rows[i].at] = rows[i].value;
@@ -438,8 +446,11 @@ a_broken_batch_ahead_is_judged_in_its_turn(void **state)
 
 	(void)begin_open();
 	struct records_spec spec = {.producer_id = client.accept.producer_id,
-		.producer_epoch = client.accept.producer_epoch, .base_sequence = 3, .count = 1,
-		.value_bytes = 8, .timestamp_ms = 1700000000000};
+		.producer_epoch = client.accept.producer_epoch,
+		.base_sequence = 3,
+		.count = 1,
+		.value_bytes = 8,
+		.timestamp_ms = 1700000000000};
 	size_t len = records_batch(&spec, bytes, sizeof(bytes));
 
 	bytes[22] = 0x20;

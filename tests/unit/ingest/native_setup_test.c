@@ -143,8 +143,10 @@ a_repeated_hello_gets_the_same_accept(void **state)
 	say_hello(&hello);
 	assert_int_equal(COUNT(hello_pending), 1);
 	assert_false(lane_harness_ask(h, &ask));
-	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_PRODUCER, .token = ask.token,
-		.producer_id = 5, .producer_epoch = 0});
+	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_PRODUCER,
+					.token = ask.token,
+					.producer_id = 5,
+					.producer_epoch = 0});
 	(void)lane_harness_turn(h);
 	lane_harness_expect(h, FRAME_ACCEPT, &frame);
 	len = frame.body_len;
@@ -241,8 +243,8 @@ authentication_is_refused_after_the_cookie(void **state)
 	say_hello(&hello);
 	assert_int_equal(COUNT(auth_missing), 1);
 	session_msg_hello_encode(&body, &hello);
-	lane_harness_put(h, &client.peer, room,
-		frame_finish(&frame, room, &body) + FRAME_TAG_BYTES);
+	lane_harness_put(
+		h, &client.peer, room, frame_finish(&frame, room, &body) + FRAME_TAG_BYTES);
 	(void)lane_harness_turn(h);
 	assert_int_equal(closed_reason(), FRAME_AUTH_FAILED);
 	assert_int_equal(COUNT(hello_auth), 1);
@@ -300,7 +302,8 @@ errors_of_control_become_reasons(void **state)
 	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		lane_client_knock(&client, h, &ask);
 		lane_harness_control(h, &(struct control_answer){.kind = CONTROL_PRODUCER,
-			.token = ask.token, .error = rows[i].error});
+						.token = ask.token,
+						.error = rows[i].error});
 		(void)lane_harness_turn(h);
 		assert_int_equal(closed_reason(), rows[i].reason);
 	}

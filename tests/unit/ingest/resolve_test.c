@@ -33,8 +33,10 @@ turn(void)
 static void
 ask_for(const char *name, uint32_t first_partition)
 {
-	struct session_msg_resolve resolve = {.request_id = 7, .first_partition = first_partition,
-		.flags = SESSION_MSG_AUTO_CREATE, .name_len = (uint8_t)strlen(name),
+	struct session_msg_resolve resolve = {.request_id = 7,
+		.first_partition = first_partition,
+		.flags = SESSION_MSG_AUTO_CREATE,
+		.name_len = (uint8_t)strlen(name),
 		.name = (const uint8_t *)name};
 	struct frame frame = {.type = FRAME_RESOLVE};
 	uint8_t room[300];
@@ -72,7 +74,8 @@ a_name_becomes_handles(void **state)
 	assert_int_equal(ask.flags, CONTROL_AUTO_CREATE);
 	assert_int_equal(ask.name_len, 6);
 	assert_memory_equal(ask.name, "clicks", 6);
-	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_RESOLVE, .token = ask.token});
+	lane_harness_control(
+		h, &(struct control_answer){.kind = CONTROL_RESOLVE, .token = ask.token});
 	turn();
 	answer = resolved();
 	assert_int_equal(answer.error, 0);
@@ -84,7 +87,8 @@ a_name_becomes_handles(void **state)
 	assert_int_equal(answer.max_message_bytes, 1400);
 	ask_for("clicks", 6);
 	assert_true(lane_harness_ask(h, &ask));
-	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_RESOLVE, .token = ask.token});
+	lane_harness_control(
+		h, &(struct control_answer){.kind = CONTROL_RESOLVE, .token = ask.token});
 	turn();
 	answer = resolved();
 	assert_int_equal(answer.count, 2);
@@ -115,8 +119,9 @@ errors_of_control_are_passed_on(void **state)
 
 	ask_for("nothere", 0);
 	assert_true(lane_harness_ask(h, &ask));
-	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_RESOLVE, .token = ask.token,
-		.error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION});
+	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_RESOLVE,
+					.token = ask.token,
+					.error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION});
 	turn();
 	assert_int_equal(resolved().error, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
 	lane_harness_fini(h);
@@ -156,7 +161,8 @@ an_answer_for_an_ended_session_goes_nowhere(void **state)
 	lane_client_send(&client, h, &frame, body, sizeof(body));
 	turn();
 	lane_harness_discard(h);
-	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_RESOLVE, .token = ask.token});
+	lane_harness_control(
+		h, &(struct control_answer){.kind = CONTROL_RESOLVE, .token = ask.token});
 	turn();
 	assert_false(lane_harness_take(h, &frame));
 	lane_harness_fini(h);

@@ -15,8 +15,8 @@ static size_t
 wrap(const uint8_t *payload, size_t len, uint8_t *frame)
 {
 	static const uint8_t ethernet[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 0};
-	static const uint8_t ip[20] = {0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 192, 0, 2, 9, 192,
-		0, 2, 1};
+	static const uint8_t ip[20] = {
+		0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 192, 0, 2, 9, 192, 0, 2, 1};
 	uint32_t sum = 0;
 
 	memcpy(frame, ethernet, 14);
@@ -25,7 +25,7 @@ wrap(const uint8_t *payload, size_t len, uint8_t *frame)
 	for (uint32_t i = 0; i < 20; i += 2) {
 		sum += load_be16(frame + 14 + i);
 	}
-	store_be16(frame + 24, (uint16_t)~(sum % 65535));
+	store_be16(frame + 24, (uint16_t) ~(sum % 65535));
 	store_be16(frame + 34, 40000);
 	store_be16(frame + 36, 9292);
 	store_be16(frame + 38, (uint16_t)(8 + len));
@@ -62,7 +62,8 @@ hello_in_a_frame_gets_retry_by_reflection(void **state)
 
 	begin_raw();
 	lane_client_init(&client, 9);
-	size_t len = wrap(payload, lane_client_hello(&client, NULL, payload, sizeof(payload)), bytes);
+	size_t len =
+		wrap(payload, lane_client_hello(&client, NULL, payload, sizeof(payload)), bytes);
 
 	lane_harness_put(&harness, &client.peer, bytes, len);
 	(void)lane_harness_turn(&harness);
@@ -76,7 +77,8 @@ hello_in_a_frame_gets_retry_by_reflection(void **state)
 		assert_memory_equal(data, bytes + 6, 6);
 		assert_memory_equal(data + 30, bytes + 26, 4);
 		assert_int_equal(load_be16(data + 36), 40000);
-		assert_int_equal(frame_decode(data + 42, packet.len - 42, FRAME_SIDE_CLIENT, &frame),
+		assert_int_equal(
+			frame_decode(data + 42, packet.len - 42, FRAME_SIDE_CLIENT, &frame),
 			FRAME_OK);
 		assert_int_equal(frame.type, FRAME_RETRY);
 	}
@@ -151,7 +153,8 @@ the_ledger_adds_up_through_random_traffic(void **state)
 		lane_client_connect(&clients[i], &harness);
 	}
 	for (uint32_t n = 0; n < 4000; n++) {
-		uint32_t c = (uint32_t)rand_below(&rand, 4), stream = (uint32_t)rand_below(&rand, 6);
+		uint32_t c = (uint32_t)rand_below(&rand, 4),
+			 stream = (uint32_t)rand_below(&rand, 6);
 		struct lane_client *client = &clients[c];
 		int32_t ahead = rand_below(&rand, 4) > 0 ? 0 : (int32_t)rand_below(&rand, 9);
 
@@ -162,10 +165,12 @@ the_ledger_adds_up_through_random_traffic(void **state)
 		learn(clients, next);
 		while (held_count < 64 && lane_harness_request(&harness, &req)) {
 			if (req.flags & APPEND_QUERY) {
-				lane_harness_answer(&harness, &(struct append_done){
-					.kind = APPEND_STATE, .session_index = req.session_index,
-					.partition_index = req.partition_index,
-					.sequence_last = -1, .offset = -1});
+				lane_harness_answer(
+					&harness, &(struct append_done){.kind = APPEND_STATE,
+							  .session_index = req.session_index,
+							  .partition_index = req.partition_index,
+							  .sequence_last = -1,
+							  .offset = -1});
 			} else {
 				held[held_count++] = req;
 			}

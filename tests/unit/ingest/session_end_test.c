@@ -125,8 +125,8 @@ a_slot_is_not_reused_before_the_log_has_answered(void **state)
 	lane_harness_discard(h);
 	lane_client_init(&other, 2);
 	lane_client_connect(&other, h);
-	assert_int_not_equal(frame_session_slot(other.session_id),
-		frame_session_slot(client.session_id));
+	assert_int_not_equal(
+		frame_session_slot(other.session_id), frame_session_slot(client.session_id));
 	lane_client_data(&other, h, 1, 0, 1);
 	turn();
 	lane_harness_state(h, -1);
@@ -191,8 +191,10 @@ a_newer_epoch_fences_at_the_next_frame(void **state)
 
 	lane_client_init(&newer, 2);
 	lane_client_knock(&newer, h, &ask);
-	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_PRODUCER, .token = ask.token,
-		.producer_id = client.accept.producer_id, .producer_epoch = 5});
+	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_PRODUCER,
+					.token = ask.token,
+					.producer_id = client.accept.producer_id,
+					.producer_epoch = 5});
 	turn();
 	lane_harness_discard(h);
 	lane_client_ping(&client, h, 0);
@@ -226,8 +228,10 @@ state_with_error_47_fences(void **state)
 	data(0, 1);
 	assert_true(lane_harness_request(h, &query));
 	lane_harness_answer(h, &(struct append_done){.kind = APPEND_STATE,
-		.error = KAFKA_INVALID_PRODUCER_EPOCH, .sequence_last = -1, .offset = -1,
-		.session_index = query.session_index});
+				       .error = KAFKA_INVALID_PRODUCER_EPOCH,
+				       .sequence_last = -1,
+				       .offset = -1,
+				       .session_index = query.session_index});
 	turn();
 	assert_int_equal(closed_reason(), FRAME_FENCED);
 	assert_int_equal(COUNT(discarded_close), 1);
