@@ -7,6 +7,7 @@ Usage: gen.py SOURCE_ROOT OUTPUT_DIR PROFILE_DIR. One function an output; output
 import os
 import sys
 
+import gen_cli
 import gen_common
 import gen_config
 import gen_methods
@@ -35,6 +36,7 @@ def outputs(root, profile_dir):
     yield 'methods_gen.h', gen_methods.methods_header(methods)
     yield 'errors_gen.c', gen_methods.errors_source(errors)
     yield 'methods_gen.c', gen_methods.methods_source(methods)
+    yield 'cli_gen.c', gen_cli.cli_source(methods)
     yield 'config_gen.c', gen_config.config_source(config)
 
 

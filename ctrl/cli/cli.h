@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the commands of `penstock` share: global flags, exit codes, the connection to the daemon,
+ * output and errors. One thread; stdout is data, stderr is talk.
+ */
+#ifndef CTRL_CLI_H
+#define CTRL_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+#include "base/compiler.h"
+#include "ctrl/cli/command.h"
+
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1,	      /* the request or operation failed */
+	CLI_CHECK_FAILED = 2, /* a check found failures */
+	CLI_CHECK_NOT_MADE = 3,
+	CLI_USAGE = 64,
+	CLI_UNREACHABLE = 69,
+	CLI_BUSY = 75,
+	CLI_PERMISSION = 77,
+	CLI_INTERRUPTED = 130,
+};
+
+enum cli_output {
+	CLI_TEXT,
+	CLI_JSON,
+	CLI_JSONL,
+	CLI_YAML,
+};
+
+struct cli {
+	enum cli_output output;
+	const char *socket; /* -s; NULL: searched for */
+	uint64_t timeout_ns;
+	bool yes;
+	bool dry_run;
+	bool quiet;
+	bool no_progress;
+	bool tty; /* stdout */
+};
+
+/* error_text.c: the three parts of an error, on stderr; returns the exit code. */
+int cli_error(int exit_code, const char *message, const char *why, const char *fix);
+int cli_usage_error(const char *format, ...) PRINTF_LIKE(1, 2);
+/* A JSON-RPC error object. */
+int cli_rpc_error(const json_t *error);
+
+/* client.c */
+struct client {
+	const struct cli *cli;
+	int fd;
+	json_t *hello;
+	char *buffer;
+	size_t len;
+	size_t room;
+	int64_t next_id;
+};
+
+/* 0 or an exit code after having said why. */
+int client_open(struct client *client, const struct cli *cli);
+void client_close(struct client *client);
+/*
+ * One call, waiting up to the timeout. 0 with the result (new reference); else an exit code, with
+ * ret_error set (new reference) if the daemon refused, NULL after having said what is wrong.
+ */
+int client_call(struct client *client, const char *method, json_t *params, json_t **ret_result,
+	json_t **ret_error);
+/* The same, and prints what was refused. */
+int client_must(struct client *client, const char *method, json_t *params, json_t **ret_result);
+/* Where the daemon of dev mode listens. */
+void client_dev_socket(char *ret_path, size_t room);
+
+/* output.c */
+void output_result(const struct cli *cli, const struct command *command, const json_t *result);
+/* Rows of objects as a table; columns NULL-terminated. */
+void output_table(const struct cli *cli, const json_t *rows, const char *const *columns);
+/* 1234567 -> "1,234,567". */
+const char *output_count(uint64_t value, char *text, size_t room);
+
+/* progress.c: one line on a tty, else a line each 10 %. */
+struct progress {
+	bool on;
+	bool tty;
+	const char *what;
+	uint64_t total; /* 0: unknown */
+	uint64_t drawn_ns;
+	uint64_t start_ns;
+	uint32_t shown_tenths;
+};
+
+void progress_begin(struct progress *progress, const struct cli *cli, const char *what,
+	uint64_t total);
+void progress_update(struct progress *progress, uint64_t done);
+void progress_end(struct progress *progress, uint64_t done);
+uint64_t cli_now_ns(void);
+void cli_sleep_ms(uint32_t ms);
+
+/* One file each. argv[0] is the command's word. */
+int invoke_main(const struct cli *cli, int argc, char **argv);
+int call_main(const struct cli *cli, int argc, char **argv);
+int ledger_main(const struct cli *cli, int argc, char **argv);
+int produce_main(const struct cli *cli, int argc, char **argv);
+int demo_main(const struct cli *cli, int argc, char **argv);
+int log_main(const struct cli *cli, int argc, char **argv);
+int explain_main(const struct cli *cli, int argc, char **argv);
+
+/* Prints the ledger of a drop.list result. */
+void ledger_print(const json_t *result);
+
+#endif

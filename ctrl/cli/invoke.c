@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `penstock NOUN VERB [ARG ...] [--flag value]` from the generated grammar, and `penstock call`. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/bytes.h"
+#include "ctrl/cli/cli.h"
+#include "ctrl/schema/value.h"
+
+#define TEXT_BYTES_MAX 65536
+
+/* A whole file, or stdin for "-", as a JSON string; NULL after having said why not. */
+static json_t *
+file_text(const char *path)
+{
+	char *text = calloc(1, TEXT_BYTES_MAX + 1);
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	json_t *value = NULL;
+	size_t len;
+
+	if (!file || !text) {
+		(void)cli_error(CLI_USAGE, "cannot read the file", strerror(errno), path);
+		free(text);
+		return NULL;
+	}
+	len = fread(text, 1, TEXT_BYTES_MAX + 1, file);
+	if (file != stdin) {
+		fclose(file);
+	}
+	value = len <= TEXT_BYTES_MAX ? json_stringn(text, len) : NULL;
+	if (!value) {
+		(void)cli_error(CLI_USAGE, "the file is longer than 64 KiB, or not UTF-8", path, NULL);
+	}
+	free(text);
+	return value;
+}
+
+static json_t *
+integer_value(const struct command_param *p, const char *text)
+{
+	uint64_t value;
+	const char *digits = text[0] == '-' ? text + 1 : text;
+
+	if (strncmp(p->type, "duration", 8) == 0) {
+		if (value_parse_duration(text, &value) == 0) {
+			return json_integer((json_int_t)(value / (p->type[9] == 'm' ? NS_PER_MS : NS_PER_US)));
+		}
+		(void)cli_usage_error("--%s: \"%s\" is not a duration like 500ms, 30s, 5m", p->flag, text);
+		return NULL;
+	}
+	if (strcmp(p->type, "bytes") == 0 && value_parse_bytes(text, &value) == 0) {
+		return json_integer((json_int_t)value);
+	}
+	if (value_parse_u64(digits, &value) != 0 || value > INT64_MAX) {
+		(void)cli_usage_error("%s: \"%s\" is not a number", p->flag, text);
+		return NULL;
+	}
+	return json_integer(text[0] == '-' ? -(json_int_t)value : (json_int_t)value);
+}
+
+/* A scalar from text; NULL after having said why not. */
+static json_t *
+scalar_value(const struct command_param *p, const char *text)
+{
+	switch (p->kind) {
+	case COMMAND_BOOL:
+		if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
+			return json_boolean(text[0] == 't');
+		}
+		(void)cli_usage_error("--%s: want true or false", p->flag);
+		return NULL;
+	case COMMAND_U32:
+	case COMMAND_U64:
+	case COMMAND_I64:
+		return integer_value(p, text);
+	default:
+		return strcmp(p->type, "text") == 0 ? file_text(text) : json_string(text);
+	}
+}
+
+/* Adds one value to the request: lists and maps collect. */
+static int
+add_value(json_t *params, const struct command_param *p, const char *text)
+{
+	json_t *held = json_object_get(params, p->name);
+	const char *equals = strchr(text, '=');
+	json_t *value;
+
+	if (p->kind == COMMAND_MAP) {
+		if (!equals || equals == text) {
+			return cli_usage_error("--%s wants name=value, not \"%s\"", p->flag, text);
+		}
+		if (!held) {
+			held = json_object();
+			json_object_set_new(params, p->name, held);
+		}
+		value = json_string(equals + 1);
+		return json_object_setn_new(held, text, (size_t)(equals - text), value) == 0 ? 0 : CLI_USAGE;
+	}
+	if (p->kind == COMMAND_LIST) {
+		if (!held) {
+			held = json_array();
+			json_object_set_new(params, p->name, held);
+		}
+		return json_array_append_new(held, json_string(text)) == 0 ? 0 : CLI_USAGE;
+	}
+	value = scalar_value(p, text);
+	return value && json_object_set_new(params, p->name, value) == 0 ? 0 : CLI_USAGE;
+}
+
+static const struct command_param *
+find_flag(const struct command *c, const char *word, size_t len)
+{
+	struct value_nearest nearest;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", (int)(len < 63 ? len : 63), word);
+	value_nearest_init(&nearest, name);
+	for (uint32_t i = 0; i < c->param_count; i++) {
+		const struct command_param *p = &c->params[i];
+
+		if (strcmp(p->flag, name) == 0 || strcmp(p->name, name) == 0 ||
+			(p->alias && strcmp(p->alias, name) == 0)) {
+			return p;
+		}
+		value_nearest_offer(&nearest, p->flag);
+	}
+	(void)cli_usage_error("penstock %s %s has no flag --%s%s%s", c->noun, c->verb, name,
+		nearest.count ? "; nearest: --" : "", nearest.count ? nearest.names[0] : "");
+	return NULL;
+}
+
+/* The next positional parameter that was not given yet; a list takes all that follow. */
+static const struct command_param *
+next_positional(const struct command *c, const json_t *params)
+{
+	for (uint32_t i = 0; i < c->param_count; i++) {
+		const struct command_param *p = &c->params[i];
+
+		if (p->positional && (p->kind == COMMAND_LIST || !json_object_get(params, p->name))) {
+			return p;
+		}
+	}
+	return NULL;
+}
+
+static int
+take_word(const struct command *c, json_t *params, int argc, char **argv, int *at)
+{
+	const char *word = argv[*at];
+	const struct command_param *p;
+	const char *equals;
+	const char *value;
+
+	if (strncmp(word, "--", 2) != 0) {
+		p = next_positional(c, params);
+		return p ? add_value(params, p, word) :
+			   cli_usage_error("penstock %s %s: one word too many: \"%s\"", c->noun, c->verb, word);
+	}
+	equals = strchr(word, '=');
+	p = find_flag(c, word + 2, equals ? (size_t)(equals - word - 2) : strlen(word + 2));
+	if (!p) {
+		return CLI_USAGE;
+	}
+	if (equals && p->kind != COMMAND_MAP) {
+		value = equals + 1;
+	} else if (p->kind == COMMAND_BOOL) {
+		value = "true";
+	} else if (equals && strchr(equals + 1, '=')) {
+		value = equals + 1; /* --config=name=value */
+	} else if (*at + 1 < argc) {
+		value = argv[++*at];
+	} else {
+		return cli_usage_error("--%s wants a value", p->flag);
+	}
+	return add_value(params, p, value);
+}
+
+static void
+print_help(const struct command *c)
+{
+	printf("penstock %s %s: %s\n\nusage: penstock %s %s", c->noun, c->verb, c->summary, c->noun,
+		c->verb);
+	for (uint32_t i = 0; i < c->param_count; i++) {
+		if (c->params[i].positional) {
+			printf(c->params[i].required ? " %s" : " [%s]", c->params[i].flag);
+		}
+	}
+	printf("%s\n", c->param_count ? " [--flag value ...]" : "");
+	for (uint32_t i = 0; i < c->param_count; i++) {
+		const struct command_param *p = &c->params[i];
+
+		printf("  --%-16s %s%s%s%s", p->flag, p->doc, p->required ? " (required)" : "",
+			p->initial ? " Default " : "", p->initial ? p->initial : "");
+		for (uint32_t v = 0; p->values && p->values[v]; v++) {
+			printf("%s%s", v ? ", " : " One of ", p->values[v]);
+		}
+		printf("\n");
+	}
+	printf("\nneeds role %s\nexample: %s\n", c->role, c->example);
+}
+
+/* Disruptive methods ask, unless -y; without a terminal they refuse. */
+static int
+confirm(const struct cli *cli, const struct command *c)
+{
+	char answer[16] = "";
+
+	if (c->effect != 2 || cli->yes) {
+		return 0;
+	}
+	if (!isatty(STDIN_FILENO)) {
+		return cli_error(CLI_USAGE, "this command asks first, and there is no terminal", c->summary,
+			"say yes beforehand: --yes");
+	}
+	fprintf(stderr, "%s\nGo on? [y/N] ", c->summary);
+	if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y')) {
+		return cli_error(CLI_FAILED, "not done", "you did not say y", NULL);
+	}
+	return 0;
+}
+
+static int
+run(const struct cli *cli, const struct command *c, json_t *params)
+{
+	struct client client;
+	json_t *result;
+	int err = confirm(cli, c);
+
+	err = err ? err : client_open(&client, cli);
+	if (err) {
+		json_decref(params);
+		return err;
+	}
+	err = client_must(&client, c->method, params, &result);
+	if (err == 0) {
+		output_result(cli, c, result);
+		json_decref(result);
+	}
+	client_close(&client);
+	return err;
+}
+
+static const struct command *
+find_command(const char *noun, const char *verb)
+{
+	struct value_nearest nearest;
+	bool noun_known = false;
+	char given[128];
+	char full[64];
+
+	snprintf(given, sizeof(given), "%s %s", noun, verb ? verb : "");
+	value_nearest_init(&nearest, given);
+	for (uint32_t i = 0; i < command_count; i++) {
+		if (strcmp(commands[i].noun, noun) == 0) {
+			noun_known = true;
+			if (verb && strcmp(commands[i].verb, verb) == 0) {
+				return &commands[i];
+			}
+		}
+	}
+	if (noun_known) {
+		fprintf(stderr, "error %d: penstock %s has no verb \"%s\"; it has:", CLI_USAGE, noun,
+			verb ? verb : "");
+		for (uint32_t i = 0; i < command_count; i++) {
+			if (strcmp(commands[i].noun, noun) == 0) {
+				fprintf(stderr, " %s", commands[i].verb);
+			}
+		}
+		fprintf(stderr, "\n  fix   penstock help\n");
+		return NULL;
+	}
+	value_nearest_init(&nearest, noun);
+	for (uint32_t i = 0; i < command_count; i++) {
+		value_nearest_offer(&nearest, commands[i].noun);
+	}
+	snprintf(full, sizeof(full), "%s", nearest.count ? nearest.names[0] : "");
+	(void)cli_usage_error("unknown word \"%s\"%s%s", noun, full[0] ? "; nearest: " : "", full);
+	return NULL;
+}
+
+int
+invoke_main(const struct cli *cli, int argc, char **argv)
+{
+	const struct command *c = find_command(argv[0], argc > 1 ? argv[1] : NULL);
+	json_t *params = json_object();
+	int err = c ? 0 : CLI_USAGE;
+
+	for (int i = 2; i < argc && err == 0; i++) {
+		if (strcmp(argv[i], "--help") == 0) {
+			print_help(c);
+			json_decref(params);
+			return CLI_OK;
+		}
+		err = take_word(c, params, argc, argv, &i);
+	}
+	for (uint32_t i = 0; err == 0 && i < c->param_count; i++) {
+		if (c->params[i].required && !json_object_get(params, c->params[i].name)) {
+			err = cli_error(CLI_USAGE, "a required argument is missing", c->params[i].flag, c->example);
+		}
+	}
+	if (err == 0 && cli->dry_run) {
+		printf("%s ", c->method);
+		json_dumpf(params, stdout, JSON_COMPACT);
+		printf("\n");
+	} else if (err == 0) {
+		return run(cli, c, params);
+	}
+	json_decref(params);
+	return err;
+}
+
+int
+call_main(const struct cli *cli, int argc, char **argv)
+{
+	struct client client;
+	json_error_t error;
+	json_t *params = NULL;
+	json_t *result;
+	int err;
+
+	if (argc < 2 || argc > 3) {
+		return cli_usage_error("penstock call METHOD [JSON]");
+	}
+	if (argc == 3) {
+		params = json_loads(argv[2], JSON_REJECT_DUPLICATES, &error);
+		if (!params) {
+			return cli_error(CLI_USAGE, "the parameters are not JSON", error.text,
+				"penstock call topic.list '{\"limit\":10}'");
+		}
+	}
+	err = client_open(&client, cli);
+	if (err) {
+		json_decref(params);
+		return err;
+	}
+	err = client_must(&client, argv[1], params, &result);
+	if (err == 0) {
+		json_dumpf(result, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+		printf("\n");
+		json_decref(result);
+	}
+	client_close(&client);
+	return err;
+}

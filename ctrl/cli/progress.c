@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Progress on stderr, and the clock of the program: the CLI is no stage, it may ask the kernel. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "ctrl/cli/cli.h"
+
+#define BAR_CELLS 28
+
+uint64_t
+cli_now_ns(void)
+{
+	return clock_now_ns(clock_system());
+}
+
+void
+cli_sleep_ms(uint32_t ms)
+{
+	clock_sleep_ns(clock_system(), ms * NS_PER_MS);
+}
+
+void
+progress_begin(struct progress *p, const struct cli *cli, const char *what, uint64_t total)
+{
+	*p = (struct progress){.on = !cli->quiet && !cli->no_progress, .tty = isatty(STDERR_FILENO) == 1,
+		.what = what, .total = total, .start_ns = cli_now_ns()};
+}
+
+static void
+draw(const struct progress *p, uint64_t done, uint64_t now_ns)
+{
+	double seconds = (double)(now_ns - p->start_ns + 1) / (double)NS_PER_S;
+	double rate = (double)done / seconds;
+	char bar[BAR_CELLS + 1];
+	char count[32];
+	uint32_t filled;
+
+	output_count(done, count, sizeof(count));
+	if (p->total == 0) {
+		fprintf(stderr, "%s%s %s records  %.0f/s%s", p->tty ? "\r" : "", p->what, count, rate,
+			p->tty ? "   " : "\n");
+		return;
+	}
+	filled = (uint32_t)(done * BAR_CELLS / p->total);
+	memset(bar, '.', BAR_CELLS);
+	memset(bar, '#', filled > BAR_CELLS ? BAR_CELLS : filled);
+	bar[BAR_CELLS] = '\0';
+	fprintf(stderr, "%s%s [%s] %3" PRIu64 " %%  %s  %.0f/s  eta %.0f s%s", p->tty ? "\r" : "",
+		p->what, bar, done * 100 / p->total, count, rate,
+		rate > 0 ? (double)(p->total - done) / rate : 0.0, p->tty ? "   " : "\n");
+}
+
+void
+progress_update(struct progress *p, uint64_t done)
+{
+	uint64_t now_ns = cli_now_ns();
+	uint32_t tenths = p->total ? (uint32_t)(done * 10 / p->total) : 0;
+
+	if (!p->on) {
+		return;
+	}
+	if (p->tty ? now_ns - p->drawn_ns < 100 * NS_PER_MS :
+		     tenths == p->shown_tenths && now_ns - p->drawn_ns < 10 * NS_PER_S) {
+		return;
+	}
+	if (!p->tty && p->drawn_ns == 0 && tenths == 0) {
+		p->drawn_ns = now_ns;
+		return;
+	}
+	p->drawn_ns = now_ns;
+	p->shown_tenths = tenths;
+	draw(p, done, now_ns);
+}
+
+void
+progress_end(struct progress *p, uint64_t done)
+{
+	if (p->on) {
+		if (p->total) {
+			p->total = done > p->total ? done : p->total;
+		}
+		draw(p, done, cli_now_ns());
+		if (p->tty) {
+			fputc('\n', stderr);
+		}
+	}
+}
