@@ -37,6 +37,7 @@ enum guard_flag {
 	GUARD_ROLL = 1,	    /* the previous segment ended at position aux */
 	GUARD_TRUNCATE = 2, /* the log was cut to end_pos */
 	GUARD_POISON = 4,   /* the range of seq aux (low 32 bits) was never acknowledged */
+	GUARD_RELAXED = 8,  /* relaxed ack: readers may have seen more, so the epoch rises at start */
 };
 
 struct guard_header {

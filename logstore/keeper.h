@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The housekeeping thread of a data directory: everything that blocks. Takes messages of the shards
+ * in order, makes spares, names rolled segments, writes indexes, checkpoints and seals, reads cold
+ * data, creates and deletes partitions. No ack waits for it.
+ *
+ * Work that fails (disk full, EIO in a metadata file) is kept and tried again every second; what
+ * comes behind it from the same shard waits, so order holds.
+ */
+#ifndef LOGSTORE_KEEPER_H
+#define LOGSTORE_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "logstore/keeper_msg.h"
+#include "logstore/logstore.h"
+
+#define KEEPER_RETRY_NS	 1000000000ull
+#define KEEPER_ZERO_STEP (4u << 20)
+
+struct logstore;
+
+/* A spare in the making. */
+struct keeper_prep {
+	bool busy;
+	uint32_t shard;
+	uint64_t file_id;
+	int fd;
+	uint64_t zeroed_bytes;
+};
+
+struct keeper_inbox {
+	struct keeper_msg held; /* failed, to be tried again */
+	bool is_held;
+	uint64_t retry_ns;
+	bool stopped;
+	bool stopped_clean;
+	uint32_t spares_out; /* given and not yet rolled into */
+};
+
+struct log_keeper {
+	struct logstore *store;
+	struct io *io;
+	uint64_t now_ns;
+	struct keeper_inbox inbox[LOG_SHARDS_MAX];
+	struct keeper_prep prep;
+	uint64_t prep_retry_ns;
+	bool prep_full; /* the last spare failed for want of space */
+	bool space_low;
+	uint64_t space_ns;
+	uint64_t checkpoint_ns;
+	struct log_command *held_command; /* answer that found no room */
+	bool clean_written;
+};
+
+int log_keeper_init(struct log_keeper *keeper, struct logstore *store);
+void log_keeper_close(struct log_keeper *keeper);
+
+/* keeper_spare.c: one bounded step of preparation. */
+uint32_t keeper_spare_step(struct log_keeper *keeper);
+/* Adopts a spare that an earlier run prepared. */
+int keeper_spare_adopt(struct log_keeper *keeper, uint64_t file_id, uint32_t shard);
+
+/* keeper_segment.c: each is one message; 0 or negative errno: to be tried again. */
+int keeper_segment_name(struct log_keeper *keeper, struct partition *p, struct segment *s);
+int keeper_segment_page(struct log_keeper *keeper, struct segment *s, const struct index_page *page);
+int keeper_segment_seal(struct log_keeper *keeper, struct partition *p, struct segment *s,
+	const struct snapshot_slot *snapshot);
+int keeper_segment_checkpoint(struct log_keeper *keeper, const struct keeper_msg *msg);
+void keeper_segment_close_files(struct log_keeper *keeper, struct segment *s);
+/* Creates or opens the two index files of an unsealed segment. */
+int keeper_segment_open_indexes(struct log_keeper *keeper, struct partition *p, struct segment *s);
+/* Removes .producers files below keep_from and .snapshot files without a segment. */
+void keeper_segment_prune(struct log_keeper *keeper, struct partition *p, int64_t keep_from);
+
+/* keeper_rescan.c: what a seal needs, from the file: for segments resumed after a crash. */
+int keeper_rescan(struct log_keeper *keeper, struct partition *p, struct segment *s);
+
+/* keeper_partition.c */
+int keeper_partition_create(struct log_keeper *keeper, struct log_command *command,
+	struct partition **ret_partition);
+int keeper_partition_remove(struct log_keeper *keeper, struct partition *p);
+int keeper_partition_write_epochs(struct log_keeper *keeper, const char *dir, int32_t epoch,
+	int64_t start_offset);
+/* recovery-point and log-start checkpoints of the data directory. */
+int keeper_partition_write_checkpoints(struct log_keeper *keeper);
+/* Deletes every file of a directory and the directory. */
+int keeper_partition_erase_dir(struct log_keeper *keeper, const char *dir);
+
+/* keeper_read.c: fills in the answer. */
+void keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *read);
+
+#endif

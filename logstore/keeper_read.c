@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cold reads: finds the segment, goes through its index, reads, and checks CRC and offset chain of
+ * every batch before any byte is handed out. Keeper thread. An unsealed segment is read O_DIRECT,
+ * because its writes go past the page cache.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include "base/bytes.h"
+#include "base/errcode.h"
+#include "base/log.h"
+#include "logstore/file_util.h"
+#include "logstore/keeper.h"
+#include "logstore/store.h"
+
+struct cold {
+	struct log_keeper *keeper;
+	struct partition *p;
+	struct cold_read *read;
+	const struct segment_row *row;
+	int fd;
+	uint64_t file_bytes;
+	uint64_t pos;
+	int64_t expect; /* base offset of the batch at pos, -1: any (from an index entry) */
+	int64_t expect_last; /* -1: any */
+	bool started;
+};
+
+static int
+open_segment(struct cold *c)
+{
+	struct io *io = c->keeper->io;
+	char path[FILE_PATH_MAX];
+	struct io_stat stat;
+
+	file_util_segment_path(path, c->p->dir, c->row->base, ".log");
+	int rc = io->ops->stat(io, path, &stat);
+
+	if (rc < 0) {
+		return rc;
+	}
+	c->file_bytes = stat.size_bytes;
+	c->fd = io->ops->open(io, path, IO_OPEN_READ_ONLY | (c->row->sealed ? 0 : IO_OPEN_DIRECT));
+	return c->fd < 0 ? c->fd : 0;
+}
+
+static void
+seek_by_index(struct cold *c)
+{
+	struct file_bytes index;
+	char name[FILE_PATH_MAX];
+
+	c->pos = 0;
+	c->expect = c->row->base;
+	c->expect_last = -1;
+	file_util_segment_path(name, NULL, c->row->base, ".index");
+	if (file_util_read(c->keeper->io, c->p->dir, name, &index) < 0) {
+		return; /* slower, not wrong */
+	}
+	size_t len = index.len / SEGMENT_INDEX_ENTRY_BYTES * SEGMENT_INDEX_ENTRY_BYTES;
+	int64_t at = segment_index_find(index.bytes, len, c->read->req.from - c->row->base);
+
+	if (at >= 0) {
+		struct segment_index_entry e =
+			segment_index_decode(index.bytes + at * SEGMENT_INDEX_ENTRY_BYTES);
+
+		c->pos = (uint64_t)e.position;
+		c->expect = -1;
+		c->expect_last = c->row->base + e.relative_offset;
+	}
+	free(index.bytes);
+}
+
+/* One batch at buffer offset `at`. 1: go on; 0: enough; negative: corrupt. */
+static int
+take_batch(struct cold *c, uint32_t at, const struct record_batch *batch, uint32_t total)
+{
+	struct cold_read *read = c->read;
+	int64_t last = batch->base_offset + batch->last_offset_delta;
+
+	if ((c->expect >= 0 && batch->base_offset != c->expect) ||
+		(c->expect_last >= 0 && last != c->expect_last) || batch->magic != RECORD_BATCH_MAGIC ||
+		record_batch_crc(read->buffer + at, total) != batch->crc) {
+		return -EBADMSG;
+	}
+	if (last >= read->req.from) {
+		if (!c->started) {
+			c->started = true;
+			read->data_off = at;
+			read->first_offset = batch->base_offset;
+		} else if (batch->base_offset >= read->req.until ||
+			at + total - read->data_off > read->req.bytes_max) {
+			return 0;
+		}
+		read->data_len = at + total - read->data_off;
+		read->next_offset = last + 1;
+	}
+	c->expect = last + 1;
+	c->expect_last = -1;
+	c->pos += total;
+	return 1;
+}
+
+/* Reads one piece and takes its batches. 1: read on; 0: answered; negative errno. */
+static int
+read_piece(struct cold *c)
+{
+	struct cold_read *read = c->read;
+	struct io *io = c->keeper->io;
+	uint64_t from = bytes_floor(c->pos, c->keeper->store->block_bytes);
+	uint64_t left = c->file_bytes - from;
+	uint32_t len = left < read->buffer_bytes ? (uint32_t)left : read->buffer_bytes;
+	uint32_t at = (uint32_t)(c->pos - from);
+
+	if (c->pos >= c->file_bytes) {
+		return -EBADMSG;
+	}
+	int rc = io->ops->pread(io, c->fd, read->buffer, len, from);
+
+	if (rc < 0) {
+		return rc;
+	}
+	for (;;) {
+		struct record_batch batch;
+
+		if (c->expect >= read->limit_offset && c->started) {
+			return 0;
+		}
+		if (record_batch_decode(read->buffer + at, len - at, &batch) < 0) {
+			return c->started ? 0 : 1;
+		}
+		if (batch.batch_length < RECORD_BATCH_LENGTH_MIN) {
+			return -EBADMSG;
+		}
+		uint64_t total = record_batch_total_bytes(&batch);
+
+		if (total > len - at) {
+			if (total > c->file_bytes - c->pos) {
+				return -EBADMSG;
+			}
+			if (c->started) {
+				return 0;
+			}
+			if (total + 2 * c->keeper->store->block_bytes > read->buffer_bytes) {
+				read->want_bytes = (uint32_t)total;
+				return 0;
+			}
+			return 1;
+		}
+		rc = take_batch(c, at, &batch, (uint32_t)total);
+		if (rc <= 0) {
+			return rc;
+		}
+		at += (uint32_t)total;
+	}
+}
+
+static int
+read_once(struct cold *c)
+{
+	int rc = open_segment(c);
+
+	if (rc < 0) {
+		return rc;
+	}
+	seek_by_index(c);
+	c->started = false;
+	do {
+		rc = read_piece(c);
+	} while (rc == 1);
+	c->keeper->io->ops->close(c->keeper->io, c->fd);
+	return rc;
+}
+
+void
+keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *read)
+{
+	struct cold c = {.keeper = keeper, .p = p, .read = read};
+
+	c.row = partition_row_find(p, read->req.from);
+	if (p->has_doubtful && read->req.from >= p->doubtful.first_offset) {
+		read->error = KAFKA_CORRUPT_MESSAGE;
+		return;
+	}
+	if (p->has_doubtful && read->limit_offset > p->doubtful.first_offset) {
+		read->limit_offset = p->doubtful.first_offset;
+		read->req.until = read->limit_offset;
+	}
+	if (!c.row) {
+		read->error = KAFKA_OFFSET_OUT_OF_RANGE;
+		return;
+	}
+	int rc = read_once(&c);
+
+	if (rc < 0) {
+		/* Once again: a bus or a cable may have erred, not the medium. */
+		rc = read_once(&c);
+	}
+	if (rc == -EBADMSG || rc == -EIO) {
+		log_error("logstore", "%s: damaged bytes at offset %lld", p->dir,
+			(long long)read->req.from);
+		read->error = KAFKA_CORRUPT_MESSAGE;
+		read->corrupt = true;
+	} else if (rc < 0) {
+		read->error = KAFKA_KAFKA_STORAGE_ERROR;
+	}
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Partition objects: making, lists, published status. See partition.h. */
+#include "logstore/partition.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/ensure.h"
+
+struct partition *
+partition_make(const struct partition_identity *identity, uint32_t index, uint16_t shard,
+	uint32_t run_table_max)
+{
+	struct partition *p = calloc(1, sizeof(*p));
+
+	if (!p) {
+		return NULL;
+	}
+	struct seal_run *runs =
+		calloc((size_t)run_table_max * SEGMENTS_OPEN_MAX, sizeof(struct seal_run));
+
+	if (!runs) {
+		free(p);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < SEGMENTS_OPEN_MAX; i++) {
+		p->segments[i].partition = p;
+		p->segments[i].run_table = runs + (size_t)i * run_table_max;
+		p->segments[i].run_table_max = run_table_max;
+		p->segments[i].fd = -1;
+		p->segments[i].index_fd = -1;
+		p->segments[i].time_index_fd = -1;
+	}
+	p->index = index;
+	p->partition = identity->partition;
+	p->shard = shard;
+	memcpy(p->topic_id, identity->topic_id, sizeof(p->topic_id));
+	(void)snprintf(p->topic, sizeof(p->topic), "%s", identity->topic);
+	int len = snprintf(p->dir, sizeof(p->dir), "%s-%u", p->topic, p->partition);
+
+	ensure(len > 0);
+	ensure((size_t)len < sizeof(p->dir));
+	log_topic_config_init(&p->config);
+	p->producers.key = index;
+	p->state = LOG_PARTITION_SERVING;
+	p->max_timestamp_ms = -1;
+	p->note_max_timestamp_ms = -1;
+	return p;
+}
+
+void
+partition_free(struct partition *p)
+{
+	if (p) {
+		free(p->segments[0].run_table);
+		free(p->rows);
+		free(p);
+	}
+}
+
+void
+partition_publish(struct partition *p)
+{
+	struct partition_status *s = &p->status;
+
+	atomic_store_explicit(&s->state, (uint32_t)p->state, memory_order_relaxed);
+	atomic_store_explicit(&s->leader_epoch, p->leader_epoch, memory_order_relaxed);
+	atomic_store_explicit(&s->log_start_offset, p->log_start_offset, memory_order_relaxed);
+	atomic_store_explicit(&s->log_end_offset, p->next_offset, memory_order_relaxed);
+	atomic_store_explicit(&s->high_watermark, p->high_watermark, memory_order_relaxed);
+	atomic_store_explicit(&s->durable_offset, p->durable_offset, memory_order_relaxed);
+	atomic_store_explicit(&s->durable_position, p->active ? p->active->durable_pos : 0,
+		memory_order_relaxed);
+	atomic_store_explicit(&s->active_base_offset, p->active ? p->active->base : p->next_offset,
+		memory_order_relaxed);
+	atomic_store_explicit(&s->size_bytes, p->size_bytes, memory_order_relaxed);
+	atomic_store_explicit(&s->segment_count, p->segment_count, memory_order_release);
+}
+
+struct segment *
+partition_segment_take(struct partition *p, int64_t base)
+{
+	for (uint32_t i = 0; i < SEGMENTS_OPEN_MAX; i++) {
+		struct segment *s = &p->segments[i];
+
+		if (s->state != SEGMENT_FREE) {
+			continue;
+		}
+		*s = (struct segment){.state = SEGMENT_ACTIVE,
+			.partition = p,
+			.base = base,
+			.end_offset = base,
+			.durable_end_offset = base,
+			.fd = -1,
+			.run_table = s->run_table,
+			.run_table_max = s->run_table_max,
+			.index_fd = -1,
+			.time_index_fd = -1};
+		s->checkpoint.offset = base;
+		segment_index_init(&s->index, base, p->config.index_interval_bytes,
+			p->config.index_bytes_max);
+		seal_runs_init(&s->runs, s->run_table, s->run_table_max);
+		return s;
+	}
+	return NULL;
+}
+
+struct segment *
+partition_segment_find(struct partition *p, int64_t base)
+{
+	for (uint32_t i = 0; i < SEGMENTS_OPEN_MAX; i++) {
+		if (p->segments[i].state != SEGMENT_FREE && p->segments[i].base == base) {
+			return &p->segments[i];
+		}
+	}
+	return NULL;
+}
+
+uint32_t
+partition_segments_open(const struct partition *p)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < SEGMENTS_OPEN_MAX; i++) {
+		count += p->segments[i].state != SEGMENT_FREE;
+	}
+	return count;
+}
+
+void
+partition_extent_add(struct partition *p, struct extent *extent)
+{
+	extent->partition = p;
+	extent->newer = NULL;
+	extent->older = p->newest;
+	*(p->newest ? &p->newest->newer : &p->oldest) = extent;
+	p->newest = extent;
+}
+
+void
+partition_extent_forget(struct extent *extent)
+{
+	struct partition *p = extent->partition;
+
+	*(extent->older ? &extent->older->newer : &p->oldest) = extent->newer;
+	*(extent->newer ? &extent->newer->older : &p->newest) = extent->older;
+	extent->partition = NULL;
+	extent->older = NULL;
+	extent->newer = NULL;
+}
+
+int
+partition_row_add(struct partition *p, const struct segment_row *row)
+{
+	if (p->row_count == p->rows_max) {
+		uint32_t max = p->rows_max ? p->rows_max * 2 : 8;
+		struct segment_row *rows = realloc(p->rows, max * sizeof(rows[0]));
+
+		if (!rows) {
+			return -ENOMEM;
+		}
+		p->rows = rows;
+		p->rows_max = max;
+	}
+	ensure(p->row_count == 0 || p->rows[p->row_count - 1].base < row->base);
+	p->rows[p->row_count++] = *row;
+	return 0;
+}
+
+struct segment_row *
+partition_row_find(struct partition *p, int64_t offset)
+{
+	uint32_t low = 0;
+	uint32_t high = p->row_count;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (p->rows[mid].base <= offset) {
+			low = mid + 1;
+		} else {
+			high = mid;
+		}
+	}
+	return low > 0 ? &p->rows[low - 1] : NULL;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One partition as log lcore and keeper see it. Made by the keeper (create, recovery), then given to
+ * its shard by a message; never freed before the store is. Fields are grouped by who writes them:
+ * identity nobody after creation; `shard` fields the log lcore; `keeper` fields the keeper; `status`
+ * atomics the log lcore, read by anybody.
+ *
+ * A segment object is one unsealed segment: slot, descriptor, positions, gathered CRCs and index
+ * state. The newest is the active one; older ones wait to be sealed. At most SEGMENTS_OPEN_MAX.
+ */
+#ifndef LOGSTORE_PARTITION_H
+#define LOGSTORE_PARTITION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "logstore/group.h"
+#include "logstore/logstore.h"
+#include "logstore/producer_state.h"
+#include "logstore/seal.h"
+#include "logstore/segment_index.h"
+
+#define SEGMENTS_OPEN_MAX    3
+#define INDEX_PAGES	     2
+#define INDEX_PAGE_ENTRIES   200
+#define PARTITION_DIR_MAX    255
+#define PARTITION_BLOCK_MAX  4096
+#define PARTITION_NO_SEGMENT INT64_MAX
+
+struct log_shard;
+
+/* Index entries on their way to the keeper. Owned by the shard unless `away`. */
+struct index_page {
+	uint32_t entry_count;
+	uint32_t time_entry_count;
+	bool away;
+	uint8_t entries[INDEX_PAGE_ENTRIES * SEGMENT_INDEX_ENTRY_BYTES];
+	uint8_t time_entries[INDEX_PAGE_ENTRIES * SEGMENT_INDEX_TIME_ENTRY_BYTES];
+};
+
+/* What a checkpoint at position `pos` of a segment says. */
+struct segment_checkpoint {
+	uint32_t pos;
+	uint32_t index_entries;
+	uint32_t time_index_entries;
+	int64_t offset; /* end offset at pos = name of the .producers file */
+	struct range_crc crc; /* of [crc_from, pos) */
+};
+
+enum segment_state {
+	SEGMENT_FREE,
+	SEGMENT_ACTIVE,
+	SEGMENT_CLOSED,	 /* takes no more bytes; waits for its last group */
+	SEGMENT_SEALING, /* with the keeper */
+};
+
+struct segment {
+	enum segment_state state;
+	struct partition *partition;
+	int64_t base;
+	uint64_t file_id;
+	int fd;
+	uint32_t slot;
+	uint32_t alloc_bytes;
+	uint32_t end_pos;     /* appended */
+	uint32_t closed_pos;  /* in closed groups */
+	uint32_t durable_pos; /* acknowledged */
+	int64_t end_offset;
+	int64_t durable_end_offset;
+	uint32_t prev_end_pos; /* of the segment before, for the ROLL flag */
+	bool roll_noted;       /* a guard entry carried ROLL */
+	uint32_t crc_from;     /* CRCs and runs are known from here on; 0: of the whole segment */
+	struct range_crc closed_crc; /* [crc_from, closed_pos) */
+	struct range_crc durable_crc;
+	struct segment_checkpoint checkpoint;
+	struct segment_index index;
+	struct seal_runs runs;
+	struct seal_run *run_table;
+	uint32_t run_table_max;
+	uint64_t batch_count, record_count; /* from crc_from on */
+	int64_t first_timestamp_ms;
+	bool has_first_timestamp;
+	/* At closing, for the seal. */
+	bool has_last_time_entry;
+	struct segment_index_time_entry last_time_entry;
+	/* Producer state at the end, encoded; keeper's until it answers. */
+	struct snapshot_slot *snapshot;
+	uint64_t flush_mark; /* the flush that covered it last: scope file */
+	uint8_t tail_block[PARTITION_BLOCK_MAX]; /* closed_pos mod B bytes: what the next group copies */
+	/* Keeper's. */
+	int index_fd;
+	int time_index_fd;
+	uint64_t index_bytes; /* written so far */
+	uint64_t time_index_bytes;
+};
+
+/* A sealed or unsealed segment as the keeper knows it: for cold reads and checkpoints. */
+struct segment_row {
+	int64_t base;
+	int64_t end_offset; /* INT64_MAX while unsealed */
+	uint64_t log_bytes;
+	bool sealed;
+};
+
+/* Range that must not be served: quarantine.json. Offsets [first, end). */
+struct doubtful_range {
+	int64_t first_offset;
+	int64_t end_offset;
+};
+
+struct partition_status {
+	_Atomic uint32_t state;
+	_Atomic int32_t leader_epoch;
+	_Atomic int64_t log_start_offset;
+	_Atomic int64_t log_end_offset;
+	_Atomic int64_t high_watermark;
+	_Atomic int64_t durable_offset;
+	_Atomic uint64_t durable_position;
+	_Atomic int64_t active_base_offset;
+	_Atomic uint64_t size_bytes;
+	_Atomic uint32_t segment_count;
+};
+
+struct partition {
+	/* --- identity ------------------------------------------------------------------------ */
+	uint32_t index;
+	uint32_t partition;
+	uint16_t shard;
+	uint8_t topic_id[16];
+	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
+	char dir[PARTITION_DIR_MAX + 1];
+
+	/* --- shard ---------------------------------------------------------------------------- */
+	struct log_topic_config config;
+	enum log_partition_state state;
+	int32_t leader_epoch;
+	int64_t next_offset;
+	int64_t durable_offset;
+	int64_t high_watermark;
+	int64_t log_start_offset;
+	int64_t max_timestamp_ms; /* of records below the high watermark not yet told, -1 none */
+	struct segment segments[SEGMENTS_OPEN_MAX];
+	struct segment *active;
+	uint32_t last_end_pos; /* end of the last segment: aux of the next ROLL */
+	struct producer_list producers;
+	struct index_page pages[INDEX_PAGES];
+	uint8_t page_at;
+	/* memory */
+	struct extent *newest;	/* of its list; may be full */
+	struct extent *oldest;
+	/* its part of the open group */
+	bool dirty;
+	uint32_t open_part; /* index in the open group */
+	struct section *open_section;
+	struct extent *open_extent;
+	uint32_t parts_in_flight; /* closed, not acknowledged */
+	uint32_t writes_in_flight; /* dispatched parts whose writes are not complete */
+	struct group_part *newest_part; /* closed, not acknowledged; NULL when none */
+	uint32_t part_bytes; /* of its last part: sizes the next extent */
+	bool poison_pending;
+	uint64_t poison_seq;
+	int64_t poison_base; /* segment */
+	uint64_t poison_file_id;
+	/* checkpoints */
+	bool checkpoint_due;
+	bool checkpoint_busy; /* captured, waiting for its group or with the keeper */
+	struct segment *checkpoint_segment;
+	struct segment_checkpoint checkpoint_new;
+	struct snapshot_slot *checkpoint_snapshot;
+	uint64_t checkpoint_ns;
+	int64_t anchoring_offset; /* checkpoint offset that the newest anchor names */
+	int64_t anchored_offset;  /* and that the newest durable anchor names */
+	/* commit note not yet taken */
+	bool commit_note_pending;
+	struct partition *note_next;
+	uint32_t note_bytes, note_records;
+	int64_t note_max_timestamp_ms;
+	struct log_command *waiting_command; /* linked by `internal` */
+	uint64_t size_bytes;
+	uint32_t segment_count;
+
+	/* --- keeper --------------------------------------------------------------------------- */
+	struct segment_row *rows; /* by base; grows by housekeeping */
+	uint32_t row_count;
+	uint32_t rows_max;
+	struct doubtful_range doubtful;
+	bool has_doubtful;
+	bool removed;
+	int32_t keeper_epoch;
+
+	/* --- anybody reads ---------------------------------------------------------------------- */
+	struct partition_status status;
+};
+
+struct partition_identity {
+	const char *topic;
+	uint32_t partition;
+	uint8_t topic_id[16];
+};
+
+/*
+ * A fresh partition object, absent of segments. run_table_max: seal runs of the largest segment.
+ * Keeper; NULL: out of memory.
+ */
+struct partition *partition_make(const struct partition_identity *identity, uint32_t index,
+	uint16_t shard, uint32_t run_table_max);
+void partition_free(struct partition *p);
+/* Publishes the status atomics. Log lcore (or recovery). */
+void partition_publish(struct partition *p);
+/* A free segment object made active: counters at zero. NULL: all are in use. */
+struct segment *partition_segment_take(struct partition *p, int64_t base);
+/* The unsealed segment with that base, or NULL. */
+struct segment *partition_segment_find(struct partition *p, int64_t base);
+/* Unsealed segments now. */
+uint32_t partition_segments_open(const struct partition *p);
+/* Extent list. */
+void partition_extent_add(struct partition *p, struct extent *extent);
+void partition_extent_forget(struct extent *extent);
+/* Keeper: rows. */
+int partition_row_add(struct partition *p, const struct segment_row *row);
+struct segment_row *partition_row_find(struct partition *p, int64_t offset);
+
+#endif

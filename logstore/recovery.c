@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start of a data directory: the order of steps. See recovery.h. */
+#include "logstore/recovery.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/ensure.h"
+#include "base/log.h"
+#include "logstore/logstore.h"
+
+#define SPARES_MAX 256
+
+struct found_dir {
+	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
+	uint32_t partition;
+	uint8_t topic_id[16];
+};
+
+/* --- directories ------------------------------------------------------------------------------- */
+
+static bool
+ends_with(const char *name, const char *suffix)
+{
+	size_t n = strlen(name);
+	size_t s = strlen(suffix);
+
+	return n >= s && strcmp(name + n - s, suffix) == 0;
+}
+
+/* "<topic>-<number>"; false: not a partition's directory. */
+static bool
+parse_dir(const char *name, struct found_dir *ret)
+{
+	const char *dash = strrchr(name, '-');
+	char *end = NULL;
+
+	if (!dash || dash == name || dash[1] < '0' || dash[1] > '9' ||
+		(size_t)(dash - name) > HANDOFF_TOPIC_NAME_MAX) {
+		return false;
+	}
+	unsigned long partition = strtoul(dash + 1, &end, 10);
+
+	if (*end != 0 || partition > INT32_MAX) {
+		return false;
+	}
+	memcpy(ret->topic, name, (size_t)(dash - name));
+	ret->topic[dash - name] = 0;
+	ret->partition = (uint32_t)partition;
+	return true;
+}
+
+/* 1: a partition; 0: no partition (erased, or left alone); negative errno. */
+static int
+read_dir(struct recovery *r, const char *name, struct found_dir *ret)
+{
+	struct file_bytes file;
+
+	if (ends_with(name, "-delete")) {
+		return keeper_partition_erase_dir(r->store->keeper, name);
+	}
+	if (!parse_dir(name, ret)) {
+		return 0;
+	}
+	int rc = file_util_read(r->io, name, "partition.metadata", &file);
+
+	if (rc == -ENOENT) {
+		/* A creation that was never answered: it cannot hold a log. */
+		struct file_names names;
+
+		rc = file_util_list(r->io, name, &names);
+		bool has_log = false;
+
+		for (uint32_t i = 0; rc == 0 && i < names.count; i++) {
+			has_log |= ends_with(names.names[i].name, ".log");
+		}
+		free(rc == 0 ? names.names : NULL);
+		if (rc == 0 && has_log) {
+			log_error("logstore", "%s: no partition.metadata, left alone", name);
+			return 0;
+		}
+		return rc < 0 ? rc : keeper_partition_erase_dir(r->store->keeper, name);
+	}
+	rc = rc < 0 ? rc : checkpoint_file_parse_metadata(file.bytes, file.len, ret->topic_id);
+	free(file.bytes);
+	if (rc == -EBADMSG || rc == -EIO) {
+		log_error("logstore", "%s: partition.metadata is damaged, left alone", name);
+		return 0;
+	}
+	return rc < 0 ? rc : 1;
+}
+
+static int
+compare_dirs(const void *a, const void *b)
+{
+	const struct found_dir *x = a;
+	const struct found_dir *y = b;
+	int c = strcmp(x->topic, y->topic);
+
+	return c != 0 ? c : x->partition < y->partition ? -1 : x->partition > y->partition;
+}
+
+static int
+find_dirs(struct recovery *r, struct found_dir **ret_dirs, uint32_t *ret_count)
+{
+	struct found_dir *dirs = calloc(r->root.count + 1, sizeof(*dirs));
+	uint32_t count = 0;
+	int rc = dirs ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; rc >= 0 && i < r->root.count; i++) {
+		if (r->root.names[i].is_directory) {
+			rc = read_dir(r, r->root.names[i].name, &dirs[count]);
+			count += rc == 1;
+		}
+	}
+	if (rc >= 0 && count > r->store->options.partitions_max) {
+		log_error("logstore", "%u partitions found, the limit is %u", count,
+			r->store->options.partitions_max);
+		rc = -E2BIG;
+	}
+	if (rc < 0) {
+		free(dirs);
+		return rc;
+	}
+	qsort(dirs, count, sizeof(dirs[0]), compare_dirs);
+	*ret_dirs = dirs;
+	*ret_count = count;
+	return 0;
+}
+
+/* --- spares ------------------------------------------------------------------------------------ */
+
+/* After the partitions took theirs: the rest is kept after a clean stop only (it is all zeros). */
+static int
+sort_spares(struct recovery *r)
+{
+	struct file_names names;
+	uint32_t adopted = 0;
+	int rc = file_util_list(r->io, NULL, &names);
+
+	for (uint32_t i = 0; rc >= 0 && i < names.count; i++) {
+		const char *name = names.names[i].name;
+		struct io_stat stat;
+		char *end = NULL;
+
+		if (strncmp(name, "penstock-", 9) != 0) {
+			if (!names.names[i].is_directory && ends_with(name, ".tmp")) {
+				rc = file_util_remove(r->io, NULL, name);
+			}
+			continue;
+		}
+		uint64_t id = strtoull(name + 9, &end, 16);
+		bool prep = end == name + 25 && strcmp(end, ".prep") == 0;
+
+		if (ends_with(name, ".tmp")) {
+			rc = file_util_remove(r->io, NULL, name);
+		} else if (prep) {
+			uint32_t shard = adopted % r->store->options.shard_count;
+			bool fits = r->io->ops->stat(r->io, name, &stat) == 0 &&
+				stat.size_bytes == r->store->segment_alloc_bytes;
+
+			if (r->clean && fits &&
+				adopted < r->store->options.spares_min * r->store->options.shard_count &&
+				keeper_spare_adopt(r->store->keeper, id, shard) == 0) {
+				adopted++;
+			} else {
+				rc = file_util_remove(r->io, NULL, name);
+			}
+		}
+	}
+	if (rc >= 0) {
+		free(names.names);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* Guard files of shards that this start does not have: their partitions have new anchors now. */
+static int
+drop_old_guards(struct recovery *r)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc >= 0 && i < r->guard_count; i++) {
+		char name[64];
+
+		if (r->guards[i].shard >= r->store->options.shard_count) {
+			(void)snprintf(name, sizeof(name), "penstock-guard-%u", r->guards[i].shard);
+			rc = file_util_remove(r->io, NULL, name);
+		}
+	}
+	return rc < 0 ? rc : r->io->ops->fsync_dir(r->io, ".");
+}
+
+/* --- order ------------------------------------------------------------------------------------- */
+
+static int
+begin(struct recovery *r)
+{
+	struct io_stat stat;
+	int rc = r->io->ops->stat(r->io, ".kafka_cleanshutdown", &stat);
+
+	r->clean = rc == 0;
+	r->store->was_clean = r->clean;
+	rc = file_util_remove(r->io, NULL, ".kafka_cleanshutdown");
+	/* No decision on bytes that are only in a cache. */
+	rc = rc < 0 ? rc : r->io->ops->sync_fs(r->io);
+	rc = rc < 0 ? rc : r->io->ops->fsync_dir(r->io, ".");
+	rc = rc < 0 ? rc : file_util_list(r->io, NULL, &r->root);
+	return rc < 0 ? rc : recovery_guard_load(r);
+}
+
+static int
+recover_one(struct recovery *r, const struct found_dir *dir, uint32_t index,
+	struct log_recovery_report *report)
+{
+	struct logstore *store = r->store;
+	struct partition_identity identity = {.topic = dir->topic, .partition = dir->partition};
+
+	memcpy(identity.topic_id, dir->topic_id, 16);
+	uint16_t shard_index = (uint16_t)logstore_shard_of(dir->topic_id, dir->partition,
+		store->options.shard_count);
+	struct partition *p = partition_make(&identity, index, shard_index, store->run_table_max);
+
+	if (!p) {
+		return -ENOMEM;
+	}
+	int rc = recovery_partition(r, p, report);
+
+	atomic_store_explicit(&store->partitions[index], p, memory_order_release);
+	atomic_store_explicit(&store->partition_count, index + 1, memory_order_release);
+	store->shards[shard_index]->partitions[index] = p;
+	store->shards[shard_index]->partition_count++;
+	return rc;
+}
+
+static int
+finish(struct recovery *r)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < r->store->options.shard_count; i++) {
+		rc = recovery_guard_flush_file(r, r->store->shards[i]);
+		rc = rc < 0 ? rc : recovery_guard_anchor(r, r->store->shards[i]);
+	}
+	rc = rc < 0 ? rc : drop_old_guards(r);
+	return rc < 0 ? rc : sort_spares(r);
+}
+
+int
+logstore_recover(struct logstore *store, logstore_found_fn found,
+	void (*progress)(void *user_data, uint32_t done, uint32_t total), void *user_data)
+{
+	struct recovery *r = calloc(1, sizeof(*r));
+	struct found_dir *dirs = NULL;
+	uint32_t count = 0;
+
+	ensure(!store->recovered);
+	if (!r) {
+		return -ENOMEM;
+	}
+	r->store = store;
+	r->io = store->options.keeper_io;
+	r->start_id = 1;
+	int rc = begin(r);
+
+	rc = rc < 0 ? rc : find_dirs(r, &dirs, &count);
+	for (uint32_t i = 0; rc == 0 && i < count; i++) {
+		struct log_recovery_report report = {0};
+
+		rc = recover_one(r, &dirs[i], i, &report);
+		if (rc == 0 && found) {
+			found(user_data, i, dirs[i].topic, dirs[i].partition, dirs[i].topic_id, &report);
+		}
+		if (rc == 0 && progress) {
+			progress(user_data, i + 1, count);
+		}
+	}
+	rc = rc < 0 ? rc : finish(r);
+	recovery_guard_free(r);
+	free(r->root.names);
+	free(dirs);
+	free(r);
+	store->recovered = rc == 0;
+	return rc;
+}

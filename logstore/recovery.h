@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Start of a data directory, as LOG's start-up steps: guards, directories, sealed chain, active
+ * segments, quarantine, repair, producer state, first anchors. Keeper thread, blocking, before any
+ * log lcore runs. Interrupted anywhere it starts again from the same inputs: until the new anchors
+ * are durable nothing that a next recovery needs is overwritten.
+ */
+#ifndef LOGSTORE_RECOVERY_H
+#define LOGSTORE_RECOVERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "logstore/checkpoint_file.h"
+#include "logstore/file_util.h"
+#include "logstore/store.h"
+
+#define RECOVERY_GUARDS_MAX 64
+#define RECOVERY_LOCK_TRIES 3000
+#define RECOVERY_LOCK_NS    10000000ull
+
+/* One guard file as read. */
+struct recovery_guard {
+	uint32_t shard;
+	int fd;
+	uint64_t bytes;
+	uint8_t *image;
+	struct guard_scan scan;
+};
+
+/* One usable guard entry with what is known of its record. */
+struct recovery_entry {
+	struct guard_entry entry;
+	const uint8_t *tail;
+	uint64_t start_id;
+	uint64_t seq;
+	bool proven;
+	bool anchor;
+};
+
+struct recovery {
+	struct logstore *store;
+	struct io *io;
+	struct recovery_guard guards[RECOVERY_GUARDS_MAX];
+	uint32_t guard_count;
+	bool guard_damaged; /* some guard is missing, unreadable or has a damaged proven record */
+	struct recovery_entry *entries; /* by topic id, partition, start id, seq */
+	uint32_t entry_count;
+	uint64_t start_id; /* the new one */
+	bool clean;
+	struct file_names root;
+};
+
+/* recovery_guard.c */
+int recovery_guard_load(struct recovery *r);
+void recovery_guard_free(struct recovery *r);
+/* Entries of one partition with its greatest start id; *ret_count of them. */
+const struct recovery_entry *recovery_guard_entries(const struct recovery *r,
+	const struct partition *p, uint32_t *ret_count);
+/* Opens or makes the shard's guard file and writes the first anchor of this start. */
+int recovery_guard_anchor(struct recovery *r, struct log_shard *shard);
+int recovery_guard_flush_file(struct recovery *r, struct log_shard *shard);
+
+/* recovery_partition.c: one partition directory; report says what was done. */
+int recovery_partition(struct recovery *r, struct partition *p, struct log_recovery_report *report);
+
+/* One unsealed segment under recovery. */
+struct recovery_segment {
+	struct recovery *r;
+	struct partition *p;
+	struct segment *s;
+	struct log_recovery_report *report;
+	const struct recovery_entry *entries; /* of this segment */
+	uint32_t entry_count;
+	const struct checkpoint_epoch *epochs;
+	uint32_t epoch_count;
+	int fd; /* buffered, for recovery's own reads and writes */
+	uint64_t file_bytes;
+	uint8_t *image; /* [image_from, image_from + image_bytes) of the file */
+	uint32_t image_from;
+	uint32_t image_bytes;
+	uint32_t checkpoint_pos;
+	int64_t checkpoint_offset;
+	uint32_t index_entries, time_index_entries;
+	uint32_t walk_from;    /* a batch start at or below the checkpoint: where the image begins */
+	uint32_t rebuild_from; /* checkpoint, or 0 if the indexes do not fit it */
+	/* verdict */
+	uint32_t end_pos;
+	int64_t end_offset;
+	uint32_t written_end; /* greatest position any record names */
+	bool repaired;
+	bool cut;
+	bool corrupt;
+	int64_t doubtful_end; /* corrupt: offsets [end_offset, doubtful_end) */
+	int64_t producers_from; /* batches from here on are replayed */
+};
+
+/* recovery_segment.c: reads and judges (changes nothing on disk). */
+int recovery_segment_judge(struct recovery_segment *rs);
+/* Writes repaired blocks, zeroes behind the end, rebuilds indexes, replays producers. */
+int recovery_segment_apply(struct recovery_segment *rs);
+void recovery_segment_free(struct recovery_segment *rs);
+
+/* quarantine.c */
+int quarantine_write(struct io *io, const struct partition *p, int64_t segment_base,
+	const char *reason);
+/* 0 and the range if the directory has a quarantine.json; -ENOENT. */
+int quarantine_read(struct io *io, const char *dir, struct doubtful_range *ret_range);
+
+#endif

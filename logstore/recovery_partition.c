@@ -1,0 +1,751 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One partition directory at start: names, chain of sealed segments, unsealed segments in order,
+ * producer state, leader epochs, verdict. See recovery.h.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/ensure.h"
+#include "base/log.h"
+#include "logstore/recovery.h"
+
+#define SEALS_READ 3 /* the newest; older ones are checked when they are read */
+#define EPOCHS_MAX 4096
+
+/* What the names in the directory say of one base offset. */
+struct base_files {
+	int64_t base;
+	bool has_log, has_seal, has_index;
+	uint64_t prep_id; /* the file has not got its name yet; 0: it has */
+};
+
+struct context {
+	struct recovery *r;
+	struct io *io;
+	struct partition *p;
+	struct log_recovery_report *report;
+	struct file_names names;
+	struct base_files *bases;
+	uint32_t base_count;
+	struct checkpoint_epoch *epochs;
+	uint32_t epoch_count;
+	const struct recovery_entry *entries;
+	uint32_t entry_count;
+	int64_t end; /* log end so far */
+	int64_t producers_at; /* offset that the loaded producer state is valid at, -1 none yet */
+	bool relaxed;
+	bool cut;
+};
+
+static void
+quarantine(struct context *c, int64_t base, int64_t first, int64_t end, const char *reason)
+{
+	struct partition *p = c->p;
+
+	if (p->has_doubtful) {
+		return;
+	}
+	p->has_doubtful = true;
+	p->doubtful = (struct doubtful_range){
+		.first_offset = first, .end_offset = end > first ? end : first};
+	p->state = LOG_PARTITION_QUARANTINED;
+	c->report->quarantined = true;
+	(void)snprintf(c->report->reason, sizeof(c->report->reason), "%s at segment %" PRId64, reason,
+		base);
+	log_error("logstore", "%s: quarantined, offsets [%" PRId64 ", %" PRId64 "): %s", p->dir,
+		p->doubtful.first_offset, p->doubtful.end_offset, reason);
+	if (quarantine_write(c->io, p, base, reason) < 0) {
+		log_error("logstore", "%s: quarantine.json could not be written", p->dir);
+	}
+}
+
+/* --- names ------------------------------------------------------------------------------------- */
+
+static struct base_files *
+base_of(struct context *c, int64_t base)
+{
+	for (uint32_t i = 0; i < c->base_count; i++) {
+		if (c->bases[i].base == base) {
+			return &c->bases[i];
+		}
+	}
+	struct base_files *b = &c->bases[c->base_count++];
+
+	*b = (struct base_files){.base = base};
+	return b;
+}
+
+static int
+compare_bases(const void *a, const void *b)
+{
+	const struct base_files *x = a;
+	const struct base_files *y = b;
+
+	return x->base < y->base ? -1 : x->base > y->base;
+}
+
+static int
+read_names(struct context *c)
+{
+	int rc = file_util_list(c->io, c->p->dir, &c->names);
+
+	if (rc < 0) {
+		return rc;
+	}
+	c->bases = calloc(c->names.count + c->entry_count + 1, sizeof(c->bases[0]));
+	if (!c->bases) {
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < c->names.count; i++) {
+		const char *name = c->names.names[i].name;
+		size_t len = strlen(name);
+		char *end = NULL;
+		int64_t base = strtoll(name, &end, 10);
+
+		if ((len > 4 && strcmp(name + len - 4, ".tmp") == 0) ||
+			(len > 8 && strcmp(name + len - 8, ".deleted") == 0)) {
+			(void)file_util_remove(c->io, c->p->dir, name);
+		} else if (end != name + 20) {
+			continue;
+		} else if (strcmp(end, ".log") == 0) {
+			base_of(c, base)->has_log = true;
+		} else if (strcmp(end, ".seal") == 0) {
+			base_of(c, base)->has_seal = true;
+		} else if (strcmp(end, ".index") == 0 || strcmp(end, ".timeindex") == 0) {
+			base_of(c, base)->has_index = true;
+		}
+	}
+	/* Segments whose rename the crash took back still have their .prep name. */
+	for (uint32_t i = 0; i < c->entry_count; i++) {
+		const struct guard_entry *e = &c->entries[i].entry;
+		char path[FILE_PATH_MAX];
+		struct io_stat stat;
+
+		c->relaxed |= (e->flags & GUARD_RELAXED) != 0;
+		if (e->flags & GUARD_POISON) {
+			continue;
+		}
+		file_util_spare_path(path, e->file_id, "prep");
+		struct base_files *b = base_of(c, e->segment_base);
+
+		if (!b->has_log && c->io->ops->stat(c->io, path, &stat) == 0) {
+			b->has_log = true;
+			b->prep_id = e->file_id;
+		}
+	}
+	qsort(c->bases, c->base_count, sizeof(c->bases[0]), compare_bases);
+	return 0;
+}
+
+/* Index files without a log. */
+static void
+drop_orphans(struct context *c)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < c->base_count; i++) {
+		struct base_files *b = &c->bases[i];
+		char name[FILE_PATH_MAX];
+
+		if (b->has_log || b->has_seal || !b->has_index) {
+			c->bases[kept++] = *b;
+			continue;
+		}
+		file_util_segment_path(name, NULL, b->base, ".index");
+		(void)file_util_remove(c->io, c->p->dir, name);
+		file_util_segment_path(name, NULL, b->base, ".timeindex");
+		(void)file_util_remove(c->io, c->p->dir, name);
+	}
+	c->base_count = kept;
+}
+
+static int
+read_epochs(struct context *c)
+{
+	struct file_bytes file = {0};
+	struct checkpoint_file_reader reader;
+	int rc = file_util_read(c->io, c->p->dir, "leader-epoch-checkpoint", &file);
+
+	c->epochs = calloc(EPOCHS_MAX + 1, sizeof(c->epochs[0]));
+	if (!c->epochs) {
+		free(file.bytes);
+		return -ENOMEM;
+	}
+	rc = rc < 0 ? rc : checkpoint_file_open(&reader, file.bytes, file.len);
+	while (rc >= 0 && c->epoch_count < EPOCHS_MAX) {
+		rc = checkpoint_file_next_epoch(&reader, &c->epochs[c->epoch_count]);
+		if (rc <= 0) {
+			break;
+		}
+		c->epoch_count++;
+	}
+	free(file.bytes);
+	c->p->leader_epoch = c->epoch_count > 0 ? c->epochs[c->epoch_count - 1].epoch : 0;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* --- sealed segments --------------------------------------------------------------------------- */
+
+static int
+read_seal(struct context *c, int64_t base, struct seal *ret_seal)
+{
+	struct file_bytes file;
+	char name[FILE_PATH_MAX];
+
+	file_util_segment_path(name, NULL, base, ".seal");
+	int rc = file_util_read(c->io, c->p->dir, name, &file);
+
+	rc = rc < 0 ? rc : seal_parse(file.bytes, file.len, ret_seal);
+	free(file.bytes);
+	if (rc == 0 && (memcmp(ret_seal->topic_id, c->p->topic_id, 16) != 0 ||
+			       ret_seal->partition != c->p->partition || ret_seal->base_offset != base)) {
+		return -EBADMSG;
+	}
+	return rc;
+}
+
+/* One sealed segment: its row, or quarantine. */
+static int
+take_sealed(struct context *c, uint32_t i, uint32_t sealed_count)
+{
+	struct base_files *b = &c->bases[i];
+	struct segment_row row = {.base = b->base, .sealed = true};
+	char path[FILE_PATH_MAX];
+	struct io_stat stat;
+
+	file_util_segment_path(path, c->p->dir, b->base, ".log");
+	int rc = c->io->ops->stat(c->io, path, &stat);
+
+	if (rc == -ENOENT || b->base != c->end) {
+		int64_t end = c->bases[sealed_count - 1].base + 1;
+
+		quarantine(c, b->base, c->end < b->base ? c->end : b->base, end,
+			rc == -ENOENT ? "segment file is missing" : "gap between sealed segments");
+		return 0;
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	row.log_bytes = stat.size_bytes;
+	if (i + SEALS_READ >= sealed_count) {
+		struct seal seal;
+
+		rc = read_seal(c, b->base, &seal);
+		if (rc == -EBADMSG || rc == -EIO || (rc == 0 && seal.log_bytes != stat.size_bytes)) {
+			quarantine(c, b->base, b->base, b->base + 1, "seal and log disagree");
+			return 0;
+		}
+		if (rc < 0) {
+			return rc;
+		}
+		row.end_offset = seal.end_offset;
+	} else {
+		row.end_offset = c->bases[i + 1].base;
+	}
+	c->end = row.end_offset;
+	c->p->last_end_pos = (uint32_t)row.log_bytes;
+	c->p->size_bytes += row.log_bytes;
+	c->p->segment_count++;
+	return partition_row_add(c->p, &row);
+}
+
+/* --- producer state ---------------------------------------------------------------------------- */
+
+static int
+load_producers(struct context *c, int64_t offset)
+{
+	struct log_shard *shard = c->r->store->shards[c->p->shard];
+	struct producer_snapshot_identity identity = {.partition = c->p->partition, .offset = offset};
+	struct producer_snapshot_reader reader;
+	struct producer_entry entry;
+	struct file_bytes file;
+	char name[FILE_PATH_MAX];
+
+	memcpy(identity.topic_id, c->p->topic_id, 16);
+	file_util_segment_path(name, NULL, offset, ".producers");
+	int rc = file_util_read(c->io, c->p->dir, name, &file);
+
+	rc = rc < 0 ? rc
+		    : producer_snapshot_open(&reader, PRODUCER_SNAPSHOT_OWN, &identity, file.bytes,
+			      file.len);
+	producer_list_clear(&shard->producers, &c->p->producers);
+	while (rc >= 0 && (rc = producer_snapshot_next(&reader, &entry)) == 1) {
+		producer_restore(&shard->producers, &c->p->producers, &entry,
+			clock_now_ns(c->r->store->options.clock));
+	}
+	free(file.bytes);
+	if (rc < 0) {
+		producer_list_clear(&shard->producers, &c->p->producers);
+	}
+	return rc;
+}
+
+/* Replays a sealed segment's batches from `from` on. */
+static int
+replay_sealed(struct context *c, const struct segment_row *row, int64_t from)
+{
+	struct log_shard *shard = c->r->store->shards[c->p->shard];
+	struct file_bytes file;
+	char name[FILE_PATH_MAX];
+	size_t at = 0;
+
+	file_util_segment_path(name, NULL, row->base, ".log");
+	int rc = file_util_read(c->io, c->p->dir, name, &file);
+
+	while (rc == 0 && at < file.len) {
+		struct record_batch batch;
+
+		if (record_batch_decode(file.bytes + at, file.len - at, &batch) < 0 ||
+			batch.batch_length < RECORD_BATCH_LENGTH_MIN ||
+			record_batch_total_bytes(&batch) > file.len - at) {
+			rc = -EBADMSG;
+			break;
+		}
+		if (batch.producer_id >= 0 && batch.base_offset >= from) {
+			producer_note(&shard->producers, &c->p->producers, &batch,
+				batch.base_offset + batch.last_offset_delta,
+				clock_now_ns(c->r->store->options.clock));
+		}
+		at += record_batch_total_bytes(&batch);
+	}
+	c->report->scanned_bytes += file.len;
+	free(file.bytes);
+	return rc;
+}
+
+/* State as of `offset`: the newest file at or below it, then a replay of what is between. */
+static int
+restore_producers(struct context *c, int64_t offset)
+{
+	int64_t best = -1;
+	int rc = -ENOENT;
+
+	for (int64_t limit = offset; rc < 0 && limit >= 0; limit = best - 1) {
+		best = -1;
+		for (uint32_t i = 0; i < c->names.count; i++) {
+			const char *name = c->names.names[i].name;
+			char *end = NULL;
+			int64_t at = strtoll(name, &end, 10);
+
+			if (end == name + 20 && strcmp(end, ".producers") == 0 && at <= limit && at > best) {
+				best = at;
+			}
+		}
+		if (best < 0) {
+			break;
+		}
+		rc = load_producers(c, best);
+	}
+	c->producers_at = rc < 0 ? c->p->log_start_offset : best;
+	for (uint32_t i = 0; i < c->p->row_count; i++) {
+		const struct segment_row *row = &c->p->rows[i];
+
+		if (row->end_offset <= c->producers_at || row->base >= offset) {
+			continue;
+		}
+		rc = replay_sealed(c, row, c->producers_at);
+		if (rc < 0) {
+			return rc == -EBADMSG ? 0 : rc;
+		}
+	}
+	if (c->p->row_count > 0 || c->producers_at > 0) {
+		c->producers_at = c->producers_at > c->end ? c->producers_at : c->producers_at;
+	}
+	return 0;
+}
+
+/* --- unsealed segments ------------------------------------------------------------------------- */
+
+static int
+open_segment(struct context *c, struct base_files *b, struct recovery_segment *rs)
+{
+	char path[FILE_PATH_MAX];
+	struct io_stat stat;
+	struct segment *s = rs->s;
+
+	file_util_segment_path(path, c->p->dir, b->base, ".log");
+	if (b->prep_id != 0) {
+		char from[FILE_PATH_MAX];
+
+		file_util_spare_path(from, b->prep_id, "prep");
+		int rc = c->io->ops->rename(c->io, from, path);
+
+		rc = rc < 0 ? rc : c->io->ops->fsync_dir(c->io, c->p->dir);
+		rc = rc < 0 ? rc : c->io->ops->fsync_dir(c->io, ".");
+		if (rc < 0) {
+			return rc;
+		}
+		b->prep_id = 0;
+	}
+	s->fd = -EWOULDBLOCK;
+	for (uint32_t i = 0; i < RECOVERY_LOCK_TRIES && s->fd == -EWOULDBLOCK; i++) {
+		if (i > 0) {
+			clock_sleep_ns(c->r->store->options.clock, RECOVERY_LOCK_NS);
+		}
+		s->fd = c->io->ops->open(c->io, path, IO_OPEN_DIRECT | IO_OPEN_LOCK);
+	}
+	if (s->fd < 0) {
+		int rc = s->fd;
+
+		s->fd = -1;
+		return rc;
+	}
+	int rc = c->io->ops->stat(c->io, path, &stat);
+
+	rs->file_bytes = stat.size_bytes;
+	rs->fd = rc < 0 ? rc : c->io->ops->open(c->io, path, 0);
+	s->alloc_bytes = (uint32_t)stat.size_bytes;
+	return rs->fd < 0 ? rs->fd : 0;
+}
+
+/* Entries of one segment are not adjacent when groups alternate: copied together. */
+static struct recovery_entry *
+entries_of(struct context *c, int64_t base, uint32_t *ret_count)
+{
+	struct recovery_entry *e = calloc(c->entry_count + 1, sizeof(*e));
+
+	*ret_count = 0;
+	for (uint32_t i = 0; e && i < c->entry_count; i++) {
+		if (c->entries[i].entry.segment_base == base &&
+			!(c->entries[i].entry.flags & GUARD_POISON)) {
+			e[(*ret_count)++] = c->entries[i];
+		}
+	}
+	return e;
+}
+
+static bool
+any_proven(const struct recovery_entry *entries, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (entries[i].proven) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+drop_segment(struct context *c, struct base_files *b)
+{
+	static const char *const suffixes[] = {".log", ".index", ".timeindex"};
+	char name[FILE_PATH_MAX];
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(suffixes); i++) {
+		file_util_segment_path(name, NULL, b->base, suffixes[i]);
+		(void)file_util_remove(c->io, c->p->dir, name);
+	}
+	if (b->prep_id != 0) {
+		file_util_spare_path(name, b->prep_id, "prep");
+		(void)file_util_remove(c->io, NULL, name);
+	}
+	(void)c->io->ops->fsync_dir(c->io, c->p->dir);
+}
+
+/* The segment takes no more: its seal is finished here. */
+static int
+seal_now(struct context *c, struct recovery_segment *rs)
+{
+	struct log_shard *shard = c->r->store->shards[c->p->shard];
+	struct segment *s = rs->s;
+	struct snapshot_slot *snapshot =
+		snapshot_arena_encode(&shard->snapshots, c->p, rs->end_offset);
+
+	ensure(snapshot);
+	s->has_last_time_entry = segment_index_close(&s->index, &s->last_time_entry);
+	s->crc_from = 1; /* the seal takes nothing on trust: the file is read again */
+	int rc = keeper_segment_seal(c->r->store->keeper, c->p, s, snapshot);
+
+	snapshot_arena_give(&shard->snapshots, snapshot);
+	if (rc == 0) {
+		c->io->ops->close(c->io, s->fd);
+		s->fd = -1;
+		s->state = SEGMENT_FREE;
+		c->p->last_end_pos = rs->end_pos;
+	}
+	return rc;
+}
+
+static void
+report_segment(struct context *c, struct recovery_segment *rs)
+{
+	struct log_shard *shard = c->r->store->shards[c->p->shard];
+
+	if (rs->repaired && !rs->corrupt) {
+		c->report->tail_repaired++;
+		shard->counters.live[SHARD_tail_repairs]++;
+	}
+	if (rs->cut && rs->written_end > rs->end_pos) {
+		c->report->unproven_cut_bytes += rs->written_end - rs->end_pos;
+		shard->counters.live[SHARD_unproven_cut_bytes] += rs->written_end - rs->end_pos;
+		log_warning("logstore", "%s: %u unproven bytes cut at offset %" PRId64, c->p->dir,
+			rs->written_end - rs->end_pos, rs->end_offset);
+	}
+	c->cut |= rs->cut;
+}
+
+/* Goes on with a judged segment: apply, then seal it or keep it as the active one. */
+static int
+finish_segment(struct context *c, struct recovery_segment *rs, bool last)
+{
+	struct log_shard *shard = c->r->store->shards[c->p->shard];
+	struct segment *s = rs->s;
+
+	rs->producers_from = c->producers_at > rs->checkpoint_offset ? c->producers_at
+								     : rs->checkpoint_offset;
+	if (c->producers_at < rs->producers_from) {
+		rs->producers_from = c->producers_at;
+	}
+	int rc = recovery_segment_apply(rs);
+
+	if (rc < 0) {
+		return rc;
+	}
+	rc = partition_row_add(c->p,
+		&(struct segment_row){.base = s->base, .end_offset = INT64_MAX});
+	c->end = rs->end_offset;
+	c->producers_at = rs->end_offset;
+	c->p->size_bytes += rs->end_pos;
+	c->p->segment_count++;
+	/* Truncated for its seal already, or followed by another: it cannot go on. */
+	bool whole = rs->file_bytes % c->r->store->block_bytes == 0 && rs->file_bytes > rs->end_pos;
+
+	if (rc == 0 && (!last || !whole)) {
+		return seal_now(c, rs);
+	}
+	c->p->active = s;
+	shard->uncheckpointed_bytes += s->durable_pos - s->checkpoint.pos;
+	return rc;
+}
+
+static int
+offline(struct context *c, int rc)
+{
+	c->p->state = LOG_PARTITION_OFFLINE;
+	(void)snprintf(c->report->reason, sizeof(c->report->reason),
+		rc == -EWOULDBLOCK ? "segment is locked by another process"
+				   : "segment cannot be opened: errno %d",
+		-rc);
+	return 0;
+}
+
+/* One unsealed segment. 1: later ones may follow; 0: the log ends here; negative errno. */
+static int
+take_unsealed(struct context *c, uint32_t i)
+{
+	struct base_files *b = &c->bases[i];
+	struct recovery_segment rs = {.r = c->r,
+		.p = c->p,
+		.report = c->report,
+		.epochs = c->epochs,
+		.epoch_count = c->epoch_count,
+		.fd = -1};
+	struct recovery_entry *entries = entries_of(c, b->base, &rs.entry_count);
+	int rc = entries ? 1 : -ENOMEM;
+	bool proven = entries && any_proven(entries, rs.entry_count);
+
+	rs.entries = entries;
+	if (rc > 0 && (b->base != c->end || !b->has_log)) {
+		if (proven) {
+			quarantine(c, b->base, c->end, entries[rs.entry_count - 1].entry.end_offset,
+				b->has_log ? "gap before the segment" : "segment file is missing");
+		} else if (b->has_log) {
+			drop_segment(c, b);
+			c->cut = true;
+		}
+		free(entries);
+		return proven ? 0 : 1;
+	}
+	rs.s = rc > 0 ? partition_segment_take(c->p, b->base) : NULL;
+	if (rc > 0 && !rs.s) {
+		rc = -EMFILE;
+	}
+	if (rc > 0) {
+		rs.s->file_id = rs.entry_count > 0 ? entries[0].entry.file_id : 0;
+		rc = open_segment(c, b, &rs);
+		if (rc < 0) {
+			rs.s->state = SEGMENT_FREE;
+			rc = rc == -ENOMEM ? rc : offline(c, rc);
+		} else {
+			rc = recovery_segment_judge(&rs);
+			rc = rc < 0 ? rc : 1;
+		}
+	}
+	if (rc > 0 && rs.corrupt) {
+		quarantine(c, b->base, rs.end_offset, rs.doubtful_end,
+			"proven bytes do not match their checks");
+		rc = partition_row_add(c->p,
+			&(struct segment_row){.base = b->base, .end_offset = INT64_MAX});
+		rs.s->state = SEGMENT_FREE;
+		c->io->ops->close(c->io, rs.s->fd);
+		rs.s->fd = -1;
+		c->end = rs.end_offset;
+	} else if (rc > 0) {
+		bool last = true;
+
+		for (uint32_t k = i + 1; k < c->base_count; k++) {
+			last &= !(c->bases[k].base == rs.end_offset && c->bases[k].has_log);
+		}
+		report_segment(c, &rs);
+		rc = finish_segment(c, &rs, last);
+		rc = rc < 0 ? rc : 1;
+	}
+	recovery_segment_free(&rs);
+	free(entries);
+	return rc;
+}
+
+/* --- leader epochs ----------------------------------------------------------------------------- */
+
+/* After a cut, or where readers may have seen more than is durable: reused offsets need a new epoch. */
+static int
+raise_epoch(struct context *c)
+{
+	size_t room = 64 + ((size_t)c->epoch_count + 1) * 40;
+	uint8_t *text = malloc(room);
+	uint32_t kept = 0;
+
+	if (!text) {
+		return -ENOMEM;
+	}
+	int32_t epoch = c->epoch_count > 0 ? c->epochs[c->epoch_count - 1].epoch + 1 : 1;
+
+	while (kept < c->epoch_count && c->epochs[kept].start_offset < c->end) {
+		kept++;
+	}
+	c->epochs[kept] = (struct checkpoint_epoch){.epoch = epoch, .start_offset = c->end};
+	c->epoch_count = kept + 1;
+	struct writer w = writer_init(text, room);
+
+	checkpoint_file_begin(&w, c->epoch_count);
+	for (uint32_t i = 0; i < c->epoch_count; i++) {
+		checkpoint_file_add_epoch(&w, c->epochs[i].epoch, c->epochs[i].start_offset);
+	}
+	int rc = w.failed ? -ENOBUFS
+			  : file_util_replace(c->io, c->p->dir, "leader-epoch-checkpoint", text,
+				    writer_len(&w));
+
+	free(text);
+	c->p->leader_epoch = epoch;
+	return rc;
+}
+
+/* --- the whole --------------------------------------------------------------------------------- */
+
+static int
+take_segments(struct context *c)
+{
+	uint32_t sealed = 0;
+	int rc = 0;
+
+	while (sealed < c->base_count && c->bases[sealed].has_seal) {
+		sealed++;
+	}
+	c->p->log_start_offset = c->base_count > 0 ? c->bases[0].base : 0;
+	c->end = c->p->log_start_offset;
+	for (uint32_t i = 0; rc == 0 && i < sealed && !c->p->has_doubtful; i++) {
+		rc = take_sealed(c, i, sealed);
+	}
+	if (rc < 0 || c->p->has_doubtful) {
+		return rc;
+	}
+	/* From the checkpoint of the first unsealed segment, or the end of the sealed ones. */
+	int64_t from = c->end;
+
+	for (uint32_t i = 0; i < c->entry_count; i++) {
+		const struct recovery_entry *e = &c->entries[i];
+
+		if (e->anchor && sealed < c->base_count &&
+			e->entry.segment_base == c->bases[sealed].base) {
+			from = e->entry.producers_offset;
+		}
+	}
+	rc = restore_producers(c, from);
+	rc = rc < 0 ? rc : 1;
+	for (uint32_t i = sealed; rc == 1 && i < c->base_count && !c->p->has_doubtful; i++) {
+		if (c->bases[i].has_seal) {
+			quarantine(c, c->bases[i].base, c->end, c->bases[i].base + 1,
+				"unsealed segment below a sealed one");
+			break;
+		}
+		rc = take_unsealed(c, i);
+		if (c->p->state == LOG_PARTITION_OFFLINE) {
+			break;
+		}
+		/* An active segment, and yet another file: never acknowledged, or it would join. */
+		if (rc == 1 && c->p->active) {
+			for (uint32_t k = i + 1; k < c->base_count; k++) {
+				uint32_t count = 0;
+				struct recovery_entry *e = entries_of(c, c->bases[k].base, &count);
+				bool proven = e && any_proven(e, count);
+
+				if (proven) {
+					quarantine(c, c->bases[k].base, c->end, e[count - 1].entry.end_offset,
+						"gap before the segment");
+				} else if (c->bases[k].has_log) {
+					drop_segment(c, &c->bases[k]);
+					c->cut = true;
+				}
+				free(e);
+			}
+			break;
+		}
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static void
+set_offsets(struct context *c)
+{
+	struct partition *p = c->p;
+
+	p->next_offset = p->has_doubtful ? p->doubtful.end_offset : c->end;
+	if (p->next_offset < c->end) {
+		p->next_offset = c->end;
+	}
+	p->durable_offset = p->next_offset;
+	p->high_watermark = p->next_offset;
+	p->anchored_offset = p->active ? p->active->checkpoint.offset : p->next_offset;
+	p->checkpoint_ns = clock_now_ns(c->r->store->options.clock);
+	partition_publish(p);
+}
+
+int
+recovery_partition(struct recovery *r, struct partition *p, struct log_recovery_report *report)
+{
+	struct context c = {.r = r, .io = r->io, .p = p, .report = report};
+	struct doubtful_range known;
+
+	c.entries = recovery_guard_entries(r, p, &c.entry_count);
+	bool was_quarantined = quarantine_read(r->io, p->dir, &known) == 0;
+	int rc = read_epochs(&c);
+
+	rc = rc < 0 ? rc : read_names(&c);
+	if (rc == 0) {
+		drop_orphans(&c);
+		rc = take_segments(&c);
+	}
+	if (rc == 0 && was_quarantined) {
+		p->has_doubtful = true;
+		p->doubtful = known;
+		p->state = LOG_PARTITION_QUARANTINED;
+		report->quarantined = true;
+		if (report->reason[0] == 0) {
+			(void)snprintf(report->reason, sizeof(report->reason), "quarantine.json");
+		}
+	}
+	if (rc == 0 && p->state == LOG_PARTITION_SERVING && (c.cut || (c.relaxed && !r->clean))) {
+		rc = raise_epoch(&c);
+	}
+	if (rc == 0) {
+		set_offsets(&c);
+		r->store->shards[p->shard]->counters.live[SHARD_quarantines] += report->quarantined;
+	}
+	free(c.epochs);
+	free(c.bases);
+	free(c.names.names);
+	return rc;
+}
