@@ -68,7 +68,10 @@ void lane_destroy(struct lane *lane);
 /* One turn, run to completion. The lane's lcore only. Returns work done. */
 uint32_t lane_poll(struct lane *lane, uint64_t now_ns);
 uint64_t lane_deadline_ns(const struct lane *lane);
-/* CLOSED(DRAINING) to all, no new HELLO, then idle: lane_drained once nothing is parked or in rings. */
+/*
+ * CLOSED(DRAINING) to all and no new HELLO from the lane's next turn on; lane_drained once nothing is
+ * parked, in rings or in the log's hands. Any thread.
+ */
 void lane_drain_begin(struct lane *lane);
 bool lane_drained(const struct lane *lane);
 

@@ -248,24 +248,32 @@ lane_destroy(struct lane *lane)
 void
 lane_drain_begin(struct lane *lane)
 {
-	if (lane->draining) {
-		return;
-	}
-	lane->draining = true;
-	for (uint32_t i = 0; i < lane->sessions.count; i++) {
-		if (lane->sessions.sessions[i].state == SESSION_OPEN) {
-			native_session_drain(lane, i);
+	atomic_store_explicit(&lane->drain_asked, true, memory_order_release);
+}
+
+void
+lane_drain_turn(struct lane *lane)
+{
+	if (!lane->draining) {
+		lane->draining = true;
+		for (uint32_t i = 0; i < lane->sessions.count; i++) {
+			if (lane->sessions.sessions[i].state == SESSION_OPEN) {
+				native_session_drain(lane, i);
+			}
 		}
+		lane_tx_flush(lane);
 	}
-	lane_tx_flush(lane);
+	atomic_store_explicit(&lane->drained,
+		lane->counters[LANE_owners_held] == 0 && lane->pending_count == 0 &&
+			lane->parked_count == 0 && lane->due_first == SESSION_NONE &&
+			lane->undurable_count == 0,
+		memory_order_release);
 }
 
 bool
 lane_drained(const struct lane *lane)
 {
-	return lane->draining && lane->counters[LANE_owners_held] == 0 &&
-	       lane->pending_count == 0 && lane->parked_count == 0 &&
-	       lane->due_first == SESSION_NONE && lane->undurable_count == 0;
+	return atomic_load_explicit(&lane->drained, memory_order_acquire);
 }
 
 void

@@ -223,6 +223,9 @@ lane_poll(struct lane *lane, uint64_t now_ns)
 	lane_release_flush(lane);              /* rx buffers back, in bulk */
 	native_session_reap(lane);             /* ended sessions that the log is done with */
 	work += (uint32_t)(lane->counters[LANE_sessions_closed] - ended);
+	if (atomic_load_explicit(&lane->drain_asked, memory_order_acquire)) {
+		lane_drain_turn(lane);
+	}
 	lane_publish(lane, work); /* counters, latencies, rows */
 	return work;
 }

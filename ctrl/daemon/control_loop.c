@@ -38,9 +38,43 @@ control_loop_init(struct control_loop *loop)
 	return 0;
 }
 
+int
+control_loop_listen(struct control_loop *loop, struct wiring *w, struct wiring_error *error)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	struct rpc_server_options options;
+	int rc = methods_create(&w->engine, &loop->methods);
+
+	if (rc < 0) {
+		snprintf(error->text, sizeof(error->text), "error: control methods cannot be set up: %s\n",
+			strerror(-rc));
+		return rc;
+	}
+	methods_server_options(loop->methods, &options);
+	rc = rpc_server_create(&options, &loop->rpc, error->text, sizeof(error->text));
+	if (rc < 0) {
+		return rc;
+	}
+	methods_set_server(loop->methods, loop->rpc);
+	rc = epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, rpc_server_fd(loop->rpc), &event);
+	return rc < 0 ? -errno : 0;
+}
+
+void
+control_loop_close(struct control_loop *loop)
+{
+	if (loop->rpc) {
+		rpc_server_destroy(loop->rpc);
+		loop->rpc = NULL;
+	}
+}
+
 void
 control_loop_fini(struct control_loop *loop)
 {
+	if (loop->methods) {
+		methods_destroy(loop->methods);
+	}
 	close(loop->signal_fd);
 	close(loop->epoll_fd);
 }
@@ -98,6 +132,7 @@ control_loop_run(struct control_loop *loop, struct wiring *w)
 		uint64_t now_ns = clock_now_ns(w->clock);
 		uint32_t work = wiring_poll(w, now_ns);
 
+		work += rpc_server_poll(loop->rpc, 0) + methods_poll(loop->methods, now_ns);
 		control_loop_signals(loop, w, now_ns);
 		if (w->engine.stop_requested) {
 			wiring_stop_begin(w, now_ns);

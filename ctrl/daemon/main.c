@@ -40,11 +40,15 @@ main(int argc, char **argv)
 	wiring.engine.version = PENSTOCK_VERSION;
 	arguments_socket(&arguments, &config, wiring.engine.ctl_socket, sizeof(wiring.engine.ctl_socket));
 	rc = wiring_start(&wiring, &config, &error);
+	if (rc == 0 && !arguments.check) {
+		rc = control_loop_listen(&loop, &wiring, &error);
+	}
 	if (rc < 0) {
 		fputs(error.text, stderr);
 	} else if (!arguments.check) {
 		rc = control_loop_run(&loop, &wiring);
 	}
+	control_loop_close(&loop);
 	wiring_destroy(&wiring);
 	control_loop_fini(&loop);
 	if (arguments.check) {

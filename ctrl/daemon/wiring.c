@@ -611,6 +611,7 @@ wiring_stop_begin(struct wiring *w, uint64_t now_ns)
 	w->engine.state = ENGINE_DRAINING;
 	for (uint32_t i = 0; i < w->engine.lane_count; i++) {
 		lane_drain_begin(w->engine.lanes[i]);
+		waker_signal(&w->lane_loop[i]->waker);
 	}
 }
 

@@ -117,6 +117,8 @@ struct lane {
 	uint32_t release_count;
 	uint64_t release[LANE_RELEASE_MAX];
 	bool draining;
+	_Atomic bool drain_asked; /* by any thread; seen at the next turn */
+	_Atomic bool drained;	  /* published at each turn's end while draining */
 	/* Lists, of session indexes; SESSION_NONE ends them. */
 	uint32_t due_first, due_last;
 	uint32_t timed_first, timed_last;
@@ -154,6 +156,8 @@ void lane_latency_add(struct lane *lane, enum lane_latency which, uint64_t since
 void lane_release(struct lane *lane, uint64_t owner);
 void lane_release_flush(struct lane *lane);
 void lane_tx_flush(struct lane *lane);
+/* One turn of a drain: begins it, then publishes whether anything is left. */
+void lane_drain_turn(struct lane *lane);
 
 /* --- native_input.c: payload -> frame -> session -> handler --- */
 /* Checks that need no state; finds the session; answers what may be answered statelessly. */

@@ -87,6 +87,7 @@ drain_says_closed_and_waits_for_durable(void **state)
 	lane_harness_open_stream(h, &c, 1, &req);
 	lane_harness_discard(h);
 	lane_drain_begin(h->lane);
+	(void)lane_harness_turn(h);
 	lane_harness_expect(h, FRAME_CLOSED, &frame);
 	assert_int_equal(session_msg_closed_decode(frame.body, frame.body_len, &closed), 0);
 	assert_int_equal(closed.reason, FRAME_DRAINING);

@@ -277,6 +277,7 @@ a_draining_lane_takes_no_new_session(void **state)
 
 	hello_with_cookie(&hello);
 	lane_drain_begin(h->lane);
+	(void)lane_harness_turn(h);
 	say_hello(&hello);
 	assert_int_equal(closed_reason(), FRAME_DRAINING);
 	assert_true(lane_drained(h->lane));
