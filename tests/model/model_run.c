@@ -191,6 +191,7 @@ run_make_server(struct run *run)
 		.partition_count = run->partition_count,
 		.credit_packets = run_pick(run, credits, ARRAY_COUNT(credits)),
 		.disk_ns = 50 * NS_PER_US + rand_below(&run->rand, 10 * NS_PER_MS),
+		.now_ns = run->now_ns,
 	};
 
 	run->server = run->options->server(&options);

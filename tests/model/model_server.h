@@ -29,6 +29,7 @@ struct model_server_options {
 	uint32_t partition_count; /* of the one topic, MODEL_TOPIC */
 	uint64_t credit_packets;  /* reference server only */
 	uint64_t disk_ns;
+	uint64_t now_ns;
 };
 
 #define MODEL_TOPIC "model"
@@ -57,5 +58,7 @@ struct model_server {
 };
 
 struct model_server *model_server_reference(const struct model_server_options *options);
+/* Real lanes on a log in memory. */
+struct model_server *model_server_lanes(const struct model_server_options *options);
 
 #endif

@@ -21,6 +21,7 @@ static const struct test_server {
 	struct model_server *(*create)(const struct model_server_options *options);
 } test_servers[] = {
 	{"reference", model_server_reference},
+	{"lanes", model_server_lanes},
 };
 
 struct test_totals {
