@@ -11,6 +11,14 @@
 
 #define POISON_ROOM 64 /* entries of poison beside a group's parts */
 
+/* Poison entries have no tail copy. */
+static uint32_t
+group_room(const struct log_shard *shard)
+{
+	return (uint32_t)(guard_record_bytes_max(shard->parts_max, shard->block_bytes) +
+		bytes_ceil(POISON_ROOM * GUARD_ENTRY_BYTES, shard->block_bytes));
+}
+
 int
 guard_writer_init(struct log_shard *shard)
 {
@@ -25,12 +33,10 @@ guard_writer_init(struct log_shard *shard)
 	if (shard->parts_max < 4) {
 		shard->parts_max = 4;
 	}
-	g->group_room = (uint32_t)guard_record_bytes_max(shard->parts_max + POISON_ROOM,
-		shard->block_bytes);
+	g->group_room = group_room(shard);
 	while (shard->parts_max > 4 && g->group_room > half / 4) {
 		shard->parts_max /= 2;
-		g->group_room = (uint32_t)guard_record_bytes_max(shard->parts_max + POISON_ROOM,
-			shard->block_bytes);
+		g->group_room = group_room(shard);
 	}
 	g->anchor_room = (uint32_t)bytes_ceil(anchor, shard->block_bytes);
 	g->blocks = (uint32_t)(half / shard->block_bytes) * 2;
