@@ -48,7 +48,7 @@ json_t *body_hex(const uint8_t *bytes, size_t len);
 /* health.c: the answer of health.get. */
 json_t *body_health(struct engine *engine, bool *ret_ready);
 /* job.c: the batcher's answers. */
-uint32_t job_poll(struct methods *methods);
+uint32_t method_job_poll(struct methods *methods);
 void job_destroy_all(struct methods *methods);
 
 #endif

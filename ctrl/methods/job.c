@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * job.create, job.list, job.describe, job.drain, job.delete. A command to the batcher takes a few of
- * its turns: it waits in `pending` and its call is answered from job_poll. A record and its plug-in
+ * its turns: it waits in `pending` and its call is answered from method_job_poll. A record and its plug-in
  * live until the batcher has confirmed the deletion.
  */
 #include "ctrl/methods/job.h"
@@ -459,7 +459,7 @@ answer(struct methods *methods, struct job_pending *pending)
 }
 
 uint32_t
-job_poll(struct methods *methods)
+method_job_poll(struct methods *methods)
 {
 	struct batcher *batcher = methods->engine->batcher;
 	struct batcher_command *command;

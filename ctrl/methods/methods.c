@@ -88,7 +88,7 @@ uint32_t
 methods_poll(struct methods *methods, uint64_t now_ns)
 {
 	(void)now_ns;
-	return job_poll(methods);
+	return method_job_poll(methods);
 }
 
 enum error_kind
