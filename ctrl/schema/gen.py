@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one generator: ctrl/schema/*.yaml and counters.def -> C tables, man pages, reference, OpenRPC.
 
-Usage: gen.py SOURCE_ROOT OUTPUT_DIR PROFILE_DIR. One function an output; outputs are never committed.
+Usage: gen.py SOURCE_ROOT OUTPUT_DIR DATA_DIR PLUGIN_DIR. One function an output; outputs are never committed.
 """
 import os
 import sys
@@ -13,14 +13,17 @@ import gen_config
 import gen_methods
 
 
-def paths_header(root, profile_dir):
-    """Where profiles are looked for: the host's own, the installed ones, the source tree's."""
-    dirs = ['/etc/penstock/profiles', profile_dir, os.path.join(root, 'hw-config', 'profiles')]
+def paths_header(root, data_dir, plugin_dir):
+    """Where profiles, the demo's data and its plug-in are looked for: installed, then the source tree's."""
+    dirs = ['/etc/penstock/profiles', os.path.join(data_dir, 'profiles'), os.path.join(root, 'hw-config', 'profiles')]
+    data = [os.path.join(root, 'docs', 'examples', 'data'), os.path.join(data_dir, 'examples')]
     return (gen_common.banner('Places that the build decides.') + '#ifndef CTRL_PATHS_GEN_H\n#define CTRL_PATHS_GEN_H\n\n'
-            '#define CONFIG_PROFILE_DIRS ' + ', '.join(gen_common.c_string(d) for d in dirs) + '\n\n#endif\n')
+            '#define CONFIG_PROFILE_DIRS ' + ', '.join(gen_common.c_string(d) for d in dirs) + '\n'
+            '#define DEMO_DATA_DIRS ' + ', '.join(gen_common.c_string(d) for d in data) + '\n'
+            '#define DEMO_PLUGINS ' + gen_common.c_string(os.path.join(plugin_dir, 'delays.so')) + '\n\n#endif\n')
 
 
-def outputs(root, profile_dir):
+def outputs(root, data_dir, plugin_dir):
     """Yields (file name, text) of everything that is generated."""
     schema = os.path.join(root, 'ctrl', 'schema')
     config = gen_common.load(os.path.join(schema, 'config.yaml'))
@@ -30,7 +33,7 @@ def outputs(root, profile_dir):
     gen_config.check_config(config)
     gen_methods.check_methods(methods, errors)
     yield 'config_gen.h', gen_config.config_header(config)
-    yield 'paths_gen.h', paths_header(root, profile_dir)
+    yield 'paths_gen.h', paths_header(root, data_dir, plugin_dir)
     yield 'errors_gen.h', gen_methods.errors_header(errors)
     yield 'events_gen.h', gen_methods.events_header(events)
     yield 'methods_gen.h', gen_methods.methods_header(methods)
@@ -41,11 +44,11 @@ def outputs(root, profile_dir):
 
 
 def main(arguments):
-    if len(arguments) != 4:
+    if len(arguments) != 5:
         print(__doc__, file=sys.stderr)
         return 64
     try:
-        for name, text in outputs(arguments[1], arguments[3]):
+        for name, text in outputs(arguments[1], arguments[3], arguments[4]):
             gen_common.write_changed(os.path.join(arguments[2], name), text)
     except gen_common.SchemaError as error:
         gen_common.complain(error)

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the hand-written commands share among themselves. */
+#ifndef CTRL_CLI_LOCAL_COMMANDS_H
+#define CTRL_CLI_LOCAL_COMMANDS_H
+
+#include <stddef.h>
+
+struct cli;
+
+/* Asks the daemon for its native UDP port: "127.0.0.1:PORT". 0 or an exit code, with the reason said. */
+int produce_find_port(const struct cli *cli, char *ret_bootstrap, size_t room);
+/*
+ * Blocks SIGINT, SIGTERM and SIGHUP and gives a descriptor that is readable once one came; -1: none.
+ * Threads made later inherit the mask.
+ */
+int cli_interrupt_fd(void);
+
+#endif
