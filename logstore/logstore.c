@@ -133,9 +133,12 @@ load_properties(struct logstore *store)
 		}
 	} else if (rc != -ENOENT) {
 		return rc;
-	} else {
+	} else if (store->options.cluster_id[0]) {
 		(void)snprintf(properties.cluster_id, sizeof(properties.cluster_id), "%s",
 			store->options.cluster_id);
+	} else {
+		rand_fill(store->options.rand, store->directory_id, 16);
+		checkpoint_file_uuid_encode(store->directory_id, properties.cluster_id);
 	}
 	rand_fill(store->options.rand, store->directory_id, 16);
 	memcpy(properties.directory_id, store->directory_id, 16);

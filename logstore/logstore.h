@@ -65,7 +65,8 @@ struct log_options {
 	uint32_t spares_min;	/* prepared segments that wait, a shard */
 	enum log_durable_method durable_method;
 	enum log_flush_scope flush_scope;
-	char cluster_id[23];	/* 22-char base64url + NUL, into meta.properties when the dir is new */
+	char cluster_id[23];	/* 22-char base64url + NUL, into meta.properties when the dir is new;
+				   empty: a random one */
 	uint32_t node_id;
 };
 
