@@ -268,10 +268,7 @@ eal_start(const struct eal_options *options, char *text, uint32_t text_bytes)
 	if (have_mask) {
 		(void)sched_setaffinity(0, sizeof(mask), &mask);
 	}
-	/* EAL keeps pointers into its arguments for as long as it runs: on success they stay. */
-	if (rc < 0) {
-		free(arguments);
-	}
+	free(arguments); /* EAL copied what it keeps */
 	return rc < 0 ? rc : 0;
 }
 

@@ -29,6 +29,13 @@ mbuf_of(uint64_t token)
 	return (struct rte_mbuf *)(uintptr_t)token;
 }
 
+static void
+count_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
 /* --- rx ---------------------------------------------------------------------------------------- */
 
 static uint32_t
@@ -64,7 +71,10 @@ nic_dpdk_rx(struct nic *nic, struct packet_view *ret_views, uint32_t max)
 		view->flags = rx_flags(m);
 		view->owner = (uint64_t)(uintptr_t)m;
 	}
-	q->owners_out += n;
+	if (n > 0) {
+		q->owners_out += n;
+		count_add(&q->rx_packets, n);
+	}
 	return n;
 }
 
@@ -168,6 +178,7 @@ tx_drain(struct nic_dpdk *q)
 			(struct rte_mbuf **)(void *)q->tx_queue.tokens, (uint16_t)count);
 
 		tx_queue_drop_front(&q->tx_queue, sent);
+		count_add(&q->tx_packets, sent);
 		if (sent < count) {
 			return;
 		}
@@ -226,6 +237,18 @@ nic_dpdk_caps(struct nic *nic, struct nic_caps *ret_caps)
 	ret_caps->idle_rx_every = q->driver->idle_rx_every;
 }
 
+static void
+stats_of_our_own(const struct nic_dpdk *q, struct nic_stats *ret_stats)
+{
+	ret_stats->ipackets = ret_stats->opackets = 0;
+	for (uint16_t i = 0; i < q->queues; i++) {
+		const struct nic_dpdk *s = &q->siblings[i];
+
+		ret_stats->ipackets += atomic_load_explicit(&s->rx_packets, memory_order_relaxed);
+		ret_stats->opackets += atomic_load_explicit(&s->tx_packets, memory_order_relaxed);
+	}
+}
+
 /* Port-wide. What the driver cannot see is "not visible", never 0. */
 static void
 nic_dpdk_stats(struct nic *nic, struct nic_stats *ret_stats)
@@ -245,6 +268,9 @@ nic_dpdk_stats(struct nic *nic, struct nic_stats *ret_stats)
 	ret_stats->rx_nombuf = q->driver->counts_nombuf ? stats.rx_nombuf : UINT64_MAX;
 	ret_stats->opackets = stats.opackets;
 	ret_stats->oerrors = stats.oerrors;
+	if (q->driver->forgets_packets) {
+		stats_of_our_own(q, ret_stats);
+	}
 }
 
 /* The queue belongs to its port: this only gives back what waits to be sent. */

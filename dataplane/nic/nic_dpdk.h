@@ -6,6 +6,7 @@
 #ifndef NIC_NIC_DPDK_H
 #define NIC_NIC_DPDK_H
 
+#include <stdatomic.h>
 #include <rte_mbuf.h>
 #include "nic/nic.h"
 #include "nic/port_driver.h"
@@ -28,7 +29,12 @@ struct nic_dpdk {
 	uint32_t pool_held; /* buffers that the driver keeps while it runs */
 	uint32_t rx_at_start, tx_at_start; /* free ones before the device was started */
 
-	uint32_t owners_out CACHE_ALIGNED;
+	const struct nic_dpdk *siblings; /* [queues], this one among them */
+
+	/* Lane's lcore writes, stats() reads. */
+	_Atomic uint64_t rx_packets CACHE_ALIGNED;
+	_Atomic uint64_t tx_packets;
+	uint32_t owners_out;
 	struct tx_queue tx_queue;
 };
 

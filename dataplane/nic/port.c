@@ -310,6 +310,7 @@ queue_finish(struct port *port, uint16_t queue)
 	q->mtu = port->options.mtu;
 	q->driver = port->options.driver;
 	q->driver_name = port->driver_name;
+	q->siblings = port->queues;
 	q->tx_udp_csum = port->tx_offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	q->rx_desc = port->options.rx_desc;
 	q->rx_fd = -1;
@@ -379,7 +380,7 @@ port_open(const struct port_options *options, struct port **ret_port, char *text
 	memset(port->queues, 0, options->queues * sizeof(*port->queues));
 	rc = port_start(port);
 	if (rc < 0) {
-		port_close(port);
+		(void)port_close(port);
 		return rc;
 	}
 	port->text = NULL;
@@ -388,12 +389,33 @@ port_open(const struct port_options *options, struct port **ret_port, char *text
 	return 0;
 }
 
-void
+/* Both pools of all queues are as full as before the start, but for what the driver keeps. */
+static bool
+buffers_home(const struct port *port, bool closed)
+{
+	for (uint16_t i = 0; i < port->options.queues; i++) {
+		const struct nic_dpdk *q = &port->queues[i];
+		uint32_t held = closed ? 0 : q->pool_held;
+
+		if (q->rx_pool && rte_mempool_avail_count(q->rx_pool) + held != q->rx_at_start) {
+			return false;
+		}
+		if (q->tx_pool && rte_mempool_avail_count(q->tx_pool) != q->tx_at_start) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
 port_close(struct port *port)
 {
+	bool home;
+
 	for (uint16_t i = 0; port->started && i < port->options.queues; i++) {
 		port->queues[i].nic.ops->destroy(&port->queues[i].nic);
 	}
+	home = buffers_home(port, false);
 	flows_destroy(port);
 	if (port->started) {
 		(void)rte_eth_dev_stop(port->port_id);
@@ -401,12 +423,14 @@ port_close(struct port *port)
 	if (port->configured) {
 		(void)rte_eth_dev_close(port->port_id);
 	}
+	home = home || buffers_home(port, true);
 	for (uint16_t i = 0; i < port->options.queues; i++) {
 		rte_mempool_free(port->queues[i].rx_pool);
 		rte_mempool_free(port->queues[i].tx_pool);
 	}
 	free(port->queues);
 	free(port);
+	return home;
 }
 
 struct nic *
@@ -439,18 +463,4 @@ bool
 port_steers(const struct port *port)
 {
 	return port->steers;
-}
-
-bool
-port_buffers_home(struct port *port)
-{
-	for (uint16_t i = 0; i < port->options.queues; i++) {
-		const struct nic_dpdk *q = &port->queues[i];
-
-		if (rte_mempool_avail_count(q->rx_pool) + q->pool_held != q->rx_at_start ||
-			rte_mempool_avail_count(q->tx_pool) != q->tx_at_start) {
-			return false;
-		}
-	}
-	return true;
 }

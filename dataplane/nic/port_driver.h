@@ -20,6 +20,7 @@ struct port_driver {
 	bool needs_interface; /* devargs name a kernel interface by iface= */
 	bool counts_losses;  /* imissed means something */
 	bool counts_nombuf;
+	bool forgets_packets; /* ipackets fall back to 0 on reconnect: our own count stands in */
 	bool reaps_on_tx;    /* tx completions are taken only by the next tx: call it when idle */
 	bool has_rx_fd;	     /* a descriptor that polls readable */
 	bool holds_rx_ring;  /* takes rx_desc buffers at start */

@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""nic/ and net/ over each driver that this machine can run, with the kernel or itself as the peer.
+
+Usage: driver_matrix.py NIC_ECHO [DRIVER...]. Needs root: every case with an interface runs in two
+network namespaces of its own, named after the process id and removed in the end. Exit 77 with the
+reason when nothing can run here. Each case ends with nic_echo's own ledger, which must add up.
+"""
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+PORT = 9292
+OURS4, PEER4 = "192.0.2.2", "192.0.2.1"
+OURS6, PEER6 = "2001:db8::2", "2001:db8::1"
+READY_SECONDS = 20
+
+# Runs inside the peer's namespace: echo of every size, closed port, both families.
+PEER_SCRIPT = """
+import errno, socket, sys
+port, count, mtu, needed = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+got = strange = 0
+for family, address in ((socket.AF_INET, '192.0.2.2'), (socket.AF_INET6, '2001:db8::2')):
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    s.settimeout(0.5)
+    s.connect((address, port))
+    largest = mtu - (28 if family == socket.AF_INET else 48)
+    for i in range(count):
+        size = (i * 97) % largest + 1 if i else largest
+        data = bytes((i + k) & 255 for k in range(size))
+        for attempt in range(8 if needed == 1.0 else 1):
+            try:
+                s.send(data)
+                # A late echo of an earlier try may come first; a wrong one never matches.
+                while s.recv(65535) != data:
+                    strange += 1
+                got += 1
+                break
+            except (socket.timeout, ConnectionRefusedError):
+                continue
+    s.connect((address, 53))
+    refused = False
+    for attempt in range(3):
+        try:
+            s.send(b'x')
+            s.recv(100)
+        except ConnectionRefusedError:
+            refused = True
+            break
+        except socket.timeout:
+            pass
+    assert refused or needed < 1.0, 'closed port is not unreachable'
+share = got / (2 * count)
+print('share', share)
+assert strange < 20, 'echoes that match nothing'
+assert share >= needed if needed == 1.0 else needed <= share < 1.0, share
+"""
+
+
+class Skip(Exception):
+    """A case that cannot run here, with the reason."""
+
+
+def run(*words, check=True):
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
+    return done
+
+
+class Wire:
+    """Two namespaces and a veth pair between them: `a` is ours, without addresses, `b` the peer's."""
+
+    def __init__(self, number, vlan=0):
+        self.spaces = [f"psn{os.getpid()}{number}{end}" for end in "ab"]
+        self.links = [f"v{os.getpid()}{number}{end}"[-15:] for end in "ab"]
+        self.vlan = vlan
+
+    def __enter__(self):
+        atexit.register(self.close)
+        a, b = self.spaces
+        la, lb = self.links
+        for space in self.spaces:
+            run("ip", "netns", "add", space)
+        made = run("ip", "-n", a, "link", "add", la, "type", "veth", "peer", "name", lb, "netns", b,
+                   check=False)
+        if made.returncode != 0:
+            self.close()
+            raise Skip(f"no veth: {made.stderr.strip()}")
+        self.inside(a, "sysctl", "-q", "-w", f"net.ipv6.conf.{la}.disable_ipv6=1", check=False)
+        self.inside(b, "sysctl", "-q", "-w", f"net.ipv6.conf.{lb}.accept_dad=0", check=False)
+        self.inside(b, "ethtool", "-K", lb, "tx", "off", check=False)
+        self.inside(b, "ethtool", "-K", lb, "gro", "on", check=False)
+        run("ip", "-n", a, "link", "set", la, "up")
+        run("ip", "-n", b, "link", "set", lb, "up")
+        run("ip", "-n", b, "link", "set", "lo", "up")
+        carrier = lb
+        if self.vlan:
+            carrier = f"{lb}.{self.vlan}"[-15:]
+            made = run("ip", "-n", b, "link", "add", "link", lb, "name", carrier, "type", "vlan", "id",
+                       str(self.vlan), check=False)
+            if made.returncode != 0:
+                self.close()
+                raise Skip(f"no VLAN links in this kernel: {made.stderr.strip()}")
+            run("ip", "-n", b, "link", "set", carrier, "up")
+        run("ip", "-n", b, "addr", "add", f"{PEER4}/24", "dev", carrier)
+        run("ip", "-n", b, "addr", "add", f"{PEER6}/64", "dev", carrier, "nodad")
+        return self
+
+    def inside(self, space, *words, check=True):
+        return run("ip", "netns", "exec", space, *words, check=check)
+
+    def close(self):
+        for space in self.spaces:
+            run("ip", "netns", "del", space, check=False)
+
+    def __exit__(self, *_):
+        self.close()
+        atexit.unregister(self.close)
+
+
+class Echo:
+    """One nic_echo process, in a namespace or not."""
+
+    def __init__(self, program, *words, space=None):
+        prefix = ["ip", "netns", "exec", space] if space else []
+        self.words = words
+        self.child = subprocess.Popen([*prefix, program, *words], stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True)
+
+    def ready(self):
+        """Waits for its first line. EAL loads every driver it finds, which takes seconds here."""
+        line = self.child.stdout.readline()
+        if line.strip() != "ready":
+            _, error = self.child.communicate(timeout=READY_SECONDS)
+            if self.child.returncode == 77:
+                raise Skip(error.strip().splitlines()[-1])
+            raise RuntimeError(f"nic_echo {' '.join(self.words)}: {error}")
+
+    def end(self, stop=True):
+        if stop:
+            self.child.send_signal(signal.SIGTERM)
+        out, error = self.child.communicate(timeout=90)
+        if self.child.returncode != 0:
+            raise RuntimeError(f"nic_echo {' '.join(self.words)}: exit {self.child.returncode}\n{out}{error}")
+        return json.loads(out.strip().splitlines()[-1])
+
+    def kill(self):
+        if self.child.poll() is None:
+            self.child.kill()
+            self.child.communicate()
+
+
+def ask_from(wire, count, mtu, needed):
+    done = wire.inside(wire.spaces[1], sys.executable, "-c", PEER_SCRIPT, str(PORT), str(count),
+                       str(mtu), str(needed), check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"peer: {done.stdout}{done.stderr}")
+
+
+def case_interface(program, number, driver, devargs="", vlan=0, loss_ppm=0, hugepages=False):
+    """af_packet or af_xdp on one end of a veth pair, kernel sockets on the other."""
+    with Wire(number, vlan) as wire:
+        words = ["--driver", driver, "--devargs", f"iface={wire.links[0]}{devargs}",
+                 "--address", OURS4, "--address", OURS6, "--prefix", f"psn{os.getpid()}{number}",
+                 "--vlan", str(vlan), "--loss-ppm", str(loss_ppm)]
+        echo = Echo(program, *words, *(["--hugepages"] if hugepages else []), space=wire.spaces[0])
+        try:
+            echo.ready()
+            # A tagged frame is 4 bytes longer than af_packet's slots and af_xdp's MTU allow for.
+            ask_from(wire, 300, 1496 if vlan else 1500, 0.5 if loss_ppm else 1.0)
+            if not loss_ppm:
+                for address in (OURS4, OURS6):
+                    wire.inside(wire.spaces[1], "ping", "-q", "-c", "2", "-W", "2", address)
+            ledger = echo.end()
+        finally:
+            echo.kill()
+    assert ledger["native"] >= (300 if loss_ppm else 600), ledger
+    assert ledger.get("udp_csum", 0) == 0, ledger
+    if driver == "af_packet":
+        assert ledger["imissed"] is None, ledger
+    if loss_ppm:
+        assert ledger["fault_lost"] > 0, ledger
+    else:
+        assert ledger["icmp"] >= 4 and ledger["ndp"] >= 1 and ledger["arp"] >= 1, ledger
+    return ledger
+
+
+def case_memif(program, number, mtu=1500, queues=1, hugepages=False, options=""):
+    """Two processes: one asks, the other echoes. Nothing may be lost."""
+    prefix = f"psn{os.getpid()}{number}"
+    common = ["--driver", "memif", "--mtu", str(mtu), "--queues", str(queues)]
+    common += ["--hugepages"] if hugepages else []
+    args = f"id=0,socket={prefix},bsize={9216 if mtu > 1500 else 2048}"
+    server = Echo(program, *common, "--devargs", f"role=server,{args}", "--address", OURS4,
+                  "--prefix", prefix + "s")
+    client = None
+    try:
+        server.ready()
+        client = Echo(program, *common, "--devargs", f"role=client,{args}{options}", "--address", PEER4,
+                      "--prefix", prefix + "c", "--ask", OURS4, "--count", "3000",
+                      "--bytes", str(mtu - 28))
+        client.ready()
+        asked = client.end(stop=False)
+        ledger = server.end()
+    finally:
+        server.kill()
+        if client:
+            client.kill()
+    assert asked["answered"] == 3000 and asked["asked"] == 3000, asked
+    assert ledger["native"] == 3000 and ledger["ipackets"] == ledger["rx_packets"], ledger
+    return ledger
+
+
+def case_tap(program, number):
+    """A real kernel stack on the other side of a tap device, in a namespace."""
+    space, link = f"psn{os.getpid()}{number}", f"pst{os.getpid()}"[-15:]
+    run("ip", "netns", "add", space)
+    echo = Echo(program, "--driver", "tap", "--devargs", f"iface={link}", "--address", OURS4,
+                "--address", OURS6, "--prefix", space, space=space)
+    try:
+        echo.ready()
+        run("ip", "-n", space, "link", "set", link, "up")
+        run("ip", "-n", space, "addr", "add", f"{PEER4}/24", "dev", link)
+        run("ip", "-n", space, "addr", "add", f"{PEER6}/64", "dev", link, "nodad")
+        done = run("ip", "netns", "exec", space, sys.executable, "-c", PEER_SCRIPT, str(PORT), "200",
+                   "1500", "1.0", check=False)
+        assert done.returncode == 0, done.stderr
+        ledger = echo.end()
+    finally:
+        echo.kill()
+        run("ip", "netns", "del", space, check=False)
+    assert ledger["native"] >= 400, ledger
+    return ledger
+
+
+def free_hugepages():
+    with open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", encoding="ascii") as file:
+        return int(file.read())
+
+
+class Hugepages:
+    """Raises the pool while a case runs, and puts it back."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def __enter__(self):
+        self.path = "/proc/sys/vm/nr_hugepages"
+        with open(self.path, encoding="ascii") as file:
+            self.before = int(file.read())
+        with open(self.path, "w", encoding="ascii") as file:
+            file.write(str(self.before + self.count))
+        atexit.register(self.close)
+        if free_hugepages() < self.count:
+            self.close()
+            raise Skip("not enough memory for hugepages")
+
+    def close(self):
+        with open(self.path, "w", encoding="ascii") as file:
+            file.write(str(self.before))
+
+    def __exit__(self, *_):
+        self.close()
+        atexit.unregister(self.close)
+
+
+def with_hugepages(count, case, *words, **options):
+    with Hugepages(count):
+        return case(*words, hugepages=True, **options)
+
+
+def cases(program):
+    yield "memif", lambda: case_memif(program, 1)
+    yield "memif, MTU 9000", lambda: case_memif(program, 2, mtu=9000)
+    yield "memif, 2 queues", lambda: case_memif(program, 3, queues=2)
+    yield "memif, hugepages, zero copy", lambda: with_hugepages(
+        160, case_memif, program, 4, options=",zero-copy=yes")
+    yield "af_packet", lambda: case_interface(program, 5, "af_packet")
+    yield "af_packet, VLAN 7", lambda: case_interface(program, 6, "af_packet", vlan=7)
+    yield "af_packet, 10 % lost by the decorator", lambda: case_interface(
+        program, 7, "af_packet", loss_ppm=100000)
+    yield "af_packet, hugepages", lambda: with_hugepages(80, case_interface, program, 8, "af_packet")
+    yield "af_xdp", lambda: case_interface(program, 9, "af_xdp")
+    yield "af_xdp, hugepages", lambda: with_hugepages(80, case_interface, program, 10, "af_xdp")
+    yield "tap", lambda: case_tap(program, 11)
+
+
+def main():
+    program, wanted = sys.argv[1], sys.argv[2:]
+    if os.geteuid() != 0:
+        print("skipped: needs root for network namespaces and packet sockets")
+        return 77
+    ran = failed = 0
+    for name, case in cases(program):
+        if wanted and name.split(",")[0] not in wanted:
+            continue
+        begun = time.monotonic()
+        try:
+            ledger = case()
+        except Skip as reason:
+            print(f"skip {name}: {reason}", flush=True)
+            continue
+        except (RuntimeError, AssertionError, subprocess.TimeoutExpired) as error:
+            failed += 1
+            print(f"FAIL {name}: {error}", flush=True)
+            continue
+        ran += 1
+        print(f"ok   {name}: {ledger['rx_packets']} packets, {time.monotonic() - begun:.1f} s", flush=True)
+    if failed:
+        return 1
+    return 0 if ran else 77
+
+
+if __name__ == "__main__":
+    sys.exit(main())
