@@ -11,14 +11,14 @@
 #include "base/hash.h"
 #include "model_client.h"
 #include "sim_net.h"
-#include "wire/native/frame.h"
+#include "wire/native/session_msg.h"
 
 #define RUN_CLIENTS_MAX	   4
 #define RUN_PARTITIONS_MAX 8
 #define RUN_LIMIT_NS	   (600 * NS_PER_S)
 #define RUN_STEPS_MAX	   3000000
 #define RUN_START_NS	   NS_PER_S
-#define RUN_SETTLE_NS	   (2 * NS_PER_S)
+#define RUN_SETTLE_NS	   (40 * NS_PER_S) /* parked batches of a dead session: idle timeout and a sweep */
 
 enum run_fault {
 	RUN_FAULT_NONE,
@@ -78,6 +78,39 @@ run_trace(struct run *run, const char *format, ...)
 }
 
 static void
+run_trace_ack(struct run *run, const uint8_t *bytes, uint32_t len)
+{
+	struct session_msg_ack ack;
+
+	if (bytes[3] != FRAME_ACK ||
+		session_msg_ack_decode(bytes + FRAME_HEADER_BYTES, len - FRAME_HEADER_BYTES, &ack) < 0) {
+		return;
+	}
+	run_trace(run, "    upto %llu, credit %llu bytes %llu packets, busy %u",
+		(unsigned long long)ack.recv_upto, (unsigned long long)ack.credit_bytes,
+		(unsigned long long)ack.credit_pkts, ack.busy);
+	for (uint32_t i = 0; i < ack.entries; i++) {
+		run_trace(run, "    stream %u received %d durable %d at %lld, error %d of %d",
+			ack.entry[i].stream, ack.entry[i].received_seq, ack.entry[i].durable_seq,
+			(long long)ack.entry[i].durable_offset, ack.entry[i].error,
+			ack.entry[i].error_seq);
+	}
+}
+
+static void
+run_trace_data(struct run *run, const uint8_t *bytes, uint32_t len)
+{
+	struct record_batch batch;
+
+	if (bytes[3] == FRAME_DATA &&
+		record_batch_decode(bytes + FRAME_HEADER_BYTES, len - FRAME_HEADER_BYTES, &batch) == 0) {
+		run_trace(run, "    producer %lld epoch %d, sequences %d to %d",
+			(long long)batch.producer_id, batch.producer_epoch, batch.base_sequence,
+			record_batch_last_sequence(&batch));
+	}
+}
+
+static void
 run_trace_packet(struct run *run, const char *what, uint32_t address, const uint8_t *bytes,
 	uint32_t len)
 {
@@ -86,6 +119,8 @@ run_trace_packet(struct run *run, const char *what, uint32_t address, const uint
 			address / CLIENT_LANES_MAX, address % CLIENT_LANES_MAX,
 			frame_type_name(bytes[3]), (unsigned long long)load_le64(bytes + 16),
 			load_le32(bytes + 24), load_le32(bytes + 28), len);
+		run_trace_ack(run, bytes, len);
+		run_trace_data(run, bytes, len);
 	}
 }
 
@@ -494,7 +529,7 @@ run_settle(struct run *run)
 		}
 		run->now_ns = at_ns > run->now_ns + NS_PER_US && at_ns < until_ns
 				      ? at_ns
-				      : run->now_ns + 10 * NS_PER_US;
+				      : run->now_ns + NS_PER_MS;
 	}
 	run_broken(run, "the server does not come to rest");
 }
