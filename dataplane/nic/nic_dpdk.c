@@ -104,7 +104,7 @@ static uint32_t
 nic_dpdk_buffers_free(struct nic *nic)
 {
 	struct nic_dpdk *q = dpdk_of(nic);
-	uint32_t used = q->pool_held + q->owners_out;
+	uint32_t used = q->pool_reserved + q->owners_out;
 
 	return used < q->pool_count ? q->pool_count - used : 0;
 }

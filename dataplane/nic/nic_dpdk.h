@@ -26,7 +26,8 @@ struct nic_dpdk {
 	uint32_t rx_desc;
 	struct rte_mempool *rx_pool, *tx_pool;
 	uint32_t pool_count;
-	uint32_t pool_held; /* buffers that the driver keeps while it runs */
+	uint32_t pool_held; /* buffers that the driver took at start */
+	uint32_t pool_reserved; /* those and what it may take later; never the lane's */
 	uint32_t rx_at_start, tx_at_start; /* free ones before the device was started */
 
 	const struct nic_dpdk *siblings; /* [queues], this one among them */

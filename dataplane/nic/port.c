@@ -322,6 +322,10 @@ queue_finish(struct port *port, uint16_t queue)
 	}
 	q->pool_count = port->options.plan.pool_count;
 	q->pool_held = q->rx_at_start - rte_mempool_avail_count(q->rx_pool);
+	/* Some take theirs only when a peer connects. */
+	q->pool_reserved = port->options.plan.driver_extra > q->pool_held
+		? port->options.plan.driver_extra
+		: q->pool_held;
 }
 
 static int
@@ -389,33 +393,33 @@ port_open(const struct port_options *options, struct port **ret_port, char *text
 	return 0;
 }
 
-/* Both pools of all queues are as full as before the start, but for what the driver keeps. */
-static bool
-buffers_home(const struct port *port, bool closed)
+/* Buffers that are not where they were before the start, but for what the driver keeps. */
+static uint32_t
+buffers_missing(const struct port *port, bool closed)
 {
+	uint32_t missing = 0;
+
 	for (uint16_t i = 0; i < port->options.queues; i++) {
 		const struct nic_dpdk *q = &port->queues[i];
 		uint32_t held = closed ? 0 : q->pool_held;
 
-		if (q->rx_pool && rte_mempool_avail_count(q->rx_pool) + held != q->rx_at_start) {
-			return false;
-		}
-		if (q->tx_pool && rte_mempool_avail_count(q->tx_pool) != q->tx_at_start) {
-			return false;
+		if (q->rx_pool && q->tx_pool) {
+			missing += q->rx_at_start - held - rte_mempool_avail_count(q->rx_pool);
+			missing += q->tx_at_start - rte_mempool_avail_count(q->tx_pool);
 		}
 	}
-	return true;
+	return missing;
 }
 
-bool
+uint32_t
 port_close(struct port *port)
 {
-	bool home;
+	uint32_t before, after;
 
 	for (uint16_t i = 0; port->started && i < port->options.queues; i++) {
 		port->queues[i].nic.ops->destroy(&port->queues[i].nic);
 	}
-	home = buffers_home(port, false);
+	before = buffers_missing(port, false);
 	flows_destroy(port);
 	if (port->started) {
 		(void)rte_eth_dev_stop(port->port_id);
@@ -423,14 +427,14 @@ port_close(struct port *port)
 	if (port->configured) {
 		(void)rte_eth_dev_close(port->port_id);
 	}
-	home = home || buffers_home(port, true);
+	after = buffers_missing(port, true);
 	for (uint16_t i = 0; i < port->options.queues; i++) {
 		rte_mempool_free(port->queues[i].rx_pool);
 		rte_mempool_free(port->queues[i].tx_pool);
 	}
 	free(port->queues);
 	free(port);
-	return home;
+	return before < after ? before : after;
 }
 
 struct nic *

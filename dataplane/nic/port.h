@@ -42,10 +42,11 @@ void port_options_init(struct port_options *options);
 int port_open(const struct port_options *options, struct port **ret_port, char *text,
 	uint32_t text_bytes) MUST_CHECK;
 /*
- * Stops the device and frees the pools; the lanes have given all owners back. False: a buffer did not
- * come home, neither before the device was closed nor after (some drivers keep theirs until then).
+ * Stops the device and frees the pools; the lanes have given all owners back. Returns how many
+ * buffers did not come home, by the better of two looks: before the device was closed and after
+ * (some drivers keep theirs until then, others give nothing back). 0 but for zero-copy memif.
  */
-bool port_close(struct port *port);
+uint32_t port_close(struct port *port);
 struct nic *port_queue(struct port *port, uint16_t queue);
 /* Group MAC addresses for IPv6 (net_port_groups): list, else all-multicast, else promiscuous. */
 int port_join(struct port *port, uint8_t (*macs)[6], uint32_t count);

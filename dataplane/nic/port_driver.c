@@ -12,7 +12,7 @@
 /* Facts of DPDK 22.11. Hardware rows: MTU by the driver itself, so only our own bound stands here. */
 static const struct port_driver port_drivers[] = {
 	{.name = "memif", .eal_name = "net_memif", .package = PACKAGE("net-memif"), .is_virtual = true,
-		.forgets_packets = true, .mtu_max = 9000, .idle_rx_every = 1, .defaults = "rsize=10"},
+		.forgets_packets = true, .reaps_on_tx = true, .mtu_max = 9000, .idle_rx_every = 1, .defaults = "rsize=10"},
 	{.name = "af_packet", .eal_name = "net_af_packet", .package = PACKAGE("net-af-packet"),
 		.is_virtual = true, .needs_interface = true, .mtu_max = 1500, .idle_rx_every = 1,
 		.queues_key = "qpairs",

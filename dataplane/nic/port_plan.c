@@ -100,6 +100,23 @@ data_room(const struct port_plan_in *in, uint32_t *ret_room, char *text, uint32_
 	return 0;
 }
 
+/* Taken at queue set-up, or by zero-copy memif when its peer connects: a ring's worth. */
+static uint32_t
+driver_extra(const struct port_plan_in *in)
+{
+	char zero_copy[8];
+	uint32_t extra = in->driver->extra_buffers;
+
+	if (strcmp(in->driver->name, "tap") == 0) {
+		extra += in->rx_desc;
+	} else if (strcmp(in->driver->name, "memif") == 0 &&
+		port_devarg_text(in->devargs, "zero-copy", zero_copy, sizeof(zero_copy)) &&
+		strcmp(zero_copy, "yes") == 0) {
+		extra += 1u << (port_devarg_number(in->devargs, "rsize", 10) & 15);
+	}
+	return extra;
+}
+
 static uint32_t
 terms_without_park(const struct port_plan_in *in, const struct port_plan *plan)
 {
@@ -154,8 +171,7 @@ port_plan(const struct port_plan_in *in, struct port_plan *ret_plan, char *text,
 			in->append_slots, in->burst);
 		return -EINVAL;
 	}
-	plan.driver_extra = in->driver->extra_buffers +
-		(strcmp(in->driver->name, "tap") == 0 ? in->rx_desc : 0);
+	plan.driver_extra = driver_extra(in);
 	plan.element_bytes = element_bytes(plan.data_room);
 	fixed = terms_without_park(in, &plan);
 	plan.pool_count = in->pool_count ? in->pool_count : smallest_pool(fixed);

@@ -216,10 +216,10 @@ def case_interface(program, number, driver, devargs="", vlan=0, loss_ppm=0, huge
     return ledger
 
 
-def case_memif(program, number, mtu=1500, queues=1, hugepages=False, options=""):
+def case_memif(program, number, mtu=1500, queues=1, vlan=0, hugepages=False, options=""):
     """Two processes: one asks, the other echoes. Nothing may be lost."""
     prefix = f"psn{os.getpid()}{number}"
-    common = ["--driver", "memif", "--mtu", str(mtu), "--queues", str(queues)]
+    common = ["--driver", "memif", "--mtu", str(mtu), "--queues", str(queues), "--vlan", str(vlan)]
     common += ["--hugepages"] if hugepages else []
     args = f"id=0,socket={prefix},bsize={9216 if mtu > 1500 else 2048}"
     server = Echo(program, *common, "--devargs", f"role=server,{args}", "--address", OURS4,
@@ -229,7 +229,7 @@ def case_memif(program, number, mtu=1500, queues=1, hugepages=False, options="")
         server.ready()
         client = Echo(program, *common, "--devargs", f"role=client,{args}{options}", "--address", PEER4,
                       "--prefix", prefix + "c", "--ask", OURS4, "--count", "3000",
-                      "--bytes", str(mtu - 28))
+                      "--bytes", str(mtu - 28), "--keeps", "2048" if "zero-copy" in options else "0")
         client.ready()
         asked = client.end(stop=False)
         ledger = server.end()
@@ -305,6 +305,7 @@ def cases(program):
     yield "memif", lambda: case_memif(program, 1)
     yield "memif, MTU 9000", lambda: case_memif(program, 2, mtu=9000)
     yield "memif, 2 queues", lambda: case_memif(program, 3, queues=2)
+    yield "memif, VLAN 7", lambda: case_memif(program, 12, vlan=7)
     yield "memif, hugepages, zero copy", lambda: with_hugepages(
         160, case_memif, program, 4, options=",zero-copy=yes")
     yield "af_packet", lambda: case_interface(program, 5, "af_packet")

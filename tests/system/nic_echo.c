@@ -39,6 +39,7 @@ struct echo_options {
 	uint32_t ask_count, payload_bytes;
 	uint32_t queues, mtu, vlan_id;
 	uint32_t loss_ppm;
+	uint32_t keeps; /* buffers that the driver may keep for good */
 	bool hugepages;
 };
 
@@ -279,6 +280,7 @@ ask_one(struct echo *e, uint32_t number)
 	struct packet_view view;
 
 	memset(peer.mac, 0xff, 6);
+	peer.vlan_tci = (uint16_t)e->options.vlan_id;
 	parse_address(e->options.ask_address, peer.address);
 	parse_address(e->options.addresses[0], peer.local_address);
 	if (!net_udp_alloc(&lane->net, &peer, e->options.payload_bytes, &view)) {
@@ -414,7 +416,7 @@ static void
 usage(void)
 {
 	die("usage", "--driver NAME [--devargs A] --address IP.. [--queues N] [--mtu N] [--vlan N] "
-		     "[--loss-ppm N] [--hugepages] [--prefix P] [--ask IP --count N --bytes N]");
+		     "[--loss-ppm N] [--hugepages] [--prefix P] [--ask IP --count N --bytes N] [--keeps N]");
 }
 
 static void
@@ -423,7 +425,7 @@ parse_options(struct echo_options *o, int argc, char **argv)
 	static const struct option options[] = {{"driver", 1, 0, 'd'}, {"devargs", 1, 0, 'D'},
 		{"address", 1, 0, 'a'}, {"queues", 1, 0, 'q'}, {"mtu", 1, 0, 'm'}, {"vlan", 1, 0, 'v'},
 		{"loss-ppm", 1, 0, 'l'}, {"hugepages", 0, 0, 'h'}, {"prefix", 1, 0, 'p'}, {"ask", 1, 0, 'A'},
-		{"count", 1, 0, 'c'}, {"bytes", 1, 0, 'b'}, {0}};
+		{"count", 1, 0, 'c'}, {"bytes", 1, 0, 'b'}, {"keeps", 1, 0, 'k'}, {0}};
 	int c;
 
 	*o = (struct echo_options){.prefix = "nic_echo", .queues = 1, .mtu = 1500, .payload_bytes = 1000};
@@ -468,6 +470,9 @@ parse_options(struct echo_options *o, int argc, char **argv)
 		case 'b':
 			o->payload_bytes = (uint32_t)atoi(optarg);
 			break;
+		case 'k':
+			o->keeps = (uint32_t)atoi(optarg);
+			break;
 		default:
 			usage();
 		}
@@ -511,7 +516,7 @@ main(int argc, char **argv)
 		/* The decorator owns memory; a port's own queue only lets go of what waits. */
 		e->lanes[i].nic->ops->destroy(e->lanes[i].nic);
 	}
-	home = port_close(e->port);
+	home = port_close(e->port) <= e->options.keeps;
 	right = report(e, &ledger, home);
 	eal_stop();
 	free(e->answers);

@@ -78,6 +78,20 @@ af_xdp_pays_for_its_fill_ring(void **state)
 }
 
 static void
+zero_copy_memif_pays_for_its_ring(void **state)
+{
+	struct port_plan_in in = start("memif");
+	struct port_plan plan;
+
+	in.devargs = "role=client,zero-copy=yes,rsize=9";
+	assert_int_equal(port_plan(&in, &plan, text, sizeof(text)), 0);
+	assert_int_equal(plan.driver_extra, 512);
+	in.devargs = "role=client,zero-copy=no";
+	assert_int_equal(port_plan(&in, &plan, text, sizeof(text)), 0);
+	assert_int_equal(plan.driver_extra, 0);
+}
+
+static void
 without_hugepages_a_page_holds_one(void **state)
 {
 	struct port_plan_in in = start("af_packet");
@@ -205,6 +219,7 @@ main(void)
 		cmocka_unit_test(the_worked_example),
 		cmocka_unit_test(element_sizes_are_the_measured_ones),
 		cmocka_unit_test(af_xdp_pays_for_its_fill_ring),
+		cmocka_unit_test(zero_copy_memif_pays_for_its_ring),
 		cmocka_unit_test(without_hugepages_a_page_holds_one),
 		cmocka_unit_test(what_does_not_hold_is_refused),
 		cmocka_unit_test(memory_has_five_percent_and_a_base),
