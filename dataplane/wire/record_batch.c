@@ -38,22 +38,19 @@ record_batch_decode(const uint8_t *bytes, size_t len, struct record_batch *ret_b
 void
 record_batch_encode(const struct record_batch *batch, uint8_t bytes[RECORD_BATCH_HEADER_BYTES])
 {
-	struct writer w = writer_init(bytes, RECORD_BATCH_HEADER_BYTES);
-
-	writer_be64(&w, (uint64_t)batch->base_offset);
-	writer_be32(&w, (uint32_t)batch->batch_length);
-	writer_be32(&w, (uint32_t)batch->leader_epoch);
-	writer_u8(&w, batch->magic);
-	writer_be32(&w, batch->crc);
-	writer_be16(&w, batch->attributes);
-	writer_be32(&w, (uint32_t)batch->last_offset_delta);
-	writer_be64(&w, (uint64_t)batch->base_timestamp_ms);
-	writer_be64(&w, (uint64_t)batch->max_timestamp_ms);
-	writer_be64(&w, (uint64_t)batch->producer_id);
-	writer_be16(&w, (uint16_t)batch->producer_epoch);
-	writer_be32(&w, (uint32_t)batch->base_sequence);
-	writer_be32(&w, (uint32_t)batch->record_count);
-	ensure(!w.failed);
+	store_be64(bytes, (uint64_t)batch->base_offset);
+	store_be32(bytes + 8, (uint32_t)batch->batch_length);
+	store_be32(bytes + 12, (uint32_t)batch->leader_epoch);
+	bytes[16] = batch->magic;
+	store_be32(bytes + 17, batch->crc);
+	store_be16(bytes + 21, batch->attributes);
+	store_be32(bytes + 23, (uint32_t)batch->last_offset_delta);
+	store_be64(bytes + 27, (uint64_t)batch->base_timestamp_ms);
+	store_be64(bytes + 35, (uint64_t)batch->max_timestamp_ms);
+	store_be64(bytes + 43, (uint64_t)batch->producer_id);
+	store_be16(bytes + 51, (uint16_t)batch->producer_epoch);
+	store_be32(bytes + 53, (uint32_t)batch->base_sequence);
+	store_be32(bytes + 57, (uint32_t)batch->record_count);
 }
 
 uint32_t
