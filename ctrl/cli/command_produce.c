@@ -27,11 +27,12 @@
 #define LOOK_EACH	 64 /* records between looks at the clock */
 
 static const char help[] =
-	"usage: penstock produce TOPIC [--file F|-] [--bootstrap HOST:PORT] [--partition N]\n"
+	"usage: penstock produce TOPIC [FILE|-] [--bootstrap HOST:PORT] [--partition N] [--client-id NAME]\n"
 	"         [-K SEPARATOR] | [--csv [--header] [--delimiter C] [--key-column C] [--timestamp-column C]]\n\n"
 	"  One record a line, from stdin or a file. Ends when all are durable, or --timeout has passed\n"
 	"  without one of them.\n\n"
 	"  --bootstrap H:P       the native UDP port; else the daemon at the control socket is asked\n"
+	"  --client-id NAME      keeps the producer id over runs, and ends an older run of that name\n"
 	"  --partition N         all records there; else by key (murmur2), sticky without a key\n"
 	"  -K SEPARATOR          KEY SEPARATOR VALUE in each line\n"
 	"  --csv                 quoted fields as RFC 4180; the value is the whole line\n"
@@ -44,6 +45,7 @@ struct produce {
 	const struct cli *cli;
 	const char *topic;
 	const char *bootstrap;
+	const char *client_id;
 	const char *file;
 	const char *separator;
 	const char *key_column;
@@ -63,6 +65,7 @@ struct produce {
 
 enum {
 	OPTION_BOOTSTRAP = 256,
+	OPTION_CLIENT_ID,
 	OPTION_FILE,
 	OPTION_CSV,
 	OPTION_KEY_COLUMN,
@@ -77,6 +80,7 @@ enum {
 static const struct option options[] = {
 	{"bootstrap", required_argument, NULL, OPTION_BOOTSTRAP},
 	{"bootstrap-server", required_argument, NULL, OPTION_BOOTSTRAP},
+	{"client-id", required_argument, NULL, OPTION_CLIENT_ID},
 	{"file", required_argument, NULL, OPTION_FILE},
 	{"csv", no_argument, NULL, OPTION_CSV},
 	{"key-column", required_argument, NULL, OPTION_KEY_COLUMN},
@@ -118,8 +122,11 @@ take_option(struct produce *p, int option)
 	case OPTION_BOOTSTRAP:
 		p->bootstrap = optarg;
 		return 0;
+	case OPTION_CLIENT_ID:
+		p->client_id = optarg;
+		return 0;
 	case OPTION_FILE:
-		p->file = strcmp(optarg, "-") == 0 ? NULL : optarg;
+		p->file = optarg;
 		return 0;
 	case OPTION_CSV:
 		p->csv = true;
@@ -169,8 +176,14 @@ parse_arguments(struct produce *p, int argc, char **argv)
 	if (optind < argc && !p->topic) {
 		p->topic = argv[optind++];
 	}
+	if (optind < argc && !p->file) {
+		p->file = argv[optind++];
+	}
+	if (p->file && strcmp(p->file, "-") == 0) {
+		p->file = NULL;
+	}
 	if (!p->topic || optind < argc) {
-		return cli_usage_error(p->topic ? "produce: one topic, not also \"%s\"" :
+		return cli_usage_error(p->topic ? "produce: one topic and one file, not also \"%s\"" :
 						  "produce: which topic?%s",
 			p->topic ? argv[optind] : "");
 	}
@@ -427,7 +440,7 @@ run(struct produce *p)
 {
 	char bootstrap[64];
 	char text[256] = "";
-	struct sender_options sender = {.bootstrap = p->bootstrap,
+	struct sender_options sender = {.bootstrap = p->bootstrap, .client_id = p->client_id,
 		.delivery_timeout_ms = p->cli->timeout_ns / NS_PER_MS,
 		.interrupt_fd = cli_interrupt_fd()};
 	int err = open_input(p, sender.interrupt_fd);

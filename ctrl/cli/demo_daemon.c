@@ -1,103 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* See demo_daemon.h. What the daemon says goes to a file, so that a full pipe can never stop it. */
 #include "ctrl/cli/demo_daemon.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/bytes.h"
 
-#define SETS_MAX      32
-#define START_SECONDS 15
-#define STOP_SECONDS  15
+#define SETS_MAX	32
+#define START_SECONDS	15
+#define STOP_SECONDS	15
+#define TAIL_LINES	15
+#define TMPFS_TYPE	0x01021994
+#define SPACE_BYTES_MIN (1ull << 30)
+#define KEPT_DIRS_MAX	99
 
-bool
-demo_interrupted(void)
-{
-	sigset_t pending;
-
-	return sigpending(&pending) == 0 && sigismember(&pending, SIGINT) == 1;
-}
-
-static void
-run_daemon(const struct demo_daemon *daemon, const char *const *sets, uint32_t set_count)
-{
-	char program[600];
-	const char *words[2 * SETS_MAX + 8];
-	uint32_t count = 0;
-	sigset_t none;
-	int log = open(daemon->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	snprintf(program, sizeof(program), "%s/penstockd", daemon->program_dir);
-	words[count++] = program;
-	words[count++] = "--dev";
-	words[count++] = "--state";
-	words[count++] = daemon->dir;
-	for (uint32_t i = 0; i < set_count && i < SETS_MAX; i++) {
-		words[count++] = "--set";
-		words[count++] = sets[i];
-	}
-	words[count] = NULL;
-	(void)setsid(); /* Ctrl-C is ours to handle */
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	if (log >= 0 && null >= 0) {
-		(void)dup2(null, STDIN_FILENO);
-		(void)dup2(log, STDOUT_FILENO);
-		(void)dup2(log, STDERR_FILENO);
-		(void)execv(program, (char *const *)(uintptr_t)words);
-		(void)execvp("penstockd", (char *const *)(uintptr_t)words);
-	}
-	_exit(127);
-}
-
-/* What the daemon said before it ended. */
-static int
-show_log(const struct demo_daemon *daemon)
-{
-	FILE *file = fopen(daemon->log, "re");
-	char line[512];
-
-	fprintf(stderr, "error %d: penstockd did not start; it said:\n", CLI_FAILED);
-	for (int i = 0; file && i < 30 && fgets(line, sizeof(line), file); i++) {
-		fprintf(stderr, "  %s", line);
-	}
-	if (file) {
-		fclose(file);
-	}
-	return CLI_FAILED;
-}
-
-static int
-make_dir(struct demo_daemon *daemon, const char *dir)
-{
-	const char *base = getenv("TMPDIR");
-
-	if (dir) {
-		snprintf(daemon->dir, sizeof(daemon->dir), "%s", dir);
-		if (mkdir(daemon->dir, 0700) != 0 && errno != EEXIST) {
-			return cli_error(CLI_FAILED, "cannot make the directory", strerror(errno), dir);
-		}
-		return 0;
-	}
-	snprintf(daemon->dir, sizeof(daemon->dir), "%.200s/penstock-demo-XXXXXX",
-		base && base[0] == '/' ? base : "/tmp");
-	if (!mkdtemp(daemon->dir)) {
-		return cli_error(CLI_FAILED, "cannot make a directory", strerror(errno), daemon->dir);
-	}
-	daemon->own_dir = true;
-	return 0;
-}
-
-static void
-find_program_dir(struct demo_daemon *daemon)
+void
+demo_daemon_find(struct demo_daemon *daemon)
 {
 	ssize_t len = readlink("/proc/self/exe", daemon->program_dir, sizeof(daemon->program_dir) - 1);
 	char *slash;
@@ -109,70 +41,245 @@ find_program_dir(struct demo_daemon *daemon)
 	}
 }
 
+/* The child, until it is penstockd. */
+static void
+run_daemon(const struct demo_daemon *daemon, const struct demo_daemon_options *options)
+{
+	char program[600];
+	const char *words[2 * SETS_MAX + 8];
+	uint32_t count = 0;
+	sigset_t none;
+	int log = open(daemon->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	snprintf(program, sizeof(program), "%s/penstockd", daemon->program_dir);
+	words[count++] = "penstockd";
+	words[count++] = "--dev";
+	words[count++] = "--state";
+	words[count++] = daemon->dir;
+	for (uint32_t i = 0; i < options->set_count && i < SETS_MAX; i++) {
+		words[count++] = "--set";
+		words[count++] = options->sets[i];
+	}
+	words[count] = NULL;
+	(void)setsid(); /* Ctrl-C is ours to handle */
+	if (!options->keep) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	}
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGINT, SIG_DFL);
+	if (log >= 0 && null >= 0) {
+		(void)dup2(null, STDIN_FILENO);
+		(void)dup2(log, STDOUT_FILENO);
+		(void)dup2(log, STDERR_FILENO);
+		(void)execv(program, (char *const *)(uintptr_t)words);
+		(void)execvp("penstockd", (char *const *)(uintptr_t)words);
+		dprintf(STDERR_FILENO, "%s: %s, and no penstockd in PATH\n", program, strerror(errno));
+	}
+	_exit(127);
+}
+
+void
+demo_daemon_show_log(const struct demo_daemon *daemon)
+{
+	FILE *file = daemon->log[0] ? fopen(daemon->log, "re") : NULL;
+	char line[512];
+	uint32_t lines = 0;
+
+	if (!file) {
+		return;
+	}
+	while (fgets(line, sizeof(line), file)) {
+		lines++;
+	}
+	rewind(file);
+	fprintf(stderr, "  penstockd said last:\n");
+	for (uint32_t i = 0; fgets(line, sizeof(line), file); i++) {
+		if (i + TAIL_LINES >= lines) {
+			fprintf(stderr, "    %.*s\n", (int)strcspn(line, "\n"), line);
+		}
+	}
+	fclose(file);
+}
+
+static bool
+is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	int count = 0;
+
+	while (dir && count < 3 && readdir(dir)) {
+		count++;
+	}
+	if (dir) {
+		closedir(dir);
+	}
+	return dir && count == 2; /* . and .. */
+}
+
+static bool
+fits(const char *path, bool on_disk)
+{
+	struct statfs info;
+
+	return path && path[0] == '/' && strlen(path) < 64 && access(path, W_OK | X_OK) == 0 &&
+	       statfs(path, &info) == 0 && (uint64_t)info.f_bavail * (uint64_t)info.f_bsize >= SPACE_BYTES_MIN &&
+	       (!on_disk || info.f_type != TMPFS_TYPE);
+}
+
+/* A place with room, on a disk if there is one: memory would show no true durable latency. */
+static const char *
+find_base(void)
+{
+	const char *const places[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp", "/var/tmp"};
+
+	for (size_t i = 0; i < 2 * ARRAY_COUNT(places); i++) {
+		const char *place = places[i % ARRAY_COUNT(places)];
+
+		if (fits(place, i < ARRAY_COUNT(places))) {
+			return place;
+		}
+	}
+	return "/tmp";
+}
+
+static int
+make_kept_dir(struct demo_daemon *daemon, const char *base)
+{
+	for (int i = 1; i <= KEPT_DIRS_MAX; i++) {
+		snprintf(daemon->dir, sizeof(daemon->dir), "%.64s/penstock-demo-%u-%d", base,
+			(unsigned int)getuid(), i);
+		if (mkdir(daemon->dir, 0700) == 0) {
+			return 0;
+		}
+		if (errno != EEXIST) {
+			break;
+		}
+	}
+	return -errno;
+}
+
+static int
+make_dir(struct demo_daemon *daemon, const struct demo_daemon_options *options)
+{
+	const char *base = find_base();
+	int err = 0;
+
+	if (options->dir) {
+		if (strlen(options->dir) >= sizeof(daemon->dir)) {
+			return cli_error(CLI_USAGE, "--state: at most 95 bytes", options->dir,
+				"a socket will lie there, and its path may have 107");
+		}
+		memcpy(daemon->dir, options->dir, strlen(options->dir) + 1);
+		if (mkdir(daemon->dir, 0700) != 0 && (errno != EEXIST || !is_empty(daemon->dir))) {
+			return cli_error(CLI_FAILED, "the directory cannot be made, or is not empty",
+				strerror(errno), daemon->dir);
+		}
+	} else if (options->keep) {
+		err = make_kept_dir(daemon, base);
+	} else {
+		snprintf(daemon->dir, sizeof(daemon->dir), "%.64s/penstock-demo-XXXXXX", base);
+		err = mkdtemp(daemon->dir) ? 0 : -errno;
+	}
+	if (err) {
+		return cli_error(CLI_FAILED, "cannot make a directory", strerror(-err), daemon->dir);
+	}
+	daemon->own_dir = true;
+	return 0;
+}
+
+static bool
+listens(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool yes;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.107s", path);
+	yes = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+	if (fd >= 0) {
+		close(fd);
+	}
+	return yes;
+}
+
+bool
+demo_daemon_runs(struct demo_daemon *daemon)
+{
+	int status;
+
+	if (daemon->pid > 0 && waitpid(daemon->pid, &status, WNOHANG) == daemon->pid) {
+		daemon->pid = 0;
+	}
+	return daemon->pid > 0;
+}
+
 int
-demo_daemon_start(struct demo_daemon *daemon, const char *dir, const char *const *sets,
-	uint32_t set_count)
+demo_daemon_start(struct demo_daemon *daemon, const struct demo_daemon_options *options)
 {
 	uint64_t until_ns = cli_now_ns() + START_SECONDS * NS_PER_S;
-	int err;
+	struct pollfd interrupt = {.fd = options->interrupt_fd, .events = POLLIN};
+	int err = make_dir(daemon, options);
 
-	memset(daemon, 0, sizeof(*daemon));
-	find_program_dir(daemon);
-	err = make_dir(daemon, dir);
 	if (err) {
 		return err;
 	}
 	snprintf(daemon->socket, sizeof(daemon->socket), "%s/ctl.sock", daemon->dir);
-	snprintf(daemon->log, sizeof(daemon->log), "%s/penstockd.log", daemon->dir);
+	snprintf(daemon->log, sizeof(daemon->log), "%s/penstockd.stderr", daemon->dir);
+	fflush(NULL);
 	daemon->pid = fork();
 	if (daemon->pid == 0) {
-		run_daemon(daemon, sets, set_count);
+		run_daemon(daemon, options);
 	}
 	if (daemon->pid < 0) {
 		daemon->pid = 0;
 		return cli_error(CLI_FAILED, "cannot start penstockd", strerror(errno), NULL);
 	}
-	while (cli_now_ns() < until_ns && !demo_interrupted()) {
-		int status;
-
-		if (waitpid(daemon->pid, &status, WNOHANG) == daemon->pid) {
-			daemon->pid = 0;
-			return show_log(daemon);
-		}
-		if (access(daemon->socket, F_OK) == 0) {
+	while (cli_now_ns() < until_ns && demo_daemon_runs(daemon)) {
+		if (listens(daemon->socket)) {
 			return 0;
 		}
-		cli_sleep_ms(10);
+		if (poll(&interrupt, 1, 10) > 0) {
+			return CLI_INTERRUPTED;
+		}
 	}
-	return demo_interrupted() ? CLI_INTERRUPTED : show_log(daemon);
+	return cli_error(CLI_FAILED,
+		daemon->pid ? "penstockd does not listen after 15 s" : "penstockd ended instead of starting",
+		daemon->socket, "penstockd --dev --check");
 }
 
 static int
-remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+remove_entry(const char *path, const struct stat *info, int flag, struct FTW *ftw)
 {
-	(void)st;
+	(void)info;
 	(void)flag;
 	(void)ftw;
 	return remove(path);
 }
 
-void
-demo_daemon_stop(struct demo_daemon *daemon)
+/* True once it has ended. */
+static bool
+wait_end(struct demo_daemon *daemon, uint32_t seconds)
 {
-	uint64_t until_ns = cli_now_ns() + STOP_SECONDS * NS_PER_S;
-	int status;
+	uint64_t until_ns = cli_now_ns() + seconds * NS_PER_S;
 
-	if (daemon->pid > 0) {
+	while (demo_daemon_runs(daemon) && cli_now_ns() < until_ns) {
+		cli_sleep_ms(5);
+	}
+	return daemon->pid == 0;
+}
+
+void
+demo_daemon_stop(struct demo_daemon *daemon, bool asked)
+{
+	if (daemon->pid > 0 && (!asked || !wait_end(daemon, STOP_SECONDS))) {
 		(void)kill(daemon->pid, SIGTERM);
-		while (waitpid(daemon->pid, &status, WNOHANG) == 0) {
-			if (cli_now_ns() > until_ns) {
-				(void)kill(daemon->pid, SIGKILL);
-				(void)waitpid(daemon->pid, &status, 0);
-				break;
-			}
-			cli_sleep_ms(10);
+		if (!wait_end(daemon, STOP_SECONDS)) {
+			(void)kill(daemon->pid, SIGKILL);
+			(void)waitpid(daemon->pid, NULL, 0);
+			daemon->pid = 0;
 		}
-		daemon->pid = 0;
 	}
 	if (daemon->own_dir) {
 		(void)nftw(daemon->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);

@@ -8,19 +8,30 @@
 
 struct demo_daemon {
 	pid_t pid; /* 0: none */
-	bool own_dir; /* made by us: removed at the end */
-	char dir[256];
-	char socket[300];
-	char log[300];
+	bool own_dir; /* made or filled by us: removed at the end unless it is kept */
+	char dir[96]; /* a socket's path has 107 bytes */
+	char socket[108];
+	char log[128];
 	char program_dir[512]; /* where this program lies, and penstockd beside it */
 };
 
-/* Starts `penstockd --dev --state DIR` (DIR NULL: a new one) and waits until it listens. */
-int demo_daemon_start(struct demo_daemon *daemon, const char *dir, const char *const *sets,
-	uint32_t set_count);
-/* Stops it and removes the directory if it is ours. */
-void demo_daemon_stop(struct demo_daemon *daemon);
-/* True once Ctrl-C was pressed; the signal is blocked while the demo runs. */
-bool demo_interrupted(void);
+struct demo_daemon_options {
+	const char *dir; /* absolute; new or empty; NULL: a new one */
+	const char *const *sets; /* KEY=VALUE */
+	uint32_t set_count;
+	bool keep; /* outlives this program */
+	int interrupt_fd;
+};
+
+/* Where this program lies. */
+void demo_daemon_find(struct demo_daemon *daemon);
+/* Starts `penstockd --dev --state DIR` and waits until it listens. 0 or an exit code, reason said. */
+int demo_daemon_start(struct demo_daemon *daemon, const struct demo_daemon_options *options);
+/* False once it has ended by itself. */
+bool demo_daemon_runs(struct demo_daemon *daemon);
+/* The last lines that it said, on stderr. */
+void demo_daemon_show_log(const struct demo_daemon *daemon);
+/* Waits for its end after sys.stop (asked), else by SIGTERM; then removes the directory if it is ours. */
+void demo_daemon_stop(struct demo_daemon *daemon, bool asked);
 
 #endif

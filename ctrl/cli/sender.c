@@ -44,7 +44,13 @@ sender_open(struct sender *sender, const struct sender_options *options, char *t
 	}
 	snprintf(number, sizeof(number), "%" PRIu64, options->delivery_timeout_ms);
 	err = penstock_config_set(config, "bootstrap", options->bootstrap, text, text_bytes);
+	if (err == 0 && options->client_id) {
+		err = penstock_config_set(config, "client.id", options->client_id, text, text_bytes);
+	}
 	err = err ? err : penstock_config_set(config, "delivery.timeout.ms", number, text, text_bytes);
+	/* Whole datagrams; and a short queue, so that latency tells of the way to the disk and back. */
+	err = err ? err : penstock_config_set(config, "linger.ms", "2", text, text_bytes);
+	err = err ? err : penstock_config_set(config, "buffer.memory", "1048576", text, text_bytes);
 	penstock_config_set_delivery(config, on_delivery, sender);
 	err = err ? err : penstock_producer_create(config, &sender->producer, text, text_bytes);
 	penstock_config_destroy(config);

@@ -31,6 +31,7 @@ struct sender {
 
 struct sender_options {
 	const char *bootstrap; /* host:port */
+	const char *client_id; /* NULL: none */
 	uint64_t delivery_timeout_ms;
 	int interrupt_fd;
 };
