@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/clock.h"
 #include "base/rand.h"
 #include "base/ring.h"
 #include "model_server.h"
@@ -22,7 +23,10 @@ struct model_log_options {
 	uint32_t shard_count;
 	uint32_t partition_count;
 	uint64_t disk_ns;
-	uint64_t now_ns;
+	struct clock *clock;
+	/* Lets virtual time pass, where the log must run alone: before the first start, at the end. */
+	void (*advance)(void *user_data, uint64_t duration_ns);
+	void *advance_data;
 };
 
 struct model_log;
@@ -51,5 +55,6 @@ struct model_log {
 };
 
 struct model_log *model_log_memory(const struct model_log_options *options);
+struct model_log *model_log_store(const struct model_log_options *options);
 
 #endif

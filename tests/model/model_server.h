@@ -40,7 +40,7 @@ struct model_server_ops {
 		const uint8_t *bytes, uint32_t len, uint64_t now_ns);
 	/* One turn of everything; returns the next deadline. */
 	uint64_t (*poll)(struct model_server *server, uint64_t now_ns);
-	/* kill -9 now; it is up again, with recovery done, when this returns. */
+	/* kill -9 or power cut now; it comes up again by itself, at once or after a while. */
 	void (*crash)(struct model_server *server, uint64_t now_ns);
 	void (*disk)(struct model_server *server, bool running);
 	/* True if nothing is in flight inside. */
@@ -60,5 +60,7 @@ struct model_server {
 struct model_server *model_server_reference(const struct model_server_options *options);
 /* Real lanes on a log in memory. */
 struct model_server *model_server_lanes(const struct model_server_options *options);
+/* Real lanes on the real log, on a simulated disk. */
+struct model_server *model_server_pipeline(const struct model_server_options *options);
 
 #endif

@@ -22,6 +22,9 @@
 #define LANES_CONTROL_SLOTS 64
 #define LANES_ROUNDS_MAX    8
 #define LANES_PEER_PORT	    40000
+#define LANES_DOWN_MIN_NS   (2 * NS_PER_MS)
+#define LANES_DOWN_MORE_NS  (200 * NS_PER_MS)
+#define LANES_SETUP_NS	    (NS_PER_S / 2) /* virtual time in which the topic is made */
 
 struct lanes_port {
 	struct lane *lane;
@@ -42,6 +45,7 @@ struct server_lanes {
 	struct model_control control;
 	struct model_log *log;
 	struct lanes_port ports[MODEL_LANES_MAX];
+	uint64_t up_ns; /* crashed: when it is up again; 0: it runs */
 	char broken[256];
 };
 
@@ -192,10 +196,14 @@ lanes_crash(struct model_server *server, uint64_t now_ns)
 {
 	struct server_lanes *s = lanes_of(server);
 
+	if (s->up_ns != 0) {
+		return;
+	}
 	s->log->ops->crash(s->log, now_ns);
 	model_control_crash(&s->control);
 	lanes_down(s);
-	lanes_up(s, now_ns);
+	/* Late writes of a killed process land, and clients notice. */
+	s->up_ns = now_ns + LANES_DOWN_MIN_NS + rand_below(s->options.rand, LANES_DOWN_MORE_NS);
 }
 
 /* --- a turn ------------------------------------------------------------------------------------ */
@@ -226,7 +234,7 @@ lanes_input(struct model_server *server, uint32_t address, uint16_t port, const 
 	};
 
 	lanes_clock(s, now_ns);
-	if (lane < s->options.lane_count) {
+	if (lane < s->options.lane_count && s->up_ns == 0) {
 		/* A full queue loses it, as a NIC does. */
 		(void)nic_fake_put(s->ports[lane].nic, &packet);
 	}
@@ -310,6 +318,13 @@ lanes_poll(struct model_server *server, uint64_t now_ns)
 	uint64_t deadline_ns = UINT64_MAX;
 
 	lanes_clock(s, now_ns);
+	if (s->up_ns > now_ns) {
+		return s->up_ns;
+	}
+	if (s->up_ns != 0) {
+		s->up_ns = 0;
+		lanes_up(s, now_ns);
+	}
 	for (uint32_t i = 0; i < LANES_ROUNDS_MAX; i++) {
 		uint32_t work = 0;
 
@@ -336,6 +351,9 @@ lanes_quiet(struct model_server *server)
 {
 	struct server_lanes *s = lanes_of(server);
 
+	if (s->up_ns != 0) {
+		return false;
+	}
 	for (uint16_t i = 0; i < s->options.lane_count; i++) {
 		struct lanes_port *port = &s->ports[i];
 		uint64_t values[LANE_COUNTER_COUNT];
@@ -375,7 +393,9 @@ lanes_destroy(struct model_server *server)
 {
 	struct server_lanes *s = lanes_of(server);
 
-	lanes_down(s);
+	if (s->up_ns == 0) {
+		lanes_down(s);
+	}
 	s->log->ops->destroy(s->log);
 	free(s->partitions);
 	free(s);
@@ -393,6 +413,14 @@ static const struct model_server_ops lanes_ops = {
 	.destroy = lanes_destroy,
 };
 
+static void
+lanes_advance(void *user_data, uint64_t duration_ns)
+{
+	struct server_lanes *s = user_data;
+
+	clock_fake_advance(&s->clock, duration_ns);
+}
+
 static struct model_server *
 lanes_create(const struct model_server_options *options,
 	struct model_log *(*make_log)(const struct model_log_options *options))
@@ -404,7 +432,9 @@ lanes_create(const struct model_server_options *options,
 		.shard_count = options->shard_count,
 		.partition_count = options->partition_count,
 		.disk_ns = options->disk_ns,
-		.now_ns = options->now_ns,
+		.clock = &s->clock.clock,
+		.advance = lanes_advance,
+		.advance_data = s,
 	};
 
 	ensure(s);
@@ -412,7 +442,8 @@ lanes_create(const struct model_server_options *options,
 	ensure(options->shard_count <= MODEL_SHARDS_MAX);
 	s->server.ops = &lanes_ops;
 	s->options = *options;
-	clock_fake_init(&s->clock, options->now_ns, LANES_WALL_NS);
+	ensure(options->now_ns > LANES_SETUP_NS);
+	clock_fake_init(&s->clock, options->now_ns - LANES_SETUP_NS, LANES_WALL_NS);
 	rand_fill(options->rand, s->secrets.reset_key, sizeof(s->secrets.reset_key));
 	s->partitions = calloc(options->partition_count, sizeof(*s->partitions));
 	ensure(s->partitions);
@@ -420,6 +451,9 @@ lanes_create(const struct model_server_options *options,
 	s->control.topic = MODEL_TOPIC;
 	s->log = make_log(&log);
 	lanes_up(s, options->now_ns);
+	if (clock_now_ns(&s->clock.clock) > options->now_ns) {
+		snprintf(s->broken, sizeof(s->broken), "making the topic took too long");
+	}
 	return &s->server;
 }
 
@@ -427,4 +461,10 @@ struct model_server *
 model_server_lanes(const struct model_server_options *options)
 {
 	return lanes_create(options, model_log_memory);
+}
+
+struct model_server *
+model_server_pipeline(const struct model_server_options *options)
+{
+	return lanes_create(options, model_log_store);
 }

@@ -22,6 +22,7 @@ static const struct test_server {
 } test_servers[] = {
 	{"reference", model_server_reference},
 	{"lanes", model_server_lanes},
+	{"pipeline", model_server_pipeline},
 };
 
 struct test_totals {
