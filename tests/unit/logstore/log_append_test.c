@@ -95,15 +95,327 @@ clean_stop_and_start_keeps_everything(void **state)
 	assert_int_equal(b->partitions[p].durable, 220);
 }
 
+
+static void
+a_duplicate_is_answered_with_the_first_offset(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+
+	for (uint32_t i = 0; i < 6; i++) {
+		assert_true(log_bench_append(b, p, 2, 50));
+	}
+	/* In flight already, and not yet. */
+	log_bench_resend(b, p, 5);
+	log_bench_drain(b);
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(b->partitions[p].duplicates, 1);
+	log_bench_resend(b, p, 1);
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(b->partitions[p].duplicates, 2);
+	/* The sixth oldest is forgotten: Kafka remembers five. */
+	log_bench_resend(b, p, 0);
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(b->partitions[p].refused, 1);
+	assert_int_equal(b->partitions[p].last_error, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	assert_int_equal(log_bench_counter(b, SHARD_append_duplicates), 2);
+	assert_true(log_bench_check(b, false));
+}
+
+static void
+a_duplicate_after_restart_is_still_one(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+
+	for (uint32_t i = 0; i < 8; i++) {
+		assert_true(log_bench_append(b, p, 1, 50));
+	}
+	log_bench_drain(b);
+	log_bench_crash(b, SIM_CRASH_LOSE_ALL, 1);
+	log_bench_open(b);
+	assert_true(log_bench_check(b, true));
+	log_bench_resend(b, p, 7);
+	log_bench_resend(b, p, 3);
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(b->partitions[p].duplicates, 2);
+	assert_true(log_bench_stop(b));
+	log_bench_open(b);
+	log_bench_resend(b, p, 4);
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(b->partitions[p].duplicates, 3);
+	assert_int_equal(log_bench_status(b, p).log_end_offset, 8);
+}
+
+static void
+a_gap_and_an_old_epoch_are_refused(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	struct log_bench_partition *bp = &b->partitions[p];
+
+	assert_true(log_bench_append(b, p, 2, 50));
+	log_bench_drain(b);
+	bp->next_sequence += 5;
+	assert_true(log_bench_append(b, p, 2, 50));
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(bp->refused, 1);
+	assert_int_equal(bp->last_error, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	/* A new epoch starts at 0; then the old one is fenced. */
+	bp->offered = bp->answered;
+	bp->next_sequence = 0;
+	bp->epoch = 1;
+	assert_true(log_bench_append(b, p, 2, 50));
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(bp->answered, 2);
+	bp->epoch = 0;
+	bp->next_sequence = 2;
+	assert_true(log_bench_append(b, p, 2, 50));
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(bp->refused, 2);
+	assert_int_equal(bp->last_error, KAFKA_INVALID_PRODUCER_EPOCH);
+	assert_int_equal(log_bench_status(b, p).log_end_offset, 4);
+}
+
+static void
+a_damaged_batch_is_refused_2_before_anything_else(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	struct log_bench_partition *bp = &b->partitions[p];
+
+	assert_true(log_bench_append(b, p, 1, 5000));
+	log_bench_drain(b);
+	/* Damage in the payload of a new batch: nothing of it stays. */
+	assert_true(log_bench_append(b, p, 1, 300));
+	bp->batches[1].bytes[200] ^= 1;
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(bp->refused, 1);
+	assert_int_equal(bp->last_error, KAFKA_CORRUPT_MESSAGE);
+	bp->batches[1].bytes[200] ^= 1;
+	/* A damaged sequence that would be a duplicate or a gap: 2, never success or 45. */
+	bp->batches[0].bytes[56] ^= 4;
+	log_bench_resend(b, p, 0);
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(bp->last_error, KAFKA_CORRUPT_MESSAGE);
+	assert_int_equal(bp->duplicates, 0);
+	bp->batches[0].bytes[56] ^= 4;
+	bp->batches[0].bytes[400] ^= 1;
+	log_bench_resend(b, p, 0);
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(bp->refused, 3);
+	assert_int_equal(bp->last_error, KAFKA_CORRUPT_MESSAGE);
+	assert_int_equal(bp->duplicates, 0);
+	bp->batches[0].bytes[400] ^= 1;
+	assert_int_equal(log_bench_counter(b, SHARD_crc_failures), 3);
+	log_bench_resend(b, p, 1);
+	log_bench_drain(b);
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(log_bench_status(b, p).log_end_offset, 2);
+	assert_true(log_bench_check(b, false));
+}
+
+static void
+too_large_batches_are_refused(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_topic_config config;
+
+	log_topic_config_init(&config);
+	config.max_message_bytes = 1000;
+	uint32_t p = log_bench_create(b, "small", 0, &config);
+
+	assert_true(log_bench_append(b, p, 1, 1000));
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(b->partitions[p].last_error, KAFKA_MESSAGE_TOO_LARGE);
+	log_topic_config_init(&config);
+	config.segment_bytes = 65536;
+	uint32_t q = log_bench_create(b, "tiny", 0, &config);
+
+	assert_true(log_bench_append(b, q, 1, 66000));
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(b->partitions[q].last_error, KAFKA_RECORD_LIST_TOO_LARGE);
+}
+
+static void
+append_time_replaces_the_timestamp_and_the_crc(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_topic_config config;
+	struct record_batch batch;
+
+	log_topic_config_init(&config);
+	config.log_append_time = true;
+	uint32_t p = log_bench_create(b, "stamped", 0, &config);
+
+	log_bench_run_ns(b, NS_PER_S);
+	assert_true(log_bench_append(b, p, 3, 40));
+	int64_t now_ms = (int64_t)(clock_wall_ns(&b->clock.clock) / NS_PER_MS);
+
+	log_bench_drain(b);
+	struct read_done done = log_bench_read(b, p, 0, 3, 4096);
+
+	assert_int_equal(done.error, 0);
+	assert_int_equal(record_batch_decode(done.data, done.data_len, &batch), 0);
+	assert_true(batch.attributes & RECORD_BATCH_LOG_APPEND_TIME);
+	assert_int_equal(batch.max_timestamp_ms, now_ms);
+	assert_int_equal(record_batch_crc(done.data, done.data_len), batch.crc);
+	log_bench_release(b, p, &done);
+}
+
+static void
+a_pinned_extent_stays_as_it_is(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	uint8_t copy[8192];
+
+	assert_true(log_bench_append(b, p, 2, 2000));
+	log_bench_drain(b);
+	struct read_done done = log_bench_read(b, p, 0, 2, sizeof(copy));
+
+	assert_int_equal(done.error, 0);
+	assert_true(done.data_len <= sizeof(copy));
+	memcpy(copy, done.data, done.data_len);
+	/* Several times the pool goes by. */
+	for (uint32_t i = 0; i < 300; i++) {
+		assert_true(log_bench_append(b, p, 1, 20000));
+		log_bench_drain(b);
+	}
+	assert_memory_equal(copy, done.data, done.data_len);
+	assert_int_equal(log_bench_counter(b, SHARD_pins), 1);
+	log_bench_release(b, p, &done);
+	assert_true(log_bench_check(b, false));
+}
+
+static void
+reads_beyond_the_ends_are_told_apart(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+
+	assert_true(log_bench_append(b, p, 2, 20));
+	log_bench_drain(b);
+	assert_int_equal(log_bench_read(b, p, -1, 2, 100).error, KAFKA_OFFSET_OUT_OF_RANGE);
+	assert_int_equal(log_bench_read(b, p, 3, 9, 100).error, KAFKA_OFFSET_OUT_OF_RANGE);
+	struct read_done done = log_bench_read(b, p, 2, 9, 100);
+
+	assert_int_equal(done.error, 0);
+	assert_int_equal(done.data_len, 0);
+	assert_null(done.data);
+}
+
+static void
+a_deleted_partition_is_gone(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	uint32_t q = log_bench_create(b, "other", 0, NULL);
+
+	assert_true(log_bench_append(b, p, 2, 20));
+	assert_true(log_bench_append(b, q, 2, 20));
+	struct log_command command = {
+		.kind = LOG_COMMAND_DELETE, .partition_index = b->partitions[p].index};
+
+	assert_int_equal(log_bench_command(b, &command), 0);
+	b->partitions[p].refused = 0;
+	assert_true(log_bench_append(b, p, 2, 20));
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(b->partitions[p].last_error, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+	assert_int_equal(b->keeper_io->ops->stat(b->keeper_io, "orders-0", &(struct io_stat){0}), -2);
+	log_bench_drain(b);
+	log_bench_crash(b, SIM_CRASH_LOSE_ALL, 3);
+	b->partitions[p].index = UINT32_MAX;
+	log_bench_open(b);
+	assert_int_equal(b->partitions[p].index, UINT32_MAX);
+	assert_int_equal(log_bench_status(b, q).log_end_offset, 2);
+}
+
+static void
+a_roll_command_seals_the_segment(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	struct io_stat stat;
+
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_true(log_bench_append(b, p, 5, 1500));
+	}
+	log_bench_drain(b);
+	uint64_t bytes = log_bench_status(b, p).size_bytes;
+	struct log_command command = {
+		.kind = LOG_COMMAND_ROLL, .partition_index = b->partitions[p].index};
+
+	assert_int_equal(log_bench_command(b, &command), 0);
+	assert_int_equal(command.offset, 100);
+	log_bench_run_ns(b, 10 * NS_PER_MS);
+	struct io *io = b->keeper_io;
+
+	assert_int_equal(io->ops->stat(io, "orders-0/00000000000000000000.seal", &stat), 0);
+	assert_int_equal(io->ops->stat(io, "orders-0/00000000000000000000.log", &stat), 0);
+	assert_int_equal(stat.size_bytes, bytes);
+	assert_int_equal(io->ops->stat(io, "orders-0/00000000000000000100.snapshot", &stat), 0);
+	assert_int_equal(io->ops->stat(io, "orders-0/00000000000000000000.index", &stat), 0);
+	assert_true(stat.size_bytes > 0);
+	assert_int_equal(stat.size_bytes % 8, 0);
+	assert_true(log_bench_append(b, p, 5, 1500));
+	log_bench_drain(b);
+	assert_int_equal(log_bench_status(b, p).active_base_offset, 100);
+	assert_true(log_bench_check(b, false));
+}
+
+static void
+relaxed_topics_are_acknowledged_before_the_flush(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_topic_config config;
+
+	log_topic_config_init(&config);
+	config.ack_risk = 1;
+	uint32_t p = log_bench_create(b, "power", 0, &config);
+
+	config.ack_risk = 2;
+	uint32_t q = log_bench_create(b, "crash", 0, &config);
+
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	uint64_t flushes = log_bench_counter(b, SHARD_flushes);
+
+	assert_true(log_bench_append(b, p, 2, 20));
+	assert_true(log_bench_append(b, q, 2, 20));
+	log_bench_turn(b);
+	log_bench_turn(b);
+	assert_int_equal(b->partitions[q].appended, 2);
+	assert_int_equal(b->partitions[p].appended, 0);
+	log_bench_run_ns(b, 5 * NS_PER_MS);
+	assert_int_equal(b->partitions[p].appended, 2);
+	assert_int_equal(b->partitions[p].durable, 0);
+	assert_int_equal(log_bench_status(b, p).high_watermark, 2);
+	assert_int_equal(log_bench_counter(b, SHARD_flushes), flushes);
+	log_bench_run_ns(b, 120 * NS_PER_MS);
+	assert_int_equal(b->partitions[p].durable, 2);
+	assert_int_equal(b->partitions[q].durable, 2);
+	assert_int_equal(log_bench_status(b, p).durable_offset, 2);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			a_batch_becomes_durable_and_is_read_back, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			many_batches_of_many_sizes_roll_segments, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(clean_stop_and_start_keeps_everything, set_up, tear_down),
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		CASE(a_batch_becomes_durable_and_is_read_back),
+		CASE(many_batches_of_many_sizes_roll_segments),
+		CASE(clean_stop_and_start_keeps_everything),
+		CASE(a_duplicate_is_answered_with_the_first_offset),
+		CASE(a_duplicate_after_restart_is_still_one),
+		CASE(a_gap_and_an_old_epoch_are_refused),
+		CASE(a_damaged_batch_is_refused_2_before_anything_else),
+		CASE(too_large_batches_are_refused),
+		CASE(append_time_replaces_the_timestamp_and_the_crc),
+		CASE(a_pinned_extent_stays_as_it_is),
+		CASE(reads_beyond_the_ends_are_told_apart),
+		CASE(a_deleted_partition_is_gone),
+		CASE(a_roll_command_seals_the_segment),
+		CASE(relaxed_topics_are_acknowledged_before_the_flush),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

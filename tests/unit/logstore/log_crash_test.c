@@ -4,6 +4,8 @@
  * appended, holds all that was acknowledged, and its producer state is that of its last batch. Run
  * one seed with `log_crash_test <seed>`.
  */
+#include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,6 +53,30 @@ random_step(struct log_bench *b, struct rand *rand)
 	}
 }
 
+/* A start that is itself cut off: some write or sync of recovery fails, then the power goes. */
+static void
+broken_start(struct log_bench *b, struct rand *rand, uint64_t seed)
+{
+	static const enum io_fault_op ops[] = {
+		IO_FAULT_PWRITE, IO_FAULT_FSYNC, IO_FAULT_RENAME, IO_FAULT_TRUNCATE, IO_FAULT_FSYNC_DIR};
+	struct io_fault_rule rule = {.op = ops[rand_below(rand, ARRAY_COUNT(ops))],
+		.kind = IO_FAULT_ERROR,
+		.nth = 1 + (uint32_t)rand_below(rand, 12),
+		.sticky = true,
+		.error = EIO};
+
+	assert_int_equal(sim_fault_arm(b->disk, &rule), 0);
+	int rc = log_bench_try_open(b);
+
+	sim_fault_clear(b->disk);
+	if (rc == 0) {
+		log_bench_crash(b, SIM_CRASH_ANY, seed);
+	} else {
+		sim_crash(b->disk,
+			&(struct sim_crash_options){.mode = SIM_CRASH_ANY, .seed = seed}, NULL);
+	}
+}
+
 static bool
 run_seed(uint64_t seed, struct tally *tally)
 {
@@ -63,6 +89,7 @@ run_seed(uint64_t seed, struct tally *tally)
 	log_bench_options_init(&o, seed);
 	o.shard_count = 1 + (uint32_t)(seed % 2);
 	o.spare_bytes = 128 << 10;
+	o.guard_bytes = seed % 2 ? 256 << 10 : 512 << 10;
 	o.method = seed % 5 == 0 ? LOG_DURABLE_DSYNC : LOG_DURABLE_FLUSH;
 	o.scope = seed % 3 == 0 ? LOG_FLUSH_FILE : LOG_FLUSH_DEVICE;
 	log_bench_init(b, &o);
@@ -71,7 +98,8 @@ run_seed(uint64_t seed, struct tally *tally)
 		log_bench_create(b, "topic", i, NULL);
 	}
 	for (uint32_t c = 0; good && c < CRASHES; c++) {
-		uint64_t steps = 1 + rand_below(&rand, STEPS);
+		/* Long runs now and then: the guard ring wraps. */
+		uint64_t steps = 1 + rand_below(&rand, seed % 8 == 0 ? 8 * STEPS : STEPS);
 
 		for (uint64_t i = 0; i < steps; i++) {
 			random_step(b, &rand);
@@ -82,6 +110,9 @@ run_seed(uint64_t seed, struct tally *tally)
 		} else {
 			log_bench_crash(b,
 				rand_below(&rand, 4) == 0 ? SIM_CRASH_LOSE_ALL : SIM_CRASH_ANY, seed + c);
+		}
+		for (uint32_t i = 0; i < 3 && rand_below(&rand, 4) == 0; i++) {
+			broken_start(b, &rand, seed * 31 + i);
 		}
 		log_bench_open(b);
 		for (uint32_t i = 0; i < b->partition_count; i++) {
@@ -133,6 +164,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(every_seed_recovers_what_was_acknowledged),
 	};
 
+	/* Thousands of stores are made and freed: keep their pages. */
+	(void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
+	(void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	if (argc > 1) {
 		struct tally tally = {0};
 

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration loader: places, nearest names, units, layers, rules between keys. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/bytes.h"
+#include "ctrl/daemon/config.h"
+#include "ctrl/schema/value.h"
+
+static char report[2048];
+
+static int
+load(const char *text, struct config *config)
+{
+	struct config_source source = {.path = "t.yaml", .text = text, .profile_dirs = (const char *[]){""}};
+
+	return config_load(&source, config, report, sizeof(report));
+}
+
+static void
+every_key_with_one_letter_wrong_is_refused_at_its_place_with_the_nearest(void **state)
+{
+	struct config config;
+	char text[512];
+	char wrong[128];
+
+	(void)state;
+	for (uint32_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+		const char *name = config_keys[i].name;
+		char place[] = "t.yaml:2:1: unknown key";
+		size_t middle = strlen(name) / 2;
+
+		snprintf(wrong, sizeof(wrong), "%s", name);
+		wrong[middle] = wrong[middle] == 'z' ? 'y' : 'z';
+		snprintf(text, sizeof(text), "# first\n%s: 1\n", wrong);
+		assert_int_equal(load(text, &config), -EINVAL);
+		assert_non_null(strstr(report, place));
+		if (!strstr(report, name)) {
+			print_error("%s: %s\n", wrong, report);
+		}
+		assert_non_null(strstr(report, name));
+		assert_non_null(strstr(report, "| ^"));
+	}
+}
+
+static void
+every_default_loads_back_from_its_own_text(void **state)
+{
+	static struct config config;
+	static struct config again;
+	char value[1024];
+	char text[1200];
+
+	(void)state;
+	for (int dev = 0; dev < 2; dev++) {
+		assert_int_equal(load(dev ? "mode: dev\n" : "mode: production\n", &config), 0);
+		for (uint32_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+			config_key_format(&config_keys[i], &config, value, sizeof(value));
+			snprintf(text, sizeof(text), config_keys[i].list_max ? "mode: %s\n%s: [%s]\n" : "mode: %s\n%s: \"%s\"\n",
+				dev ? "dev" : "production", config_keys[i].name, value);
+			if (i == CONFIG_KEY_MODE) {
+				continue;
+			}
+			assert_int_equal(load(text, &again), 0);
+			assert_memory_equal((char *)&again + config_keys[i].offset,
+				(char *)&config + config_keys[i].offset, config_keys[i].element_bytes);
+		}
+	}
+}
+
+struct refusal {
+	const char *text;
+	const char *place;
+	const char *words;
+};
+
+static void
+wrong_values_are_refused_at_their_place(void **state)
+{
+	static const struct refusal table[] = {
+		{"log:\n  io: urng\n", "t.yaml:2:7", "nearest: uring"},
+		{"log.mark.idle: 5\n", "t.yaml:1:16", "without a unit"},
+		{"log.mark.idle: 5 ms\n", "t.yaml:1:16", "not a duration"},
+		{"log.mark.idle: 11s\n", "t.yaml:1:16", "out of range"},
+		{"log.buffer.bytes: 4x\n", "t.yaml:1:19", "not a size"},
+		{"native.port: 012\n", "t.yaml:1:14", "not a u32"},
+		{"native.port: 70000\n", "t.yaml:1:14", "0..65520"},
+		{"dataplane.ring_size: 1000\n", "t.yaml:1:22", "power of two"},
+		{"native: 5\n", "t.yaml:1:1", "want a mapping"},
+		{"native.port: [1]\n", "t.yaml:1:1", "want u32"},
+		{"data.dirs: [relative]\n", "t.yaml:1:13", "absolute"},
+		{"data.dirs: [/a, /b]\n", "t.yaml:1:17", "more than 1"},
+		{"lcores.rx: 2-1\n", "t.yaml:1:12", "CPU list"},
+		{"lcores.rx: 2,2\n", "t.yaml:1:12", "CPU list"},
+		{"broker.auto.create.topics.enable: yes\n", "t.yaml:1:35", "true or false"},
+		{"ports: [{driver: socket, mtuu: 1500}]\n", "t.yaml:1:26", "nearest: ports.mtu"},
+		{"ports: [{driver: sokcet}]\n", "t.yaml:1:18", "nearest: socket"},
+		{"ports: {driver: socket}\n", "t.yaml:1:1", "want a list"},
+		{"ports: [{address: [300.1.1.1]}]\n", "t.yaml:1:20", "not an IPv4"},
+		{"native.port: 1\nnative.port: 2\n", "t.yaml:2:1", "duplicate"},
+		{"native.port: &a 1\n", "t.yaml:1:1", "anchors"},
+		{"native.port: !!int 1\n", "t.yaml:1:", "tags"},
+		{"native:\n\tport: 1\n", "t.yaml:2:1", "tab"},
+		{"native: [1\n", "t.yaml:", ""},
+		{"log.buffer.bytes: 16MiB\nlog.group.max.bytes: 8MiB\n", "t.yaml:1: ", "four times"},
+		{"fault.io.flush_delay: 1ms\n", "t.yaml:1: ", "mode: dev"},
+		{"ports: [{driver: socket, fault.loss: 1%}]\n", "t.yaml:1: ", "mode: dev"},
+		{"ports: [{driver: vdev}]\n", "t.yaml:1: ", "needs devargs"},
+	};
+	static struct config config;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+		int err = load(table[i].text, &config);
+
+		if (err != -EINVAL || !strstr(report, table[i].place) || !strstr(report, table[i].words)) {
+			print_error("%s-> %d %s\n", table[i].text, err, report);
+		}
+		assert_int_equal(err, -EINVAL);
+		assert_non_null(strstr(report, table[i].place));
+		assert_non_null(strstr(report, table[i].words));
+	}
+}
+
+static void
+dots_and_nesting_are_the_same(void **state)
+{
+	static struct config a;
+	static struct config b;
+
+	(void)state;
+	assert_int_equal(load("log: {flush: {scope: file}, buffer.bytes: 1GiB}\nx-note: {any: thing}\n", &a), 0);
+	assert_int_equal(load("log.flush.scope: file\nlog.buffer: {bytes: 1GiB}\n", &b), 0);
+	assert_int_equal(a.log_flush_scope, CONFIG_LOG_FLUSH_SCOPE_FILE);
+	assert_int_equal(b.log_flush_scope, CONFIG_LOG_FLUSH_SCOPE_FILE);
+	assert_int_equal(a.log_buffer_bytes, GIB);
+	assert_int_equal(b.log_buffer_bytes, GIB);
+}
+
+static void
+write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	fclose(file);
+}
+
+static void
+later_layers_win_and_every_value_knows_where_it_came_from(void **state)
+{
+	static struct config config;
+	char dir[] = "/tmp/penstock-config-XXXXXX";
+	char base[64];
+	char host[64];
+	const char *dirs[] = {dir};
+	const char *overrides[] = {"native.idle_timeout=3s", "ports=[{driver: socket, mtu: 1400}]"};
+	struct config_source source = {.path = "t.yaml", .profile_dirs = dirs, .profile_dir_count = 1,
+		.text = "profile: host\nnative: {port: 5000}\n", .overrides = overrides, .override_count = 2};
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(base, sizeof(base), "%s/base.yaml", dir);
+	snprintf(host, sizeof(host), "%s/host.yaml", dir);
+	write_file(base, "schema: penstock.profile/1\nname: base\nconfig: {native.sessions_max: 7}\n"
+			 "lcores: {rx: \"2-3\", smt: avoid}\n");
+	write_file(host, "schema: penstock.profile/1\nname: host\ninherits: [base]\n"
+			 "config:\n  native: {port: 4000, idle_timeout: 9s}\n");
+	assert_int_equal(config_load(&source, &config, report, sizeof(report)), 0);
+	assert_string_equal(config.profile, "host");
+	assert_int_equal(config.native_sessions_max, 7);
+	assert_int_equal(config.native_port, 5000);
+	assert_int_equal(config.native_idle_timeout_ns, 3 * NS_PER_S);
+	assert_int_equal(config.lcores_rx.count, 2);
+	assert_int_equal(config.ports[0].mtu, 1400);
+	assert_int_equal(config.origins[CONFIG_KEY_NATIVE_SESSIONS_MAX].layer, CONFIG_LAYER_PROFILE);
+	assert_string_equal(config.files[config.origins[CONFIG_KEY_NATIVE_SESSIONS_MAX].file], base);
+	assert_int_equal(config.origins[CONFIG_KEY_NATIVE_SESSIONS_MAX].line, 3);
+	assert_int_equal(config.origins[CONFIG_KEY_NATIVE_PORT].layer, CONFIG_LAYER_FILE);
+	assert_int_equal(config.origins[CONFIG_KEY_NATIVE_PORT].line, 2);
+	assert_int_equal(config.origins[CONFIG_KEY_NATIVE_IDLE_TIMEOUT].layer, CONFIG_LAYER_SET);
+	assert_int_equal(config.origins[CONFIG_KEY_LOG_IO].layer, CONFIG_LAYER_DEFAULT);
+	write_file(base, "name: base\ninherits: [host]\n");
+	assert_int_equal(config_load(&source, &config, report, sizeof(report)), -EINVAL);
+	assert_non_null(strstr(report, "circle"));
+	(void)unlink(base);
+	assert_int_equal(config_load(&source, &config, report, sizeof(report)), -ENOENT);
+	(void)unlink(host);
+	(void)rmdir(dir);
+}
+
+static void
+mode_dev_changes_the_defaults_beneath_the_file(void **state)
+{
+	static struct config config;
+
+	(void)state;
+	assert_int_equal(load("log.guard.bytes: 16MiB\n", &config), 0);
+	assert_int_equal(config.log_cache_bytes, 256 * MIB);
+	assert_int_equal(load("mode: dev\nlog.guard.bytes: 16MiB\n", &config), 0);
+	assert_int_equal(config.log_cache_bytes, 16 * MIB);
+	assert_int_equal(config.log_guard_bytes, 16 * MIB);
+	assert_int_equal(config.lcores_share, CONFIG_LCORES_SHARE_ALL);
+}
+
+static void
+values_read_as_people_write_them(void **state)
+{
+	struct config_cpus cpus;
+	uint64_t value;
+	uint32_t ppm;
+	char text[64];
+
+	(void)state;
+	assert_int_equal(value_parse_duration("7d", &value), 0);
+	assert_int_equal(value, 7ull * 86400 * NS_PER_S);
+	assert_int_equal(value_parse_duration("99999999999999d", &value), -ERANGE);
+	assert_int_equal(value_parse_bytes("500MB", &value), 0);
+	assert_int_equal(value, 500000000);
+	assert_int_equal(value_parse_bytes("1gib", &value), -EINVAL);
+	assert_int_equal(value_parse_ppm("0.05", &ppm), 0);
+	assert_int_equal(ppm, 50000);
+	assert_int_equal(value_parse_ppm("5%", &ppm), 0);
+	assert_int_equal(ppm, 50000);
+	assert_int_equal(value_parse_ppm("101%", &ppm), -ERANGE);
+	assert_int_equal(value_parse_u64("18446744073709551616", &value), -ERANGE);
+	assert_int_equal(value_parse_cpulist("2-4,9", &cpus), 0);
+	value_format_cpulist(&cpus, text, sizeof(text));
+	assert_string_equal(text, "2-4,9");
+	assert_int_equal(value_parse_cpulist("2-", &cpus), -EINVAL);
+	assert_int_equal(value_distance("flush", "fulsh"), 1);
+	assert_int_equal(value_distance("kitten", "sitting"), 3);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_key_with_one_letter_wrong_is_refused_at_its_place_with_the_nearest),
+		cmocka_unit_test(every_default_loads_back_from_its_own_text),
+		cmocka_unit_test(wrong_values_are_refused_at_their_place),
+		cmocka_unit_test(dots_and_nesting_are_the_same),
+		cmocka_unit_test(later_layers_win_and_every_value_knows_where_it_came_from),
+		cmocka_unit_test(mode_dev_changes_the_defaults_beneath_the_file),
+		cmocka_unit_test(values_read_as_people_write_them),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
