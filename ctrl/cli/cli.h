@@ -46,8 +46,10 @@ struct cli {
 /* error_text.c: the three parts of an error, on stderr; returns the exit code. */
 int cli_error(int exit_code, const char *message, const char *why, const char *fix);
 int cli_usage_error(const char *format, ...) PRINTF_LIKE(1, 2);
-/* A JSON-RPC error object. */
-int cli_rpc_error(const json_t *error);
+/* A wrong command line of one command: the fix is its --help. */
+int cli_command_error(const char *command, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A JSON-RPC error object; method: that of the call, or NULL. */
+int cli_rpc_error(const json_t *error, const char *method);
 
 /* client.c */
 struct client {
@@ -60,6 +62,8 @@ struct client {
 	int64_t next_id;
 };
 
+/* Tries again, silently, until it is there or so much time has passed: a daemon that is just starting. */
+int client_open_wait(struct client *client, const struct cli *cli, uint64_t patience_ns);
 /* 0 or an exit code after having said why. */
 int client_open(struct client *client, const struct cli *cli);
 void client_close(struct client *client);
@@ -76,6 +80,8 @@ void client_dev_socket(char *ret_path, size_t room);
 
 /* output.c */
 void output_result(const struct cli *cli, const struct command *command, const json_t *result);
+/* A result for programs, as -o says: `{"schema":"penstock.METHOD/1","data":RESULT}`, or YAML. */
+void output_document(const struct cli *cli, const char *method, const json_t *result);
 /* Rows of objects as a table; columns NULL-terminated. */
 void output_table(const struct cli *cli, const json_t *rows, const char *const *columns);
 /* 1234567 -> "1,234,567". */

@@ -13,6 +13,7 @@
 
 #define PROTOCOL_MAJOR	 1
 #define LINE_BYTES_MAX	 (256u * 1024 * 1024)
+#define CONNECT_RETRY_MS 20
 #define SYSTEM_SOCKET	 "/run/penstock/ctl.sock"
 
 void
@@ -60,8 +61,9 @@ connect_words(int err)
 				strerror(-err);
 }
 
-static int
-find_daemon(struct client *client)
+/* Connects to the first socket that answers; else says what was tried, if it is to be said. */
+static bool
+find_daemon(struct client *client, bool aloud)
 {
 	char dev[108];
 	const char *paths[2];
@@ -81,17 +83,20 @@ find_daemon(struct client *client)
 		size_t len = strlen(tried);
 
 		if (err == 0) {
-			return 0;
+			return true;
 		}
 		denied = denied || err == -EACCES;
 		snprintf(tried + len, sizeof(tried) - len, "%s%s (%s)", i ? ", " : "", paths[i],
 			connect_words(err));
 	}
+	if (!aloud) {
+		return false;
+	}
 	fprintf(stderr, "error %d: penstockd is not running, or listens elsewhere\n  tried %s\n  fix   %s\n",
 		CLI_UNREACHABLE, tried,
 		denied ? "sudo usermod -aG penstock $USER, then log in again     or    penstockd --dev" :
 			 "penstockd --dev     or name its socket: penstock -s PATH");
-	return CLI_UNREACHABLE;
+	return false;
 }
 
 /* Next line as JSON, or NULL: timeout (ret_err -ETIMEDOUT), end of file, or no JSON. */
@@ -148,7 +153,7 @@ client_open(struct client *client, const struct cli *cli)
 	int err = 0;
 
 	*client = (struct client){.cli = cli, .fd = -1, .next_id = 1};
-	if (find_daemon(client) != 0) {
+	if (!find_daemon(client, true)) {
 		return CLI_UNREACHABLE;
 	}
 	client->hello = read_line(client, cli_now_ns() + 5 * NS_PER_S, &err);
@@ -159,7 +164,7 @@ client_open(struct client *client, const struct cli *cli)
 	}
 	error = json_object_get(client->hello, "error");
 	if (error) {
-		err = cli_rpc_error(error);
+		err = cli_rpc_error(error, NULL);
 		client_close(client);
 		return err;
 	}
@@ -174,6 +179,21 @@ client_open(struct client *client, const struct cli *cli)
 			"use the penstock program of the daemon's version");
 	}
 	return 0;
+}
+
+int
+client_open_wait(struct client *client, const struct cli *cli, uint64_t patience_ns)
+{
+	uint64_t until_ns = cli_now_ns() + patience_ns;
+
+	*client = (struct client){.cli = cli, .fd = -1};
+	while (cli_now_ns() < until_ns && !find_daemon(client, false)) {
+		cli_sleep_ms(CONNECT_RETRY_MS);
+	}
+	if (client->fd >= 0) {
+		close(client->fd);
+	}
+	return client_open(client, cli);
 }
 
 void
@@ -267,7 +287,7 @@ client_must(struct client *client, const char *method, json_t *params, json_t **
 	int err = client_call(client, method, params, ret_result, &error);
 
 	if (error) {
-		(void)cli_rpc_error(error);
+		(void)cli_rpc_error(error, method);
 		json_decref(error);
 	}
 	return err;

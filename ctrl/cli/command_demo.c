@@ -413,7 +413,7 @@ drain(struct demo *demo)
 	bool deadline = refusal && json_integer_value(json_object_get(refusal, "code")) == 1006;
 
 	if (refusal && !deadline) {
-		(void)cli_rpc_error(refusal);
+		(void)cli_rpc_error(refusal, "job.drain");
 	}
 	json_decref(result);
 	json_decref(refusal);

@@ -36,6 +36,7 @@ static int
 dump_one(struct dump *dump, const char *path)
 {
 	struct stat info;
+	char why[300];
 	int64_t rc = stat(path, &info) != 0 ? -errno :
 		     S_ISDIR(info.st_mode)  ? dump_directory(dump, path) :
 					      dump_path(dump, path);
@@ -45,7 +46,9 @@ dump_one(struct dump *dump, const char *path)
 			"penstock log dump --help");
 	}
 	if (rc < 0) {
-		return cli_error(CLI_CHECK_NOT_MADE, "cannot read it", strerror((int)-rc), path);
+		snprintf(why, sizeof(why), "%s: %s", path, strerror((int)-rc));
+		return cli_error(CLI_CHECK_NOT_MADE, "the file or directory cannot be read", why,
+			"name a partition's directory: DATA/TOPIC-PARTITION; penstock sys get tells DATA (data_dir)");
 	}
 	if (rc == 0 && S_ISDIR(info.st_mode)) {
 		return cli_error(CLI_CHECK_NOT_MADE, "no segment in this directory", path,
@@ -66,7 +69,8 @@ log_main(const struct cli *cli, int argc, char **argv)
 		return CLI_OK;
 	}
 	if (argc < 2 || strcmp(argv[1], "dump") != 0) {
-		return cli_usage_error("penstock log dump PATH ...: \"%s\" is not there", argc < 2 ? "" : argv[1]);
+		return cli_command_error("log dump", "penstock log has one verb, dump%s%s",
+			argc < 2 ? "" : "; not ", argc < 2 ? "" : argv[1]);
 	}
 	optind = 1;
 	opterr = 0;
@@ -78,17 +82,19 @@ log_main(const struct cli *cli, int argc, char **argv)
 			return CLI_OK;
 		} else if (option != OPTION_MAX_BYTES ||
 			   value_parse_bytes(optarg, &dump.max_bytes) != 0 || dump.max_bytes == 0) {
-			return cli_usage_error("log dump: --deep, --max-bytes N (like 64KiB)");
+			return cli_command_error("log dump", "log dump: --deep, --max-bytes N (like 64KiB)");
 		}
 	}
 	if (optind >= argc - 1) {
-		return cli_usage_error("log dump: which file or partition directory?");
+		return cli_command_error("log dump", "log dump: which file or partition directory?");
 	}
 	dump_begin(&dump);
 	for (int i = optind; i < argc - 1 && err == 0; i++) {
 		dump.end_offset = -1;
 		err = dump_one(&dump, argv[i + 1]);
 	}
-	dump_end(&dump);
+	if (err != CLI_CHECK_NOT_MADE && err != CLI_USAGE) {
+		dump_end(&dump);
+	}
 	return err ? err : dump.damages ? CLI_CHECK_FAILED : CLI_OK;
 }

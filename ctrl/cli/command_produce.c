@@ -99,7 +99,7 @@ take_partition(struct produce *p, const char *text)
 	uint64_t number;
 
 	if (value_parse_u64(text, &number) != 0 || number > INT32_MAX) {
-		return cli_usage_error("--partition %s: want a number from 0", text);
+		return cli_command_error("produce", "--partition %s: want a number from 0", text);
 	}
 	p->partition = (int32_t)number;
 	return 0;
@@ -110,7 +110,7 @@ take_delimiter(struct produce *p, const char *text)
 {
 	p->delimiter = strcmp(text, "\\t") == 0 ? '\t' : text[0];
 	if (!text[0] || (text[1] && p->delimiter != '\t') || strchr("\"\r\n", p->delimiter)) {
-		return cli_usage_error("--delimiter %s: want one byte that is no quote, or \\t", text);
+		return cli_command_error("produce", "--delimiter %s: want one byte that is no quote, or \\t", text);
 	}
 	return 0;
 }
@@ -154,7 +154,7 @@ take_option(struct produce *p, int option)
 		fputs(help, stdout);
 		return -1;
 	default:
-		return cli_usage_error("produce: a flag that it does not know, or without its value");
+		return cli_command_error("produce", "produce: a flag that it does not know, or without its value");
 	}
 }
 
@@ -183,18 +183,18 @@ parse_arguments(struct produce *p, int argc, char **argv)
 		p->file = NULL;
 	}
 	if (!p->topic || optind < argc) {
-		return cli_usage_error(p->topic ? "produce: one topic and one file, not also \"%s\"" :
+		return cli_command_error("produce", p->topic ? "produce: one topic and one file, not also \"%s\"" :
 						  "produce: which topic?%s",
 			p->topic ? argv[optind] : "");
 	}
 	if (!p->csv && (p->key_column || p->timestamp_column || p->header)) {
-		return cli_usage_error("--key-column, --timestamp-column and --header go with --csv");
+		return cli_command_error("produce", "--key-column, --timestamp-column and --header go with --csv");
 	}
 	if (p->csv && p->separator) {
-		return cli_usage_error("-K is for plain lines; with --csv say --key-column");
+		return cli_command_error("produce", "-K is for plain lines; with --csv say --key-column");
 	}
 	if (p->separator && !*p->separator) {
-		return cli_usage_error("-K wants at least one byte");
+		return cli_command_error("produce", "-K wants at least one byte");
 	}
 	return 0;
 }
@@ -239,7 +239,7 @@ find_column(struct produce *p, const char *word, const char *header, size_t len,
 {
 	*ret_index = word ? csv_column(header, len, p->delimiter, word) : -1;
 	if (word && *ret_index < 0) {
-		return cli_usage_error("no column \"%s\"%s", word,
+		return cli_command_error("produce", "no column \"%s\"%s", word,
 			header ? " in the header" : ": a name wants --header; numbers count from 1");
 	}
 	return 0;

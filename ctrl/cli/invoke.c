@@ -10,6 +10,7 @@
 #include "ctrl/schema/value.h"
 
 #define TEXT_BYTES_MAX 65536
+#define HEALTH_WAIT_MS 60000 /* the schema's default of timeout_ms */
 
 /* A whole file, or stdin for "-", as a JSON string; NULL after having said why not. */
 static json_t *
@@ -18,10 +19,13 @@ file_text(const char *path)
 	char *text = calloc(1, TEXT_BYTES_MAX + 1);
 	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 	json_t *value = NULL;
+	char why[300];
 	size_t len;
 
 	if (!file || !text) {
-		(void)cli_error(CLI_USAGE, "cannot read the file", strerror(errno), path);
+		snprintf(why, sizeof(why), "%s: %s", path, strerror(errno));
+		(void)cli_error(CLI_USAGE, "the file cannot be read", why,
+			"name a file that is there, or - for stdin");
 		free(text);
 		return NULL;
 	}
@@ -31,7 +35,8 @@ file_text(const char *path)
 	}
 	value = len <= TEXT_BYTES_MAX ? json_stringn(text, len) : NULL;
 	if (!value) {
-		(void)cli_error(CLI_USAGE, "the file is longer than 64 KiB, or not UTF-8", path, NULL);
+		(void)cli_error(CLI_USAGE, "the file is longer than 64 KiB, or not UTF-8", path,
+			"name a text file: YAML");
 	}
 	free(text);
 	return value;
@@ -115,6 +120,7 @@ find_flag(const struct command *c, const char *word, size_t len)
 {
 	struct value_nearest nearest;
 	char name[64];
+	char words[64];
 
 	snprintf(name, sizeof(name), "%.*s", (int)(len < 63 ? len : 63), word);
 	value_nearest_init(&nearest, name);
@@ -127,7 +133,8 @@ find_flag(const struct command *c, const char *word, size_t len)
 		}
 		value_nearest_offer(&nearest, p->flag);
 	}
-	(void)cli_usage_error("penstock %s %s has no flag --%s%s%s", c->noun, c->verb, name,
+	snprintf(words, sizeof(words), "%s %s", c->noun, c->verb);
+	(void)cli_command_error(words, "penstock %s has no flag --%s%s%s", words, name,
 		nearest.count ? "; nearest: --" : "", nearest.count ? nearest.names[0] : "");
 	return NULL;
 }
@@ -153,11 +160,13 @@ take_word(const struct command *c, json_t *params, int argc, char **argv, int *a
 	const struct command_param *p;
 	const char *equals;
 	const char *value;
+	char words[64];
 
 	if (strncmp(word, "--", 2) != 0) {
 		p = next_positional(c, params);
+		snprintf(words, sizeof(words), "%s %s", c->noun, c->verb);
 		return p ? add_value(params, p, word) :
-			   cli_usage_error("penstock %s %s: one word too many: \"%s\"", c->noun, c->verb, word);
+			   cli_command_error(words, "penstock %s: one word too many: \"%s\"", words, word);
 	}
 	equals = strchr(word, '=');
 	p = find_flag(c, word + 2, equals ? (size_t)(equals - word - 2) : strlen(word + 2));
@@ -229,7 +238,14 @@ run(const struct cli *cli, const struct command *c, json_t *params)
 	json_t *result;
 	int err = confirm(cli, c);
 
-	err = err ? err : client_open(&client, cli);
+	if (err == 0 && strcmp(c->method, "health.wait") == 0) {
+		const json_t *timeout = json_object_get(params, "timeout_ms");
+		uint64_t wait_ms = timeout ? (uint64_t)json_integer_value(timeout) : HEALTH_WAIT_MS;
+
+		err = client_open_wait(&client, cli, wait_ms * NS_PER_MS);
+	} else if (err == 0) {
+		err = client_open(&client, cli);
+	}
 	if (err) {
 		json_decref(params);
 		return err;
@@ -262,14 +278,18 @@ find_command(const char *noun, const char *verb)
 		}
 	}
 	if (noun_known) {
-		fprintf(stderr, "error %d: penstock %s has no verb \"%s\"; it has:", CLI_USAGE, noun,
-			verb ? verb : "");
+		if (verb) {
+			fprintf(stderr, "error %d: penstock %s has no verb \"%s\"; it has:", CLI_USAGE, noun,
+				verb);
+		} else {
+			fprintf(stderr, "error %d: penstock %s wants a verb:", CLI_USAGE, noun);
+		}
 		for (uint32_t i = 0; i < command_count; i++) {
 			if (strcmp(commands[i].noun, noun) == 0) {
 				fprintf(stderr, " %s", commands[i].verb);
 			}
 		}
-		fprintf(stderr, "\n  fix   penstock help\n");
+		fprintf(stderr, "\n  fix   penstock %s VERB --help tells more\n", noun);
 		return NULL;
 	}
 	value_nearest_init(&nearest, noun);
@@ -279,6 +299,15 @@ find_command(const char *noun, const char *verb)
 	snprintf(full, sizeof(full), "%s", nearest.count ? nearest.names[0] : "");
 	(void)cli_usage_error("unknown word \"%s\"%s%s", noun, full[0] ? "; nearest: " : "", full);
 	return NULL;
+}
+
+static int
+missing_argument(const struct command *c, const struct command_param *p)
+{
+	char message[128];
+
+	snprintf(message, sizeof(message), "penstock %s %s: which %s?", c->noun, c->verb, p->flag);
+	return cli_error(CLI_USAGE, message, p->doc, c->example);
 }
 
 int
@@ -298,7 +327,7 @@ invoke_main(const struct cli *cli, int argc, char **argv)
 	}
 	for (uint32_t i = 0; err == 0 && i < c->param_count; i++) {
 		if (c->params[i].required && !json_object_get(params, c->params[i].name)) {
-			err = cli_error(CLI_USAGE, "a required argument is missing", c->params[i].flag, c->example);
+			err = missing_argument(c, &c->params[i]);
 		}
 	}
 	if (err == 0 && cli->dry_run) {

@@ -83,8 +83,7 @@ ledger_main(const struct cli *cli, int argc, char **argv)
 	if (cli->output == CLI_TEXT) {
 		ledger_print(result);
 	} else {
-		json_dumpf(result, stdout, JSON_COMPACT);
-		printf("\n");
+		output_document(cli, "drop.list", result);
 	}
 	err = json_is_true(json_object_get(result, "adds_up")) ? CLI_OK : CLI_CHECK_FAILED;
 	json_decref(result);

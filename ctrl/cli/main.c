@@ -59,7 +59,8 @@ help_main(const struct cli *cli, int argc, char **argv)
 		printf(" %s", commands[i].verb);
 	}
 	printf("\n\npenstock NOUN VERB --help tells more.\n"
-	       "exit: 0 done, 1 failed, 2 check failed, 64 usage, 69 not reachable, 75 try again, 77 permission\n");
+	       "exit: 0 done, 1 failed, 2 check failed, 3 check not made, 64 usage, 69 not reachable, 75 try again,\n"
+	       "      77 permission, 130 interrupted\n");
 	return CLI_OK;
 }
 

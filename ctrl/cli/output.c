@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
+#include "base/bytes.h"
 #include "ctrl/cli/cli.h"
 
 #define COLUMNS_MAX 24
@@ -79,6 +81,36 @@ terminal_width(const struct cli *cli)
 	return size.ws_col;
 }
 
+/* Names of points in time in results; other `_ms` are durations. */
+static bool
+is_time(const char *name)
+{
+	static const char *const names[] = {"start_ms", "end_ms", "fired_ms", "event_watermark_ms", "time_ms"};
+
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		if (strcmp(names[i], name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A member of an object for people: points in time as 2013-01-03T00:00:00.000Z. */
+static void
+member_text(const char *name, const json_t *value, char *text, size_t room)
+{
+	json_int_t ms = json_integer_value(value);
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+	size_t len;
+
+	cell_text(value, text, room);
+	if (json_is_integer(value) && is_time(name) && ms >= 0 && gmtime_r(&seconds, &tm)) {
+		len = strftime(text, room, "%Y-%m-%dT%H:%M:%S", &tm);
+		snprintf(text + len, room - len, ".%03dZ", (int)(ms % 1000));
+	}
+}
+
 /* One line, cut to the terminal; numbers to the right. */
 static void
 print_row(char (*cells)[CELL_BYTES], const bool *right, const uint32_t *widths, uint32_t count,
@@ -110,6 +142,7 @@ output_table(const struct cli *cli, const json_t *rows, const char *const *colum
 	uint32_t room = terminal_width(cli);
 	uint32_t count = 0;
 	size_t index;
+	size_t len;
 	json_t *row;
 
 	if (!cells) {
@@ -119,16 +152,17 @@ output_table(const struct cli *cli, const json_t *rows, const char *const *colum
 		widths[count] = (uint32_t)strlen(columns[count]);
 		json_array_foreach(rows, index, row) {
 			const json_t *value = json_object_get(row, columns[count]);
-			uint32_t len;
+			uint32_t cell_len;
 
-			cell_text(value, cells[count], cell_bytes);
-			len = (uint32_t)strlen(cells[count]);
-			widths[count] = len > widths[count] ? len : widths[count];
-			right[count] = right[count] || json_is_number(value);
+			member_text(columns[count], value, cells[count], cell_bytes);
+			cell_len = (uint32_t)strlen(cells[count]);
+			widths[count] = cell_len > widths[count] ? cell_len : widths[count];
+			right[count] = right[count] || (json_is_number(value) && !is_time(columns[count]));
 		}
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		snprintf(cells[i], cell_bytes, "%s", columns[i]);
+		len = strlen(columns[i]) - (is_time(columns[i]) ? strlen("_ms") : 0);
+		snprintf(cells[i], cell_bytes, "%.*s", (int)len, columns[i]);
 		for (char *at = cells[i]; *at; at++) {
 			*at = *at == '_' ? ' ' : *at >= 'a' && *at <= 'z' ? (char)(*at - 32) : *at;
 		}
@@ -136,7 +170,7 @@ output_table(const struct cli *cli, const json_t *rows, const char *const *colum
 	print_row(cells, right, widths, count, room);
 	json_array_foreach(rows, index, row) {
 		for (uint32_t i = 0; i < count; i++) {
-			cell_text(json_object_get(row, columns[i]), cells[i], cell_bytes);
+			member_text(columns[i], json_object_get(row, columns[i]), cells[i], cell_bytes);
 		}
 		print_row(cells, right, widths, count, room);
 	}
@@ -175,7 +209,7 @@ print_names(const struct cli *cli, const json_t *object, int indent)
 			printf("%*s%s:\n", indent, "", name);
 			print_nested_table(cli, value);
 		} else {
-			cell_text(value, text, sizeof(text));
+			member_text(name, value, text, sizeof(text));
 			printf("%*s%-*s %s\n", indent, "", 18 - indent, name, text);
 		}
 	}
@@ -219,20 +253,32 @@ print_json(const json_t *value)
 }
 
 void
+output_document(const struct cli *cli, const char *method, const json_t *result)
+{
+	char schema[64];
+	json_t *document;
+
+	if (cli->output == CLI_YAML) {
+		print_yaml(result, 0, false);
+		return;
+	}
+	snprintf(schema, sizeof(schema), "penstock.%s/1", method);
+	document = json_pack("{s:s,s:O}", "schema", schema, "data", (json_t *)result);
+	print_json(document);
+	json_decref(document);
+}
+
+void
 output_result(const struct cli *cli, const struct command *command, const json_t *result)
 {
 	const json_t *list = command->list ? json_object_get(result, command->list) : NULL;
-	char schema[64];
 	size_t index;
 	json_t *item;
-	json_t *document;
 
 	switch (cli->output) {
 	case CLI_JSON:
-		snprintf(schema, sizeof(schema), "penstock.%s/1", command->method);
-		document = json_pack("{s:s,s:O}", "schema", schema, "data", (json_t *)result);
-		print_json(document);
-		json_decref(document);
+	case CLI_YAML:
+		output_document(cli, command->method, result);
 		return;
 	case CLI_JSONL:
 		if (!list) {
@@ -241,9 +287,6 @@ output_result(const struct cli *cli, const struct command *command, const json_t
 		json_array_foreach(list, index, item) {
 			print_json(item);
 		}
-		return;
-	case CLI_YAML:
-		print_yaml(result, 0, false);
 		return;
 	case CLI_TEXT:
 		break;

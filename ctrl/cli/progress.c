@@ -78,7 +78,7 @@ progress_update(struct progress *p, uint64_t done)
 void
 progress_end(struct progress *p, uint64_t done)
 {
-	if (p->on) {
+	if (p->on && (p->tty || p->shown_tenths < 10)) { /* not the last line twice */
 		if (p->total) {
 			p->total = done > p->total ? done : p->total;
 		}

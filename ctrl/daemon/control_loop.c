@@ -9,6 +9,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "ctrl/daemon/config.h"
+#include "ctrl/daemon/run_dir.h"
 
 #define WAIT_MS	   100
 #define WAIT_STOP_MS 5
@@ -43,6 +45,7 @@ control_loop_listen(struct control_loop *loop, struct wiring *w, struct wiring_e
 {
 	struct epoll_event event = {.events = EPOLLIN};
 	struct rpc_server_options options;
+	char text[256] = "";
 	int rc = methods_create(&w->engine, &loop->methods);
 
 	if (rc < 0) {
@@ -51,8 +54,16 @@ control_loop_listen(struct control_loop *loop, struct wiring *w, struct wiring_e
 		return rc;
 	}
 	methods_server_options(loop->methods, &options);
-	rc = rpc_server_create(&options, &loop->rpc, error->text, sizeof(error->text));
+	rc = run_dir_make(w->engine.ctl_socket, w->config->mode == CONFIG_MODE_DEV, error);
 	if (rc < 0) {
+		return rc;
+	}
+	rc = rpc_server_create(&options, &loop->rpc, text, sizeof(text));
+	if (rc < 0) {
+		snprintf(error->text, sizeof(error->text), "error: %s\n  why   penstock reaches the daemon there\n"
+			"  fix   %s\n", text, rc == -EADDRINUSE ?
+			"stop the other daemon: penstock sys stop --yes    or    penstockd --dev --name NAME" :
+			"choose another place: --set ctl.socket=/DIR/ctl.sock");
 		return rc;
 	}
 	methods_set_server(loop->methods, loop->rpc);

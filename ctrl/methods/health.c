@@ -98,7 +98,7 @@ health_look(struct rpc_call *call, void *state, uint64_t now_ns)
 			json_pack("{s:I,s:b,s:o}", "elapsed_ms",
 				(json_int_t)((now_ns - rpc_call_start_ns(call)) / NS_PER_MS), "still_running",
 				0, "health", health),
-			"daemon is still not %s", waiting->ready ? "ready" : "unready");
+			"daemon is still %s", waiting->ready ? "not ready" : "ready");
 	}
 	free(waiting);
 	return true;

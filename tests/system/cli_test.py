@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The CLI as a user meets it: answers, errors in three parts with the fix that fits, exit codes."""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+from penstock_daemon import Daemon, tool
+
+JOB = '''name: count
+topics: [lines]
+start: earliest
+batch_interval: 100ms
+time: event
+window: {kind: tumbling, size: 1s}
+function: {builtin: count}
+sinks: [print]
+'''
+
+
+class Cli:
+    def __init__(self, daemon):
+        self.environment = {**os.environ, 'PENSTOCK_SOCKET': os.path.join(daemon.state, 'ctl.sock')}
+
+    def run(self, *words, stdin=''):
+        return subprocess.run([tool('penstock'), *words], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, env=self.environment, timeout=60)
+
+    def good(self, *words, stdin=''):
+        result = self.run(*words, stdin=stdin)
+        assert result.returncode == 0, (words, result)
+        return result.stdout
+
+    def data(self, *words):
+        document = json.loads(self.good(*words, '-o', 'json'))
+        assert re.fullmatch(r'penstock\.[a-z.]+/1', document['schema']), document
+        return document['data']
+
+    def bad(self, code, what, why, fix, *words, stdin=''):
+        """Each part of the error is told, and the command leaves with the code of --help."""
+        result = self.run(*words, stdin=stdin)
+        assert result.returncode == code, (words, result)
+        lines = result.stderr.splitlines()
+        assert lines[0].startswith('error ') and what in lines[0], (words, result.stderr)
+        assert why in ''.join(line for line in lines if not line.startswith('  fix')), (words, result.stderr)
+        assert any(line.startswith('  fix   ') and fix in line for line in lines), (words, result.stderr)
+
+
+def wrong_input(cli):
+    cli.bad(1, 'already_exists', 'exists already', 'Choose another name', 'topic', 'create', 'lines')
+    cli.bad(64, 'b d', 'INVALID_TOPIC_EXCEPTION', 'penstock topic create --help', 'topic', 'create', 'b d')
+    cli.bad(64, '1..1024', 'out of range', 'penstock topic create --help', 'topic', 'create', 'x', '--partitions', '0')
+    cli.bad(64, 'no such topic setting', '', 'penstock topic create --help', 'topic', 'create', 'x', '--config', 'nope=1')
+    cli.bad(64, 'nearest: --partitions', '', 'penstock topic create --help', 'topic', 'create', 'x', '--partition', '3')
+    cli.bad(64, 'one word too many: "b"', '', 'penstock topic create --help', 'topic', 'create', 'a', 'b')
+    cli.bad(64, 'which topic?', 'Its name', 'penstock topic describe flights', 'topic', 'describe')
+    cli.bad(64, 'wants a verb: list describe', '', 'penstock topic VERB --help', 'topic')
+    cli.bad(64, 'no verb "lst"', '', 'penstock topic VERB --help', 'topic', 'lst')
+    cli.bad(64, 'nearest: topic', '', 'penstock help', 'topc', 'list')
+    cli.bad(1, 'nearest: lines', 'does not exist', 'penstock topic list', 'topic', 'describe', 'lins')
+    cli.bad(1, 'partitions 0..3, not 9', 'does not exist', 'penstock partition list', 'partition', 'describe', 'lines', '9')
+    cli.bad(64, 'nearest: limit', 'unknown', 'penstock topic list --help', 'call', 'topic.list', '{"limt":1}')
+    cli.bad(64, 'no method "nope"', 'No such method', 'penstock rpc list', 'call', 'nope')
+    cli.bad(64, 'not JSON', 'expected', 'penstock call', 'call', 'topic.list', '{bad')
+    cli.bad(1, '"tumblin": want', 'window: {kind: tumblin', 'Mend the place', 'job', 'create', '-',
+            stdin=JOB.replace('tumbling', 'tumblin'))
+    cli.bad(64, 'cannot be read', '/nonexistent', 'stdin', 'job', 'create', '/nonexistent')
+    cli.bad(1, 'no job "nope"', 'does not exist', 'penstock job list', 'window', 'list', 'nope')
+    cli.bad(64, 'asks first', 'Deletes', '--yes', 'topic', 'delete', 'lines')
+    cli.bad(75, 'still ready', 'time', 'time', 'health', 'wait', '--ready=false', '--timeout', '200ms')
+    cli.bad(64, 'which topic?', '', 'penstock produce --help', 'produce')
+    cli.bad(3, 'cannot be read', '/nonexistent', 'TOPIC-PARTITION', 'log', 'dump', '/nonexistent')
+
+
+def right_input(cli, daemon):
+    lines = ''.join(f'{i}\n' for i in range(5000))
+    document = json.loads(cli.good('-o', 'json', 'produce', 'lines', stdin=lines))
+    assert document['data']['sent'] == document['data']['durable'] == 5000, document
+    csv = 'when,who,what\n' + ''.join(f'{1700000000000 + i * 10},k{i % 7},"a, b"\n' for i in range(1000))
+    document = json.loads(cli.good('-o', 'json', 'produce', 'lines', '--csv', '--header', '--key-column', 'who',
+                                   '--timestamp-column', 'when', stdin=csv))
+    assert document['data']['durable'] == 1000, document
+    rows = cli.data('partition', 'list', 'lines')['partitions']
+    assert sum(row['durable_offset'] for row in rows) == 6000, rows
+    assert 'error' not in cli.run('-q', 'produce', 'lines', stdin='one more\n').stderr
+    cli.good('job', 'create', '-', stdin=JOB)
+    cli.good('job', 'drain', 'count', '--yes')
+    job = cli.data('job', 'describe', 'count')
+    assert job['counters']['window_records'] + job['counters']['late_records'] == 6001, job
+    table = cli.good('window', 'list', 'count')
+    assert re.search(r'^SEQUENCE +START +END +RECORDS', table, re.M) and '2023-11-14T22:13:20.000Z' in table, table
+    assert 'ledger: adds up' in cli.good('ledger'), cli.run('ledger')
+    assert cli.data('ledger')['adds_up'] is True
+    assert re.search(r'^TOPIC +PARTITIONS', cli.good('topic', 'list'), re.M)
+    assert 'topics:' in cli.good('topic', 'list', '-o', 'yaml')
+    dump = cli.good('log', 'dump', '--deep', '--max-bytes', '1KiB', f'{daemon.data_dir()}/lines-0')
+    assert 'offset' in dump, dump
+    cli.good('topic', 'delete', 'lines', '--yes')
+    assert cli.data('topic', 'list')['topics'] == []
+
+
+def offline(daemon):
+    cli = Cli(daemon)
+    cli.bad(69, 'not running', 'no such file', 'penstockd --dev', 'topic', 'list')
+    start = time.monotonic()
+    cli.bad(69, 'not running', 'no such file', 'penstockd --dev', 'health', 'wait', '--timeout', '300ms')
+    assert time.monotonic() - start >= 0.3
+    for word in ('1003', 'not_found', '69', 'usage', '-32602'):
+        assert 'fix' in cli.good('explain', word), word
+    cli.bad(64, 'nearest: not_found', '', 'penstock help', 'explain', 'not_foun')
+    assert '130 interrupted' in cli.good('--help')
+
+
+def every_command_has_help(cli):
+    nouns = re.findall(r'^  ([a-z]+) +((?:[a-z]+ ?)+)$', cli.good('help').split('this text')[1], re.M)
+    assert len(nouns) >= 10, nouns
+    for noun, verbs in nouns:
+        for verb in verbs.split():
+            text = cli.good(noun, verb, '--help')
+            assert f'usage: penstock {noun} {verb}' in text and 'example: penstock' in text, text
+
+
+def main():
+    with Daemon() as daemon:
+        cli = Cli(daemon)
+        assert cli.data('health', 'wait')['ready'] is True
+        cli.good('topic', 'create', 'lines', '--partitions', '4')
+        wrong_input(cli)
+        right_input(cli, daemon)
+        every_command_has_help(cli)
+        cli.good('sys', 'stop', '--yes')
+        assert daemon.process.wait(30) == 0
+        offline(daemon)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
