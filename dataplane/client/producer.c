@@ -414,7 +414,12 @@ producer_make(struct penstock_producer *p, char *text, size_t text_bytes)
 		snprintf(text, text_bytes, "eventfd: %s", strerror(-rc));
 		return rc;
 	}
-	rc = transport_socket_create(p->config.bootstrap, &p->transport, text, text_bytes);
+	if (p->config.transport_fn) {
+		rc = p->config.transport_fn(p->config.transport_data, p->config.bootstrap, &p->transport,
+			text, text_bytes);
+	} else {
+		rc = transport_socket_create(p->config.bootstrap, &p->transport, text, text_bytes);
+	}
 	if (rc < 0) {
 		return rc;
 	}

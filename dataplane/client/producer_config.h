@@ -5,6 +5,7 @@
 
 #include "client/client_core.h"
 #include "client/penstock.h"
+#include "client/transport.h"
 
 struct penstock_config {
 	char bootstrap[256];
@@ -20,6 +21,8 @@ struct penstock_config {
 	void *delivery_data;
 	penstock_partitioner_fn partitioner_fn;
 	void *partitioner_data;
+	transport_create_fn transport_fn; /* NULL: kernel sockets. Not a setting: set by tests */
+	void *transport_data;
 };
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the library's datagrams travel: kernel UDP sockets (transport_socket.c) or a fake of tests.
+ * How the library's datagrams travel: kernel UDP sockets (transport_socket.c), or what a test or a
+ * generator that links the sources brings along (penstock_config.transport_fn; over nic/nic.h:
+ * tests/support/station.h). The installed library has sockets only.
  * Datagrams may be lost without a word. All functions but wake belong to the I/O thread.
  */
 #ifndef CLIENT_TRANSPORT_H
@@ -42,6 +44,13 @@ struct transport {
 	uint16_t port;	       /* of the server's lane 0 */
 	int ipv6;
 };
+
+/*
+ * Makes one producer's transport to that server; user_data comes from who set it. Blocks. Negative
+ * errno, reason in text. The producer destroys it.
+ */
+typedef int (*transport_create_fn)(void *user_data, const char *bootstrap,
+	struct transport **ret_transport, char *text, size_t text_bytes);
 
 /* "host:port", "[v6]:port" or "host". Resolves the name (blocks). Negative errno, reason in text. */
 int transport_socket_create(const char *bootstrap, struct transport **ret_transport, char *text,

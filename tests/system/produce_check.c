@@ -2,10 +2,13 @@
 /*
  * The checked producer of system tests, on the public API of libpenstock: several handles, each with
  * its own thread, number their records per partition ("PRODUCER:NUMBER:" then filler), so that
- * log_check can prove order and absence of duplicates. Prints one JSON object at the end.
+ * log_check can prove order and absence of duplicates. Prints one JSON object at the end. It travels by
+ * kernel sockets, or with --nic by our own net stack on a DPDK device, and tells then what it sent.
  *
  *   produce_check --bootstrap HOST:PORT --topic T --partitions P --producers N --records R --bytes B
  *                 [--seconds S] [--rate PER_SECOND] [--status FILE]
+ *                 [--nic DEVICE,DEVARGS --address IP [--queues N] [--mtu N] [--vlan N] [--prefix P]
+ *                  [--loss-ppm N] [--duplicate-ppm N] [--reorder-ppm N]]
  *
  * R counts all producers together; with --seconds the time ends it too. --status: a small mapped file
  * that tells a kill loop when the last ack came and how much is in flight.
@@ -25,6 +28,8 @@
 #include "base/histogram.h"
 #include "batcher/record_digest.h"
 #include "client/penstock.h"
+#include "client/producer_config.h"
+#include "support/station_device.h"
 
 #define PRODUCERS_MAX	64
 #define PARTITIONS_MAX	1024
@@ -43,6 +48,8 @@ struct arguments {
 	const char *bootstrap, *topic, *status_path;
 	uint32_t partitions, producers, bytes;
 	uint64_t records, seconds, rate;
+	struct station_device_options nic; /* device NULL: kernel sockets */
+	struct station_device *station;
 };
 
 struct producer {
@@ -139,6 +146,10 @@ produce(void *argument)
 	char text[256] = "";
 	int rc = penstock_config_set(config, "bootstrap", p->arguments->bootstrap, text, sizeof(text));
 
+	if (p->arguments->station) {
+		station_device_use(
+			p->arguments->station, &config->transport_fn, &config->transport_data);
+	}
 	penstock_config_set_delivery(config, delivered, p);
 	rc = rc < 0 ? rc : penstock_producer_create(config, &handle, text, sizeof(text));
 	penstock_config_destroy(config);
@@ -173,16 +184,40 @@ map_status(const char *path)
 	return status;
 }
 
+/* Options of --nic. False: not one of them. */
+static bool
+parse_nic(struct station_device_options *nic, int option, uint32_t number)
+{
+	switch (option) {
+	case 'N': nic->nic.device = optarg; break;
+	case 'A': nic->address = optarg; break;
+	case 'P': nic->nic.prefix = optarg; break;
+	case 'Q': nic->nic.queues = (uint16_t)number; break;
+	case 'M': nic->nic.mtu = (uint16_t)number; break;
+	case 'V': nic->vlan_id = (uint16_t)number; break;
+	case '1': nic->fault.loss_ppm = number; break;
+	case '2': nic->fault.duplicate_ppm = number; break;
+	case '3': nic->fault.reorder_ppm = number; break;
+	default: return false;
+	}
+	return true;
+}
+
 static void
 parse(int argc, char **argv, struct arguments *a)
 {
 	static const struct option options[] = {{"bootstrap", 1, NULL, 'b'}, {"topic", 1, NULL, 't'},
 		{"partitions", 1, NULL, 'p'}, {"producers", 1, NULL, 'n'}, {"records", 1, NULL, 'r'},
 		{"bytes", 1, NULL, 's'}, {"seconds", 1, NULL, 'S'}, {"rate", 1, NULL, 'R'},
-		{"status", 1, NULL, 'f'}, {NULL, 0, NULL, 0}};
+		{"status", 1, NULL, 'f'}, {"nic", 1, NULL, 'N'}, {"address", 1, NULL, 'A'},
+		{"prefix", 1, NULL, 'P'}, {"queues", 1, NULL, 'Q'}, {"mtu", 1, NULL, 'M'},
+		{"vlan", 1, NULL, 'V'}, {"loss-ppm", 1, NULL, '1'}, {"duplicate-ppm", 1, NULL, '2'},
+		{"reorder-ppm", 1, NULL, '3'}, {NULL, 0, NULL, 0}};
 	int option;
 
-	*a = (struct arguments){"127.0.0.1:9292", "test", NULL, 1, 1, 100, UINT64_MAX, 0, 0};
+	*a = (struct arguments){.bootstrap = "127.0.0.1:9292", .topic = "test", .partitions = 1,
+		.producers = 1, .bytes = 100, .records = UINT64_MAX};
+	station_device_options_init(&a->nic);
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
 
@@ -196,7 +231,10 @@ parse(int argc, char **argv, struct arguments *a)
 		case 's': a->bytes = (uint32_t)number; break;
 		case 'S': a->seconds = number; break;
 		case 'R': a->rate = number; break;
-		default: exit(64);
+		default:
+			if (!parse_nic(&a->nic, option, (uint32_t)number)) {
+				exit(64);
+			}
 		}
 	}
 	if (a->partitions < 1 || a->partitions > PARTITIONS_MAX || a->producers < 1 ||
@@ -206,6 +244,27 @@ parse(int argc, char **argv, struct arguments *a)
 	}
 }
 
+/* The device of --nic, if there is one. */
+static void
+open_nic(struct arguments *a)
+{
+	char text[2048] = "";
+
+	if (a->nic.nic.device &&
+		station_device_open(&a->nic, &a->station, text, sizeof(text)) < 0) {
+		fprintf(stderr, "produce_check: %s\n", text);
+		exit(1);
+	}
+}
+
+/* Returns whether its ledger adds up; json is null without a device. */
+static bool
+close_nic(struct arguments *a, char *ret_json, size_t json_bytes)
+{
+	snprintf(ret_json, json_bytes, "null");
+	return !a->station || station_device_close(a->station, ret_json, json_bytes);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -213,12 +272,16 @@ main(int argc, char **argv)
 	static struct histogram all;
 	pthread_t threads[PRODUCERS_MAX];
 	struct arguments arguments;
-	uint64_t start_ns = clock_now_ns(clock_system()), sent = 0, digest = 0, retransmissions = 0;
+	uint64_t start_ns, end_ns, sent = 0, digest = 0, retransmissions = 0;
+	char nic_json[STATION_DEVICE_JSON_BYTES];
 	struct status *status;
 	intptr_t failure = 0;
+	bool adds_up;
 
 	parse(argc, argv, &arguments);
 	status = map_status(arguments.status_path);
+	open_nic(&arguments);
+	start_ns = clock_now_ns(clock_system());
 	for (uint32_t i = 0; i < arguments.producers; i++) {
 		producers[i].arguments = &arguments;
 		producers[i].status = status;
@@ -245,13 +308,15 @@ main(int argc, char **argv)
 		retransmissions += producers[i].stats.retransmissions;
 		histogram_merge(&all, &producers[i].latency);
 	}
+	end_ns = clock_now_ns(clock_system());
+	adds_up = close_nic(&arguments, nic_json, sizeof(nic_json));
 	printf("{\"sent\": %" PRIu64 ", \"durable\": %" PRIu64 ", \"failed\": %" PRIu64
 	       ", \"digest\": \"%016" PRIx64 "\", \"retransmissions\": %" PRIu64 ", \"seconds\": %.3f"
-	       ", \"ack_p50_us\": %.1f, \"ack_p99_us\": %.1f, \"ack_p999_us\": %.1f}\n",
+	       ", \"ack_p50_us\": %.1f, \"ack_p99_us\": %.1f, \"ack_p999_us\": %.1f, \"nic\": %s}\n",
 		sent, (uint64_t)status->durable, (uint64_t)status->failed, digest, retransmissions,
-		(double)(clock_now_ns(clock_system()) - start_ns) / 1e9,
+		(double)(end_ns - start_ns) / 1e9,
 		(double)histogram_percentile(&all, 500000) / 1e3,
 		(double)histogram_percentile(&all, 990000) / 1e3,
-		(double)histogram_percentile(&all, 999000) / 1e3);
-	return failure || status->failed ? 1 : 0;
+		(double)histogram_percentile(&all, 999000) / 1e3, nic_json);
+	return failure || status->failed || !adds_up ? 1 : 0;
 }

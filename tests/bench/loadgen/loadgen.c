@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/rand.h"
 #include "client/penstock.h"
+#include "client/producer_config.h"
 
 #define LOADGEN_SEND_WAIT_MS 1000
 #define LOADGEN_HASH_MAX     (LOADGEN_VALUE_MAX * 2 + 512)
@@ -250,6 +251,8 @@ loadgen_open(struct loadgen_producer *p)
 	}
 	if (rc == 0) {
 		penstock_config_set_delivery(config, loadgen_delivered, p);
+		config->transport_fn = options->transport_fn;
+		config->transport_data = options->transport_data;
 		rc = penstock_producer_create(config, &p->handle, text, LOADGEN_TEXT_BYTES);
 	}
 	penstock_config_destroy(config);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/histogram.h"
+#include "client/transport.h"
 
 #define LOADGEN_PRODUCERS_MAX 64
 #define LOADGEN_VALUE_MAX     8192
@@ -38,6 +39,8 @@ struct loadgen_options {
 	uint32_t delivery_timeout_ms;
 	uint32_t max_datagram; /* 0: the path's */
 	uint64_t buffer_bytes;
+	transport_create_fn transport_fn; /* NULL: kernel sockets */
+	void *transport_data;
 };
 
 struct loadgen_report {

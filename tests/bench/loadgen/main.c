@@ -11,6 +11,7 @@
 #include "base/errcode.h"
 #include "base/rand.h"
 #include "loadgen.h"
+#include "support/station_device.h"
 
 static const char usage_text[] =
 	"usage: penstock-loadgen [options]\n"
@@ -30,7 +31,15 @@ static const char usage_text[] =
 	"  --flush MS             30000: wait for the last records\n"
 	"  --delivery-timeout MS  120000\n"
 	"  --max-datagram N       0: the path's\n"
-	"  --buffer BYTES         33554432 a producer\n";
+	"  --buffer BYTES         33554432 a producer\n"
+	"by our own net stack on a virtual device instead of kernel sockets:\n"
+	"  --nic DEVICE,DEVARGS   net_memif0,role=client,id=0,socket=NAME,bsize=2048\n"
+	"  --address IP           ours on the link; --bootstrap is then IP:PORT\n"
+	"  --queues N             1; as many as the server has lanes\n"
+	"  --mtu N                1500\n"
+	"  --vlan N               0: untagged\n"
+	"  --prefix NAME          of EAL's runtime folder\n"
+	"  --hugepages            instead of 4 KiB pages\n";
 
 enum option_code {
 	OPTION_BOOTSTRAP = 1,
@@ -50,6 +59,13 @@ enum option_code {
 	OPTION_DELIVERY_TIMEOUT,
 	OPTION_MAX_DATAGRAM,
 	OPTION_BUFFER,
+	OPTION_NIC,
+	OPTION_ADDRESS,
+	OPTION_QUEUES,
+	OPTION_MTU,
+	OPTION_VLAN,
+	OPTION_PREFIX,
+	OPTION_HUGEPAGES,
 };
 
 static const struct option option_names[] = {
@@ -70,6 +86,13 @@ static const struct option option_names[] = {
 	{"delivery-timeout", required_argument, NULL, OPTION_DELIVERY_TIMEOUT},
 	{"max-datagram", required_argument, NULL, OPTION_MAX_DATAGRAM},
 	{"buffer", required_argument, NULL, OPTION_BUFFER},
+	{"nic", required_argument, NULL, OPTION_NIC},
+	{"address", required_argument, NULL, OPTION_ADDRESS},
+	{"queues", required_argument, NULL, OPTION_QUEUES},
+	{"mtu", required_argument, NULL, OPTION_MTU},
+	{"vlan", required_argument, NULL, OPTION_VLAN},
+	{"prefix", required_argument, NULL, OPTION_PREFIX},
+	{"hugepages", no_argument, NULL, OPTION_HUGEPAGES},
 	{NULL, 0, NULL, 0},
 };
 
@@ -171,6 +194,38 @@ set_option(struct loadgen_options *o, int code, const char *text)
 	}
 }
 
+/* Options of --nic. False: not one of them. */
+static bool
+set_nic(struct station_device_options *o, int code, const char *text)
+{
+	switch (code) {
+	case OPTION_NIC:
+		o->nic.device = text;
+		break;
+	case OPTION_ADDRESS:
+		o->address = text;
+		break;
+	case OPTION_QUEUES:
+		o->nic.queues = (uint16_t)number_of(text, STATION_QUEUES_MAX);
+		break;
+	case OPTION_MTU:
+		o->nic.mtu = (uint16_t)number_of(text, 9000);
+		break;
+	case OPTION_VLAN:
+		o->vlan_id = (uint16_t)number_of(text, 4094);
+		break;
+	case OPTION_PREFIX:
+		o->nic.prefix = text;
+		break;
+	case OPTION_HUGEPAGES:
+		o->nic.hugepages = true;
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 /* Text into JSON: what is not printable ASCII becomes \u00xx. */
 static void
 print_text(const char *name, const char *text)
@@ -197,7 +252,7 @@ print_number(const char *name, uint64_t value)
 }
 
 static void
-print_report(const struct loadgen_options *o, const struct loadgen_report *r)
+print_report(const struct loadgen_options *o, const struct loadgen_report *r, const char *nic_json)
 {
 	double seconds = (double)r->elapsed_ns / 1e9;
 
@@ -229,6 +284,7 @@ print_report(const struct loadgen_options *o, const struct loadgen_report *r)
 	print_number("credit_waits", r->credit_waits);
 	print_number("reconnects", r->reconnects);
 	print_text("status", r->text);
+	printf("  \"nic\": %s,\n", nic_json);
 	printf("  \"latency_from\": \"%s\",\n", o->rate > 0 ? "due" : "send");
 	printf("  \"latency_ns\": {\"n\": %llu, \"p50\": %llu, \"p90\": %llu, \"p99\": %llu, "
 	       "\"p999\": %llu, \"max\": %llu}\n}\n",
@@ -240,30 +296,60 @@ print_report(const struct loadgen_options *o, const struct loadgen_report *r)
 		(unsigned long long)r->latency.max);
 }
 
+/* Runs on the device, or on sockets. Exit status 2 if it did not come to that. */
+static int
+run(const struct station_device_options *nic, struct loadgen_options *options,
+	struct loadgen_report *ret_report, char *ret_json)
+{
+	struct station_device *station = NULL;
+	char text[2048] = "";
+	int rc;
+
+	snprintf(ret_json, STATION_DEVICE_JSON_BYTES, "null");
+	if (nic->nic.device) {
+		if (station_device_open(nic, &station, text, sizeof(text)) < 0) {
+			fprintf(stderr, "penstock-loadgen: %s\n", text);
+			exit(2);
+		}
+		station_device_use(station, &options->transport_fn, &options->transport_data);
+	}
+	rc = loadgen_run(options, ret_report);
+	if (station && !station_device_close(station, ret_json, STATION_DEVICE_JSON_BYTES)) {
+		fprintf(stderr, "penstock-loadgen: the link's ledger does not add up: %s\n", ret_json);
+		rc = rc < 0 ? rc : -EBADE;
+	}
+	return rc;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct loadgen_options options;
 	static struct loadgen_report report;
+	struct station_device_options nic;
+	char nic_json[STATION_DEVICE_JSON_BYTES];
 	int code;
 
 	loadgen_options_init(&options);
+	station_device_options_init(&nic);
 	while ((code = getopt_long(argc, argv, "", option_names, NULL)) >= 0) {
 		if (code == '?') {
 			usage();
 		}
-		set_option(&options, code, optarg);
+		if (!set_nic(&nic, code, optarg)) {
+			set_option(&options, code, optarg);
+		}
 	}
 	if (optind != argc || options.producers == 0 || options.value_bytes < 16 ||
 		(options.count == 0 && options.duration_ms == 0)) {
 		usage();
 	}
-	int rc = loadgen_run(&options, &report);
+	int rc = run(&nic, &options, &report, nic_json);
 
-	if (rc < 0 && rc != -ETIMEDOUT) {
+	if (rc < 0 && rc != -ETIMEDOUT && rc != -EBADE) {
 		fprintf(stderr, "penstock-loadgen: %s\n", report.text);
 		return 2;
 	}
-	print_report(&options, &report);
+	print_report(&options, &report, nic_json);
 	return rc == 0 && report.durable == report.sent ? 0 : 1;
 }
