@@ -19,15 +19,15 @@ struct config_source {
 	const char *path;   /* configuration file; NULL: none */
 	bool path_optional; /* no error if the file does not exist */
 	const char *text;   /* instead of reading path: its content; path is then only a name */
-	bool dev;	    /* --dev: as `--set mode=dev`, but weaker than --set */
+	bool dev;	    /* --dev: as `--set mode=dev`, but any --set is stronger */
 	const char *const *overrides; /* "key=value" of --set */
 	uint32_t override_count;
-	const char *const *profile_dirs; /* NULL: the installed ones, then the source tree's */
+	const char *const *profile_dirs; /* NULL: /etc's and the installed one; built-in profiles come last */
 	uint32_t profile_dir_count;
 };
 
 /*
- * Fills ret_config, whose `profile` is then the resolved name ("none" if `auto` found no file).
+ * Fills ret_config, whose `profile` is then the resolved name: `auto` is laptop or vm-generic.
  * -ENOENT: the file or the named profile is missing; -EINVAL: it is wrong; -EIO and the like: it
  * cannot be read. The report, with newlines, goes to ret_text, ready to be printed.
  */

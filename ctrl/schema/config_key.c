@@ -14,7 +14,7 @@ static const char *const type_names[] = {
 	[CONFIG_BOOL] = "bool", [CONFIG_U32] = "u32", [CONFIG_U64] = "u64", [CONFIG_PPM] = "ratio",
 	[CONFIG_BYTES] = "size", [CONFIG_DURATION] = "duration", [CONFIG_ENUM] = "enum",
 	[CONFIG_STRING] = "string", [CONFIG_PATH] = "path", [CONFIG_ADDR] = "addr",
-	[CONFIG_CPULIST] = "cpulist",
+	[CONFIG_CPULIST] = "cpulist", [CONFIG_MAP] = "map",
 };
 
 static const char *const layer_names[] = {"defaults", "profile", "file", "set"};

@@ -26,6 +26,7 @@ enum config_type {
 	CONFIG_PATH,
 	CONFIG_ADDR,
 	CONFIG_CPULIST, /* `2-9,12` */
+	CONFIG_MAP,	/* names with plain values, kept nowhere: words of profiles only */
 };
 
 struct config_cpus {

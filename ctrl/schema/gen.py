@@ -11,16 +11,27 @@ import gen_cli
 import gen_common
 import gen_config
 import gen_methods
+import gen_profile
 
 
 def paths_header(root, data_dir, plugin_dir):
-    """Where profiles, the demo's data and its plug-in are looked for: installed, then the source tree's."""
-    dirs = ['/etc/penstock/profiles', os.path.join(data_dir, 'profiles'), os.path.join(root, 'hw-config', 'profiles')]
+    """Where profiles, the demo's data and its plug-in are looked for."""
+    dirs = ['/etc/penstock/profiles', os.path.join(data_dir, 'profiles')]
     data = [os.path.join(root, 'docs', 'examples', 'data'), os.path.join(data_dir, 'examples')]
     return (gen_common.banner('Places that the build decides.') + '#ifndef CTRL_PATHS_GEN_H\n#define CTRL_PATHS_GEN_H\n\n'
             '#define CONFIG_PROFILE_DIRS ' + ', '.join(gen_common.c_string(d) for d in dirs) + '\n'
             '#define DEMO_DATA_DIRS ' + ', '.join(gen_common.c_string(d) for d in data) + '\n'
             '#define DEMO_PLUGINS ' + gen_common.c_string(os.path.join(plugin_dir, 'delays.so')) + '\n\n#endif\n')
+
+
+def shipped_profiles(root):
+    """(name, text, content) of every profile in hw-config/profiles, by name."""
+    folder = os.path.join(root, 'hw-config', 'profiles')
+    for name in sorted(os.listdir(folder)):
+        if name.endswith('.yaml'):
+            path = os.path.join(folder, name)
+            with open(path, encoding='utf-8') as file:
+                yield name[:-len('.yaml')], file.read(), gen_common.load(path)
 
 
 def outputs(root, data_dir, plugin_dir):
@@ -30,6 +41,7 @@ def outputs(root, data_dir, plugin_dir):
     methods = gen_common.load(os.path.join(schema, 'methods.yaml'))['methods']
     errors = gen_common.load(os.path.join(schema, 'errors.yaml'))['errors']
     events = gen_common.load(os.path.join(schema, 'events.yaml'))['events']
+    profile = gen_common.load(os.path.join(root, 'hw-config', 'profile.schema.yaml'))
     gen_config.check_config(config)
     gen_methods.check_methods(methods, errors)
     yield 'config_gen.h', gen_config.config_header(config)
@@ -41,6 +53,8 @@ def outputs(root, data_dir, plugin_dir):
     yield 'methods_gen.c', gen_methods.methods_source(methods)
     yield 'cli_gen.c', gen_cli.cli_source(methods)
     yield 'config_gen.c', gen_config.config_source(config)
+    yield 'profile_gen.h', gen_profile.header(profile)
+    yield 'profile_gen.c', gen_profile.source(profile, list(shipped_profiles(root)))
 
 
 def main(arguments):

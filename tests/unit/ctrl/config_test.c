@@ -16,10 +16,12 @@
 
 static char report[2048];
 
+/* Without a profile unless the text names one. */
 static int
 load(const char *text, struct config *config)
 {
-	struct config_source source = {.path = "t.yaml", .text = text, .profile_dirs = (const char *[]){""}};
+	struct config_source source = {.path = "t.yaml", .text = text, .profile_dirs = (const char *[]){""},
+		.overrides = (const char *[]){"profile=none"}, .override_count = strstr(text, "profile: ") ? 0 : 1};
 
 	return config_load(&source, config, report, sizeof(report));
 }
@@ -73,6 +75,74 @@ every_default_loads_back_from_its_own_text(void **state)
 				(char *)&config + config_keys[i].offset, config_keys[i].element_bytes);
 		}
 	}
+}
+
+/* The text one beyond a limit, in the smallest unit that the key's type has; false: no such number. */
+static bool
+beyond(const struct config_key *key, bool above, char *ret_text, size_t room)
+{
+	uint64_t limit = above ? key->max : key->min;
+	const char *unit = key->raw ? "" : key->type == CONFIG_DURATION ? "ns" : key->type == CONFIG_BYTES ? "B"
+								: key->type == CONFIG_PPM	   ? "ppm"
+												   : "";
+
+	if (above ? limit == UINT64_MAX : limit == 0) {
+		return false;
+	}
+	snprintf(ret_text, room, "%llu%s", (unsigned long long)(above ? limit + 1 : limit - 1), unit);
+	return true;
+}
+
+static bool
+has_range(const struct config_key *key)
+{
+	return key->type == CONFIG_U32 || key->type == CONFIG_U64 || key->type == CONFIG_PPM ||
+	       key->type == CONFIG_BYTES || key->type == CONFIG_DURATION;
+}
+
+/* `name: value` through format is refused at line 1 with the words of config_key_want. */
+static void
+refused_with_range(const struct config_key *key, const char *format, const char *value)
+{
+	static struct config config;
+	char text[600];
+	char want[160];
+
+	snprintf(text, sizeof(text), format, key->name, value);
+	config_key_want(key, want, sizeof(want));
+	assert_int_equal(load(text, &config), -EINVAL);
+	if (!strstr(report, want) || !strstr(report, "t.yaml:1:") || !strstr(report, key->name)) {
+		print_error("%s\n%s", text, report);
+	}
+	assert_non_null(strstr(report, "t.yaml:1:"));
+	assert_non_null(strstr(report, key->name));
+	assert_non_null(strstr(report, want));
+}
+
+static void
+every_value_out_of_range_is_refused_with_the_range(void **state)
+{
+	char value[64];
+	uint32_t refused = 0;
+
+	(void)state;
+	for (uint32_t k = 0; k < CONFIG_KEY_COUNT + CONFIG_PORT_KEY_COUNT; k++) {
+		bool port = k >= CONFIG_KEY_COUNT;
+		const struct config_key *key = port ? &config_port_keys[k - CONFIG_KEY_COUNT] : &config_keys[k];
+		const char *format = port ? "ports: [{%s: %s}]\n" : "%s: %s\n";
+
+		if (key->type == CONFIG_ENUM) {
+			refused_with_range(key, format, "no-such-word");
+			refused++;
+		}
+		for (int above = 0; above < 2 && has_range(key); above++) {
+			if (beyond(key, above, value, sizeof(value))) {
+				refused_with_range(key, format, value);
+				refused++;
+			}
+		}
+	}
+	assert_true(refused > 80);
 }
 
 struct refusal {
@@ -188,13 +258,110 @@ later_layers_win_and_every_value_knows_where_it_came_from(void **state)
 	assert_int_equal(config.origins[CONFIG_KEY_NATIVE_PORT].line, 2);
 	assert_int_equal(config.origins[CONFIG_KEY_NATIVE_IDLE_TIMEOUT].layer, CONFIG_LAYER_SET);
 	assert_int_equal(config.origins[CONFIG_KEY_LOG_IO].layer, CONFIG_LAYER_DEFAULT);
-	write_file(base, "name: base\ninherits: [host]\n");
+	write_file(base, "schema: penstock.profile/1\nname: base\ninherits: [host]\n");
 	assert_int_equal(config_load(&source, &config, report, sizeof(report)), -EINVAL);
 	assert_non_null(strstr(report, "circle"));
 	(void)unlink(base);
-	assert_int_equal(config_load(&source, &config, report, sizeof(report)), -ENOENT);
+	assert_int_equal(config_load(&source, &config, report, sizeof(report)), -EINVAL);
+	assert_non_null(strstr(report, "host.yaml:3:12: no profile \"base\""));
 	(void)unlink(host);
 	(void)rmdir(dir);
+}
+
+static void
+shipped_profiles_need_no_file(void **state)
+{
+	static struct config config;
+	const struct config_origin *origin = &config.origins[CONFIG_KEY_LCORES_RX];
+
+	(void)state;
+	assert_int_equal(load("profile: vm-generic\n", &config), 0);
+	assert_string_equal(config.profile, "vm-generic");
+	assert_int_equal(config.lcores_rx.cpus[0], 1);
+	assert_int_equal(config.memory_per_node_bytes, 128 * MIB);
+	assert_int_equal(origin->layer, CONFIG_LAYER_PROFILE);
+	assert_string_equal(config.files[origin->file], "vm-generic.yaml (built in)");
+	assert_true(origin->line > 3);
+	assert_int_equal(load("# profile: \nmode: dev\n", &config), 0); /* auto */
+	assert_string_equal(config.profile, "laptop");
+	assert_int_equal(config.ports_origin.layer, CONFIG_LAYER_PROFILE);
+	assert_int_equal(load("# profile: \nmode: production\n", &config), 0);
+	assert_string_equal(config.profile, "vm-generic");
+}
+
+static void
+an_unknown_profile_is_told_with_its_place_and_the_nearest(void **state)
+{
+	static struct config config;
+
+	(void)state;
+	assert_int_equal(load("mode: dev\nprofile: labtop\n", &config), -ENOENT);
+	assert_non_null(strstr(report, "t.yaml:2: profile: no profile \"labtop\"; nearest: laptop"));
+	assert_non_null(strstr(report, "have  laptop, vm-generic, none"));
+	assert_non_null(strstr(report, "looked in  built-in profiles"));
+	assert_int_equal(load("profile: ../laptop\n", &config), -EINVAL);
+}
+
+/* One profile of a directory of its own, by that name; the report and the error. */
+static int
+load_profile_text(const char *text, struct config *config)
+{
+	char dir[] = "/tmp/penstock-profile-XXXXXX";
+	char path[64];
+	const char *dirs[] = {dir};
+	struct config_source source = {.path = "t.yaml", .text = "profile: host\n", .profile_dirs = dirs,
+		.profile_dir_count = 1};
+	int err;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/host.yaml", dir);
+	write_file(path, text);
+	err = config_load(&source, config, report, sizeof(report));
+	(void)unlink(path);
+	(void)rmdir(dir);
+	return err;
+}
+
+#define PROFILE_HEAD "schema: penstock.profile/1\nname: host\n"
+
+static void
+words_of_a_profile_are_as_strict_as_the_configuration(void **state)
+{
+	static const struct refusal table[] = {
+		{"name: host\n", "host.yaml:1:1", "schema: penstock.profile/1"},
+		{"schema: penstock.profile/2\nname: host\n", "host.yaml:1:9", "one of penstock.profile/1"},
+		{"schema: penstock.profile/1\nname: other\n", "host.yaml:2:7", "name: host"},
+		{PROFILE_HEAD "cpu: {governer: performance}\n", "host.yaml:3:7", "nearest: cpu.governor"},
+		{PROFILE_HEAD "cpu: {governor: perfomance}\n", "host.yaml:3:17", "nearest: performance"},
+		{PROFILE_HEAD "cpu.max_latency_us: 100001\n", "host.yaml:3:21", "0..100000"},
+		{PROFILE_HEAD "ports: [{min_link: {gbps: 0}}]\n", "host.yaml:3:27", "1..800"},
+		{PROFILE_HEAD "ports: [{min_lnik: {gbps: 1}}]\n", "host.yaml:3:10", "nearest: ports.min_link"},
+		{PROFILE_HEAD "storage: [{path: relative}]\n", "host.yaml:3:18", "absolute"},
+		{PROFILE_HEAD "storage: {path: /a}\n", "host.yaml:3:1", "want a list"},
+		{PROFILE_HEAD "sysctl: {vm.swappiness: [1]}\n", "host.yaml:3:", ""},
+		{PROFILE_HEAD "native.port: 1\n", "host.yaml:3:1", "beneath config:"},
+		{PROFILE_HEAD "config: {mode: dev}\n", "host.yaml:3:10", "does not choose"},
+		{PROFILE_HEAD "config: {cpu.governor: keep}\n", "host.yaml:3:10", "unknown key"},
+		{PROFILE_HEAD "inherits: [labtop]\n", "host.yaml:3:12", "nearest: laptop"},
+		{PROFILE_HEAD "inherits: {laptop: 1}\n", "host.yaml:3:1", "want list of string"},
+	};
+	static struct config config;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+		assert_int_equal(load_profile_text(table[i].text, &config), -EINVAL);
+		if (!strstr(report, table[i].place) || !strstr(report, table[i].words)) {
+			print_error("%s-> %s\n", table[i].text, report);
+		}
+		assert_non_null(strstr(report, table[i].place));
+		assert_non_null(strstr(report, table[i].words));
+	}
+	assert_int_equal(load_profile_text(PROFILE_HEAD "inherits: [laptop, vm-generic, laptop]\n"
+		"ports: [{driver: socket, mtu: 9000, numa: 1, min_link: {gbps: 100, width: 16}}]\n"
+		"storage: [{path: /var, io: measured}, {path: /srv}]\nsysctl: {vm.swappiness: 10}\n"
+		"cpu: {isolation: cpuset, nohz_full: auto, max_latency_us: 1}\nexpect: {rx_mpps: 60}\n", &config), 0);
+	assert_int_equal(config.ports[0].mtu, 9000);
+	assert_int_equal(config.memory_per_node_bytes, 128 * MIB);
 }
 
 static void
@@ -249,6 +416,10 @@ main(void)
 		cmocka_unit_test(wrong_values_are_refused_at_their_place),
 		cmocka_unit_test(dots_and_nesting_are_the_same),
 		cmocka_unit_test(later_layers_win_and_every_value_knows_where_it_came_from),
+		cmocka_unit_test(every_value_out_of_range_is_refused_with_the_range),
+		cmocka_unit_test(shipped_profiles_need_no_file),
+		cmocka_unit_test(an_unknown_profile_is_told_with_its_place_and_the_nearest),
+		cmocka_unit_test(words_of_a_profile_are_as_strict_as_the_configuration),
 		cmocka_unit_test(mode_dev_changes_the_defaults_beneath_the_file),
 		cmocka_unit_test(values_read_as_people_write_them),
 	};

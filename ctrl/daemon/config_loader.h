@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the configuration loader share (config.h): one loader is one call of config_load
+ * and is gone with it. Private to config*.c; start-up only.
+ */
+#ifndef CTRL_CONFIG_LOADER_H
+#define CTRL_CONFIG_LOADER_H
+
+#include "ctrl/daemon/config.h"
+#include "ctrl/schema/profile_gen.h"
+#include "ctrl/schema/yaml_doc.h"
+
+#define CONFIG_PATH_MAX	       256 /* of a key, dots and all */
+#define CONFIG_PROFILE_NAMES   32
+#define CONFIG_PROFILE_NAME_MAX 63
+
+/* A profile's own words are parsed into these, checked, and thrown away. */
+struct config_profile_words {
+	struct profile profile;
+	struct profile_port port;
+	struct profile_storage storage;
+};
+
+struct config_loader {
+	const struct config_source *source;
+	struct config *config;
+	char *report;
+	size_t report_bytes;
+	enum config_layer layer;
+	uint8_t file; /* of what is being read */
+	bool in_profile;
+	struct config_profile_words words;
+	struct {
+		char name[CONFIG_PROFILE_NAME_MAX + 1];
+		bool open; /* being read: to meet it again is a circle */
+	} profiles[CONFIG_PROFILE_NAMES];
+	uint32_t profile_count;
+};
+
+/* config.c: writes the report; returns err. */
+int config_report(struct config_loader *loader, int err, const char *format, ...) PRINTF_LIKE(3, 4);
+/* config.c: registers a file's name for origins. -EINVAL: too many. */
+int config_begin_file(struct config_loader *loader, const char *name);
+/* config.c: a whole file as text, which the caller frees. */
+int config_read_text(struct config_loader *loader, const char *path, char **ret_text);
+
+/* config_walk.c: every key of a document into the configuration. NULL: an empty document. */
+int config_walk_root(struct config_loader *loader, struct yaml_doc *doc, struct fy_node *root);
+const struct config_key *config_walk_find(const struct config_key *keys, uint32_t count, const char *name);
+
+/* config_profile.c: -ENOENT with what there is and where it was looked for. */
+int config_profile_load(struct config_loader *loader, const char *name);
+
+/* config_check.c: rules between keys. */
+int config_check_relations(struct config_loader *loader);
+/* config_check.c: "file:line: " of a value's origin, for rules that concern several keys. */
+const char *config_check_place(const struct config_loader *loader, const struct config_origin *origin,
+	char *ret_text, size_t room);
+
+#endif
