@@ -12,6 +12,7 @@
 #include "base/ensure.h"
 #include "base/errcode.h"
 #include "logstore/checkpointer.h"
+#include "logstore/commit_notes.h"
 #include "logstore/committer.h"
 #include "logstore/roll.h"
 #include "logstore/store.h"
@@ -563,8 +564,10 @@ answer_copied(struct log_shard *shard, const struct append *a)
 	owe(shard, a->req, sequence, last);
 	if (p->config.ack_risk == 2) {
 		p->high_watermark = p->next_offset;
+		atomic_store_explicit(&p->status.high_watermark, p->high_watermark,
+			memory_order_relaxed);
 		p->max_timestamp_ms = -1;
-		committer_note(shard, p, a->req->batch_len, (uint32_t)a->batch.record_count,
+		commit_notes_add(shard, p, a->req->batch_len, (uint32_t)a->batch.record_count,
 			a->batch.max_timestamp_ms);
 	}
 	owe_appended(shard, a->req, sequence, last);

@@ -14,76 +14,14 @@
 #include "base/errcode.h"
 #include "logstore/appender.h"
 #include "logstore/checkpointer.h"
+#include "logstore/commit_notes.h"
 #include "logstore/guard_writer.h"
 #include "logstore/roll.h"
+#include "logstore/shard_op.h"
 #include "logstore/store.h"
 
 #define ANCHOR_EVERY_NS (10 * NS_PER_S)
 #define REAP_MAX	64
-
-/* --- requests ---------------------------------------------------------------------------------- */
-
-static int
-queue_op(struct log_shard *shard, uint32_t index)
-{
-	struct shard_op *op = &shard->ops[index];
-	const struct io_ops *ops = shard->io->ops;
-
-	if (op->kind == SHARD_OP_FLUSH) {
-		return ops->flush(shard->io, op->slot, index);
-	}
-	return ops->write(shard->io, op->slot, op->buffer, op->position, op->len, op->flags, index);
-}
-
-/* Takes an op and queues it. False: no op or no room at the device now; nothing happened. */
-static bool
-start_op(struct log_shard *shard, const struct shard_op *wanted)
-{
-	uint32_t index = shard->op_free;
-
-	if (index == SHARD_OPS_MAX) {
-		return false;
-	}
-	struct shard_op *op = &shard->ops[index];
-	uint32_t next = op->next_free;
-
-	*op = *wanted;
-	op->next_free = next;
-	if (queue_op(shard, index) < 0) {
-		op->kind = SHARD_OP_FREE;
-		return false;
-	}
-	op->queued = true;
-	op->queued_ns = shard->now_ns;
-	shard->op_free = next;
-	shard->ops_busy++;
-	return true;
-}
-
-static void
-end_op(struct log_shard *shard, uint32_t index)
-{
-	struct shard_op *op = &shard->ops[index];
-
-	op->kind = SHARD_OP_FREE;
-	op->next_free = shard->op_free;
-	shard->op_free = index;
-	shard->ops_busy--;
-}
-
-/* Writes refused for the moment go again with the same bytes. */
-static void
-requeue_ops(struct log_shard *shard)
-{
-	for (uint32_t i = 0; i < SHARD_OPS_MAX && shard->ops_unqueued > 0; i++) {
-		struct shard_op *op = &shard->ops[i];
-
-		if (op->kind != SHARD_OP_FREE && !op->queued && queue_op(shard, i) == 0) {
-			op->queued = true;
-			shard->ops_unqueued--;
-		}
-	}
-}
 
 /* --- failures ---------------------------------------------------------------------------------- */
 
@@ -204,55 +142,6 @@ abandon_groups(struct log_shard *shard)
 	shard->group_count = 0;
 }
 
-/* --- notes to the batcher ---------------------------------------------------------------------- */
-
-void
-committer_note(struct log_shard *shard, struct partition *p, uint32_t bytes, uint32_t records,
-	int64_t max_timestamp_ms)
-{
-	p->note_bytes += bytes;
-	p->note_records += records;
-	if (max_timestamp_ms > p->note_max_timestamp_ms) {
-		p->note_max_timestamp_ms = max_timestamp_ms;
-	}
-	if (!p->commit_note_pending && shard->commit_notes) {
-		p->commit_note_pending = true;
-		p->note_next = shard->notes_first;
-		shard->notes_first = p;
-	}
-}
-
-uint32_t
-committer_deliver_notes(struct log_shard *shard)
-{
-	uint32_t count = 0;
-
-	while (shard->notes_first) {
-		struct partition *p = shard->notes_first;
-		struct commit_note note = {.partition_index = p->index,
-			.leader_epoch = p->leader_epoch,
-			.log_start_offset = p->log_start_offset,
-			.high_watermark = p->high_watermark,
-			.last_stable_offset = p->high_watermark,
-			.durable_offset = p->durable_offset,
-			.max_timestamp_ms = p->note_max_timestamp_ms,
-			.bytes = p->note_bytes,
-			.records = p->note_records};
-
-		if (ring_offer(shard->commit_notes, &note, 1) == 0) {
-			break;
-		}
-		shard->notes_first = p->note_next;
-		p->note_next = NULL;
-		p->commit_note_pending = false;
-		p->note_bytes = 0;
-		p->note_records = 0;
-		p->note_max_timestamp_ms = -1;
-		count++;
-	}
-	return count;
-}
-
 /* --- completions ------------------------------------------------------------------------------- */
 
 static void
@@ -263,7 +152,8 @@ raise_watermark(struct log_shard *shard, struct group_part *part)
 	/* With risk "crash" the watermark and the batcher know since the append. */
 	if (part->end_offset > p->high_watermark) {
 		p->high_watermark = part->end_offset;
-		committer_note(shard, p, part->end_pos - part->start_pos, part->record_count,
+		partition_publish(p);
+		commit_notes_add(shard, p, part->end_pos - part->start_pos, part->record_count,
 			part->max_timestamp_ms);
 	}
 }
@@ -332,7 +222,7 @@ complete(struct log_shard *shard, const struct io_completion *c)
 
 	ensure(op->kind != SHARD_OP_FREE);
 	if (op->kind == SHARD_OP_FLUSH) {
-		end_op(shard, (uint32_t)c->token);
+		shard_op_end(shard, (uint32_t)c->token);
 		shard->flushes_pending--;
 		if (c->result < 0) {
 			shard_count(shard, SHARD_io_errors, 1);
@@ -353,7 +243,7 @@ complete(struct log_shard *shard, const struct io_completion *c)
 	}
 	struct shard_op done = *op;
 
-	end_op(shard, (uint32_t)c->token);
+	shard_op_end(shard, (uint32_t)c->token);
 	complete_write(shard, &done, c->result == (int32_t)done.len);
 }
 
@@ -400,7 +290,7 @@ queue_part(struct log_shard *shard, struct group *g, uint32_t group_index)
 			uint32_t piece = len - g->next_off;
 
 			piece = piece < SHARD_WRITE_MAX ? piece : SHARD_WRITE_MAX;
-			if (!start_op(shard,
+			if (!shard_op_start(shard,
 				    &(struct shard_op){.kind = SHARD_OP_DATA,
 					    .group = (uint8_t)group_index,
 					    .part = (uint16_t)g->next_part,
@@ -432,7 +322,7 @@ queue_guard(struct log_shard *shard, struct group *g, uint32_t group_index)
 		uint32_t piece = g->guard_len - g->guard_off;
 
 		piece = piece < SHARD_WRITE_MAX ? piece : SHARD_WRITE_MAX;
-		if (!start_op(shard,
+		if (!shard_op_start(shard,
 			    &(struct shard_op){.kind = SHARD_OP_GUARD,
 				    .group = (uint8_t)group_index,
 				    .slot = shard->guard.slot,
@@ -647,7 +537,7 @@ dispatch(struct log_shard *shard)
 static bool
 queue_flush(struct log_shard *shard, uint32_t slot)
 {
-	if (!start_op(shard, &(struct shard_op){.kind = SHARD_OP_FLUSH, .slot = slot})) {
+	if (!shard_op_start(shard, &(struct shard_op){.kind = SHARD_OP_FLUSH, .slot = slot})) {
 		return false;
 	}
 	shard->flushes_pending++;
@@ -808,7 +698,7 @@ committer_poll(struct log_shard *shard)
 		return 0;
 	}
 	if (shard->ops_unqueued > 0) {
-		requeue_ops(shard);
+		shard_op_requeue(shard);
 	}
 	for (uint32_t i = 0; i < shard->group_count; i++) {
 		struct group *g = shard_group(shard, i);

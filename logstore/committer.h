@@ -16,11 +16,6 @@ uint32_t committer_reap(struct log_shard *shard);
 uint32_t committer_poll(struct log_shard *shard);
 /* Earliest instant of timed work (linger, mark, relaxed flush), UINT64_MAX if none. */
 uint64_t committer_deadline_ns(const struct log_shard *shard);
-/* Adds to the partition's pending commit note. */
-void committer_note(struct log_shard *shard, struct partition *p, uint32_t bytes, uint32_t records,
-	int64_t max_timestamp_ms);
-/* Offers pending commit notes to the batcher. */
-uint32_t committer_deliver_notes(struct log_shard *shard);
 /* Nothing open, nothing in flight, newest group proven. */
 bool committer_quiet(const struct log_shard *shard);
 

@@ -50,9 +50,6 @@ seek_by_index(struct cold *c)
 	struct file_bytes index;
 	char name[FILE_PATH_MAX];
 
-	c->pos = 0;
-	c->expect = c->row->base;
-	c->expect_last = -1;
 	file_util_segment_path(name, NULL, c->row->base, ".index");
 	if (file_util_read(c->keeper->io, c->p->dir, name, &index) < 0) {
 		return; /* slower, not wrong */
@@ -156,14 +153,19 @@ read_piece(struct cold *c)
 }
 
 static int
-read_once(struct cold *c)
+read_once(struct cold *c, bool by_index)
 {
 	int rc = open_segment(c);
 
 	if (rc < 0) {
 		return rc;
 	}
-	seek_by_index(c);
+	c->pos = 0;
+	c->expect = c->row->base;
+	c->expect_last = -1;
+	if (by_index) {
+		seek_by_index(c);
+	}
 	c->started = false;
 	do {
 		rc = read_piece(c);
@@ -190,11 +192,11 @@ keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *re
 		read->error = KAFKA_OFFSET_OUT_OF_RANGE;
 		return;
 	}
-	int rc = read_once(&c);
+	int rc = read_once(&c, true);
 
 	if (rc < 0) {
-		/* Once again: a bus or a cable may have erred, not the medium. */
-		rc = read_once(&c);
+		/* Once again, from the front: a bus may have erred, not the medium; or only the index. */
+		rc = read_once(&c, false);
 	}
 	if (rc == -EBADMSG || rc == -EIO) {
 		log_error("logstore", "%s: damaged bytes at offset %lld", p->dir,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log lcore's loop and its memory. See log_shard.h. */
+#include "logstore/commit_notes.h"
 #include "logstore/log_shard.h"
 
 #include <errno.h>
@@ -465,7 +466,7 @@ log_shard_poll(struct log_shard *shard, uint64_t now_ns)
 	work += committer_poll(shard);		/* acknowledge, flush, dispatch */
 	(void)shard->io->ops->submit(shard->io); /* one hand-over to the device */
 	work += appender_deliver(shard);	/* DURABLE and other notes to their clients */
-	work += committer_deliver_notes(shard);	/* commit notes to the batcher */
+	work += commit_notes_deliver(shard);	/* commit notes to the batcher */
 	work += reader_poll(shard);		/* pins back, reads out */
 	checkpointer_poll(shard);		/* which partitions are due */
 	if (shard->waiting_commands > 0) {

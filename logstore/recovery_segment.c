@@ -269,7 +269,8 @@ check_indexes(struct recovery_segment *rs)
 	good = good && file_util_read(rs->r->io, rs->p->dir, name, &times) == 0 &&
 		times.len >= time_len &&
 		segment_index_check(index.bytes, len, rs->checkpoint_pos) == 0 &&
-		segment_index_check_time(times.bytes, time_len) == 0;
+		segment_index_check_time(times.bytes, time_len) == 0 &&
+		(time_len == 0 || load_be64(times.bytes) != 0); /* zeros: a torn block */
 	if (good && rs->index_entries > 0) {
 		from = (uint32_t)segment_index_decode(index.bytes + len - SEGMENT_INDEX_ENTRY_BYTES)
 			       .position;

@@ -124,7 +124,8 @@ segment_index_decode_time(const uint8_t bytes[SEGMENT_INDEX_TIME_ENTRY_BYTES])
 int
 segment_index_check(const uint8_t *bytes, size_t len, uint64_t log_bytes)
 {
-	struct segment_index_entry last = {.relative_offset = -1, .position = -1};
+	/* The first batch never has an entry, so 0 is no place; and a block that a power cut tore is zeros. */
+	struct segment_index_entry last = {.relative_offset = 0, .position = 0};
 	size_t at;
 
 	if (len % SEGMENT_INDEX_ENTRY_BYTES != 0) {

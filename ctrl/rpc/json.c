@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/compiler.h"
+#include "base/utf8.h"
 
 struct scan {
 	const char *bytes;
@@ -18,33 +19,6 @@ struct scan {
 	bool object[JSON_NESTING_MAX];
 	size_t odd_numbers; /* that must be parsed as reals */
 };
-
-size_t
-json_utf8_len(const uint8_t *p, size_t len)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t bytes;
-	uint32_t c;
-
-	if (len == 0 || p[0] == 0) {
-		return 0;
-	}
-	if (p[0] < 0x80) {
-		return 1;
-	}
-	bytes = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || bytes > len) {
-		return 0;
-	}
-	c = p[0] & (0xffu >> (bytes + 1));
-	for (size_t i = 1; i < bytes; i++) {
-		if ((p[i] & 0xc0) != 0x80) {
-			return 0;
-		}
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	return c < least[bytes] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : bytes;
-}
 
 static int
 scan_problem(const struct scan *s, struct rpc_problem *problem, enum error_kind kind,
@@ -209,7 +183,7 @@ scan_line(struct scan *s, struct rpc_problem *problem)
 	int err = 0;
 
 	while (s->at < s->len) {
-		size_t bytes = json_utf8_len((const uint8_t *)s->bytes + s->at, s->len - s->at);
+		size_t bytes = utf8_step((const uint8_t *)s->bytes + s->at, s->len - s->at);
 
 		if (bytes == 0) {
 			return scan_problem(s, problem, ERROR_BAD_ENCODING, "invalid UTF-8 or NUL", 0);

@@ -21,7 +21,5 @@
  */
 int json_line_parse(const char *bytes, size_t len, json_t **ret_value,
 	struct rpc_problem *ret_problem);
-/* Bytes of the UTF-8 character at the front, 0 if there is none. */
-size_t json_utf8_len(const uint8_t *bytes, size_t len);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/ensure.h"
-#include "ctrl/rpc/json.h"
+#include "base/utf8.h"
 
 int
 problem_set(struct rpc_problem *problem, enum error_kind kind, json_t *data, const char *format, ...)
@@ -39,7 +39,7 @@ problem_string(const char *text)
 		return json_string("");
 	}
 	for (size_t i = 0; i < len;) {
-		size_t bytes = json_utf8_len((const uint8_t *)text + i, len - i);
+		size_t bytes = utf8_step((const uint8_t *)text + i, len - i);
 
 		if (bytes == 0) {
 			memcpy(clean + out, "\xef\xbf\xbd", 3);

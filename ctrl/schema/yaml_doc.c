@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/utf8.h"
 
 /* Bounds the recursion of everything that walks a document. */
 #define YAML_DEPTH_MAX 16
@@ -134,14 +135,18 @@ report_parser_error(struct yaml_doc *doc)
 		error->msg);
 }
 
-/* What libfyaml would take but we do not: tabs, NULs. */
+/*
+ * What libfyaml would take but we do not: tabs, NULs. And what it does not stand: on a directive with
+ * bytes that are no UTF-8 it never ends.
+ */
 static int
 check_bytes(struct yaml_doc *doc)
 {
 	uint32_t line = 1;
 	uint32_t column = 1;
+	const char *end = doc->text + doc->len;
 
-	for (const char *at = doc->text; *at; at++, column++) {
+	for (const char *at = doc->text; at < end; at++, column++) {
 		if (*at == '\n') {
 			line++;
 			column = 0;
@@ -149,7 +154,15 @@ check_bytes(struct yaml_doc *doc)
 			return report_place(doc, line, column, "a tab: use spaces");
 		} else if ((unsigned char)*at < 0x20 && *at != '\r') {
 			return report_place(doc, line, column, "a control character");
+		} else if (*at == '%' && column == 1) {
+			return report_place(doc, line, column, "a YAML directive: leave the line out");
 		}
+		size_t step = utf8_step((const uint8_t *)at, (size_t)(end - at));
+
+		if (step == 0) {
+			return report_place(doc, line, column, "not UTF-8");
+		}
+		at += step - 1;
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include "base/ensure.h"
 #include "base/errcode.h"
+#include "base/utf8.h"
 
 /* The whole body was there and nothing is left over. */
 static int
@@ -51,59 +52,6 @@ session_msg_all_zero(const uint8_t *bytes, size_t len)
 	return reader_zeros(&r, len);
 }
 
-/*
- * Bytes of the well-formed UTF-8 sequence at `at` (RFC 3629: no overlong forms, no surrogates, nothing
- * above U+10FFFF) that is no NUL, or 0.
- */
-static size_t
-session_msg_utf8_step(const uint8_t *at, size_t left)
-{
-	uint8_t lead = at[0];
-	uint8_t low = 0x80;
-	uint8_t high = 0xbf;
-	size_t len;
-
-	if (lead < 0x80) {
-		return lead != 0;
-	}
-	if (lead >= 0xc2 && lead <= 0xdf) {
-		len = 2;
-	} else if (lead >= 0xe0 && lead <= 0xef) {
-		len = 3;
-		low = lead == 0xe0 ? 0xa0 : low;
-		high = lead == 0xed ? 0x9f : high;
-	} else if (lead >= 0xf0 && lead <= 0xf4) {
-		len = 4;
-		low = lead == 0xf0 ? 0x90 : low;
-		high = lead == 0xf4 ? 0x8f : high;
-	} else {
-		return 0;
-	}
-	if (left < len || at[1] < low || at[1] > high) {
-		return 0;
-	}
-	for (size_t i = 2; i < len; i++) {
-		if ((at[i] & 0xc0) != 0x80) {
-			return 0;
-		}
-	}
-	return len;
-}
-
-static bool
-session_msg_utf8_valid(const uint8_t *text, size_t len)
-{
-	for (size_t at = 0; at < len;) {
-		size_t step = session_msg_utf8_step(text + at, len - at);
-
-		if (step == 0) {
-			return false;
-		}
-		at += step;
-	}
-	return true;
-}
-
 /* The rules between fields of a HELLO that is whole. */
 static bool
 session_msg_hello_sound(const struct session_msg_hello *h)
@@ -128,7 +76,7 @@ session_msg_hello_sound(const struct session_msg_hello *h)
 	if (h->producer_id >= 0 && h->flags == 0) {
 		return false;
 	}
-	return session_msg_utf8_valid(h->name, h->name_len);
+	return utf8_valid(h->name, h->name_len);
 }
 
 int

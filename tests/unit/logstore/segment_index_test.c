@@ -252,6 +252,9 @@ damaged_indexes_are_refused(void **state)
 	assert_int_equal(segment_index_check(index, 16, 201), -EBADMSG);
 	memset(index + 8, 0, 8);
 	assert_int_equal(segment_index_check(index, 16, 201), -EBADMSG);
+	/* A torn block is zeros; no batch at position 0 has an entry. */
+	memset(index, 0, 8);
+	assert_int_equal(segment_index_check(index, 8, 201), -EBADMSG);
 	segment_index_encode_time(&(struct segment_index_time_entry){5, 100}, times);
 	segment_index_encode_time(&(struct segment_index_time_entry){6, 100}, times + 12);
 	assert_int_equal(segment_index_check_time(times, 24), 0);
