@@ -24,8 +24,8 @@ struct native_server_udp {
 	int fds[NATIVE_SERVER_UDP_LANES];
 	uint32_t address_count;
 	uint64_t addresses[NATIVE_SERVER_UDP_ADDRESSES]; /* IPv4 << 16 | port */
-	uint32_t loss_ppm; /* of what arrives */
-	bool deaf;	   /* under the lock: what arrives is thrown away */
+	_Atomic uint32_t loss_ppm; /* of what arrives */
+	_Atomic bool deaf;	   /* what arrives is thrown away */
 	bool stop;
 };
 
