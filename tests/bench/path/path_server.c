@@ -6,6 +6,7 @@
  *
  *   path_server --nic DEVICE,DEVARGS [--address IP] [--cpu N] [--partitions N] [--seconds N]
  *               [--topic NAME] [--prefix P] [--hugepages]
+ *               [--buffer-mib N] [--cache-mib N]
  */
 #include <errno.h>
 #include <ftw.h>
@@ -39,6 +40,7 @@ struct arguments {
 	struct nic_device_options nic;
 	const char *address, *topic;
 	uint32_t partitions, seconds;
+	uint32_t buffer_mib, cache_mib; /* log.buffer.bytes, log.cache.bytes */
 	int cpu; /* of the lcore; -1: not pinned */
 };
 
@@ -207,7 +209,9 @@ start_log(struct server *s)
 	options.keeper_io = s->keeper_io;
 	options.shard_io[0] = s->shard_io;
 	options.partitions_max = PARTITIONS_MAX;
-	options.cache_bytes = 16 * MIB;
+	options.buffer_bytes = s->arguments.buffer_mib * MIB;
+	options.cache_bytes = s->arguments.cache_mib * MIB;
+	options.group_max_bytes = options.buffer_bytes / 8;
 	options.spare_bytes = GIB;
 	options.free_low_bytes = 16 * MIB;
 	options.durable_method = LOG_DURABLE_DSYNC;
@@ -450,11 +454,12 @@ parse(int argc, char **argv, struct arguments *a)
 	static const struct option options[] = {{"nic", 1, NULL, 'n'}, {"address", 1, NULL, 'a'},
 		{"cpu", 1, NULL, 'c'}, {"partitions", 1, NULL, 'p'}, {"seconds", 1, NULL, 's'},
 		{"topic", 1, NULL, 't'}, {"prefix", 1, NULL, 'P'}, {"hugepages", 0, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+		{"buffer-mib", 1, NULL, 'B'}, {"cache-mib", 1, NULL, 'C'}, {NULL, 0, NULL, 0}};
 	int option;
 
 	*a = (struct arguments){
-		.address = "192.0.2.2", .topic = "path", .partitions = 16, .cpu = -1};
+		.address = "192.0.2.2", .topic = "path", .partitions = 16, .cpu = -1,
+		.buffer_mib = 64, .cache_mib = 16};
 	nic_device_options_init(&a->nic);
 	a->nic.prefix = "penstock-path-server";
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -466,6 +471,8 @@ parse(int argc, char **argv, struct arguments *a)
 		case 's': a->seconds = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 't': a->topic = optarg; break;
 		case 'P': a->nic.prefix = optarg; break;
+		case 'B': a->buffer_mib = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'C': a->cache_mib = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'h': a->nic.hugepages = true; break;
 		default: exit(64);
 		}
