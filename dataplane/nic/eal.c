@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -115,8 +116,10 @@ eal_arguments(const struct eal_options *options, struct eal_arguments *ret_argum
 		snprintf(text, text_bytes, "the instance name may hold letters, digits, '-', '_' and '.'");
 		return -EINVAL;
 	}
-	if (options->port_count > EAL_PORTS_MAX || options->memory_mib == 0) {
-		snprintf(text, text_bytes, "at most %u ports, and memory above 0 MiB", EAL_PORTS_MAX);
+	if (options->port_count > EAL_PORTS_MAX || options->memory_mib == 0 ||
+		options->extra_count > EAL_EXTRA_MAX) {
+		snprintf(text, text_bytes, "at most %u ports and %u extra arguments, and memory above 0 MiB",
+			EAL_PORTS_MAX, EAL_EXTRA_MAX);
 		return -EINVAL;
 	}
 	argument_add(&w, "penstockd");
@@ -135,6 +138,13 @@ eal_arguments(const struct eal_options *options, struct eal_arguments *ret_argum
 	argument_add(&w, "--log-level=lib.eal:warning");
 	argument_add(&w, "--log-level=pmd.*:warning");
 	argument_add_ports(&w, options);
+	for (uint32_t i = 0; i < options->extra_count; i++) {
+		if (options->extra[i][0] != '-') {
+			snprintf(text, text_bytes, "eal.extra: \"%.64s\" does not begin with -", options->extra[i]);
+			return -EINVAL;
+		}
+		argument_add(&w, "%s", options->extra[i]);
+	}
 	if (w.failed) {
 		snprintf(text, text_bytes, "the arguments for DPDK are longer than %zu bytes",
 			sizeof(ret_arguments->strings));
@@ -164,7 +174,7 @@ struct eal_log_line {
 
 /* Lines that a fix of ours belongs to. */
 static const struct eal_log_line known_failures[] = {
-	{"not enough memory", "raise hugepages: hw-config/setup/hugepages apply --mib <n>"},
+	{"not enough memory", "raise hugepages: hw-config/setup/hugepages apply MIB"},
 	{"Cannot get hugepage information", "mount hugetlbfs: hw-config/setup/hugepages apply"},
 	{"group is not viable", "bind all devices of the IOMMU group to vfio-pci, or none"},
 	{"cannot open /dev/vfio", "give this user the group's file under /dev/vfio"},
@@ -226,6 +236,19 @@ log_attach(void)
 
 /* --- start -------------------------------------------------------------------------------------------- */
 
+/* EAL leaves its runtime folder behind, which holds the telemetry socket only. */
+static void
+runtime_folder_remove(const char *folder)
+{
+	char path[600];
+
+	if (*folder) {
+		snprintf(path, sizeof(path), "%s/dpdk_telemetry.v2", folder);
+		(void)unlink(path);
+		(void)rmdir(folder);
+	}
+}
+
 /* rte_eal_init is once a process; so is this flag. */
 static bool
 start_is_first(void)
@@ -263,6 +286,7 @@ eal_start(const struct eal_options *options, char *text, uint32_t text_bytes)
 		rc = rte_errno ? -rte_errno : -EIO;
 		snprintf(text, text_bytes, "DPDK does not start: %s; the log lines of module eal say why",
 			rte_strerror(-rc));
+		runtime_folder_remove(rte_eal_get_runtime_dir() ? rte_eal_get_runtime_dir() : "");
 	}
 	optind = saved_optind;
 	if (have_mask) {
@@ -275,7 +299,12 @@ eal_start(const struct eal_options *options, char *text, uint32_t text_bytes)
 void
 eal_stop(void)
 {
+	char folder[512];
+	const char *runtime = rte_eal_get_runtime_dir();
+
+	snprintf(folder, sizeof(folder), "%s", runtime ? runtime : "");
 	(void)rte_eal_cleanup();
+	runtime_folder_remove(folder);
 }
 
 int

@@ -12,9 +12,10 @@
 #include "nic/port_driver.h"
 
 #define EAL_PORTS_MAX	  8
-#define EAL_ARGUMENTS_MAX 40
+#define EAL_ARGUMENTS_MAX 48
 #define EAL_TEXT_BYTES	  2048
 #define EAL_PREFIX_MAX	  63
+#define EAL_EXTRA_MAX	  16
 
 struct eal_port {
 	const struct port_driver *driver;
@@ -30,6 +31,8 @@ struct eal_options {
 	bool iova_pa;		/* vfio without an IOMMU only */
 	uint32_t port_count;
 	struct eal_port ports[EAL_PORTS_MAX];
+	uint32_t extra_count; /* further arguments of the profile, behind ours */
+	const char *extra[EAL_EXTRA_MAX];
 	const char *root; /* "" or a directory that stands for / in the checks (tests) */
 };
 
@@ -47,8 +50,9 @@ struct eal_arguments {
 int eal_arguments(const struct eal_options *options, struct eal_arguments *ret_arguments, char *text,
 	uint32_t text_bytes) MUST_CHECK;
 /*
- * What would make the start fail, each with cause and command, one a line: hugepages, memlock,
- * driver packages, interfaces, privileges. 0 if nothing; else the count of failures in text.
+ * What would make the start fail, a line each: the cause, then " fix: " and the command that mends
+ * it. Hugepages, memlock, driver packages, interfaces, privileges. 0 if nothing; else the count of
+ * failures in text.
  */
 uint32_t eal_preflight(const struct eal_options *options, char *text, uint32_t text_bytes);
 /*
@@ -56,6 +60,10 @@ uint32_t eal_preflight(const struct eal_options *options, char *text, uint32_t t
  * as before afterwards. On failure text has DPDK's own words and ours.
  */
 int eal_start(const struct eal_options *options, char *text, uint32_t text_bytes) MUST_CHECK;
+/* Whether this many MiB of pages of that size are free. root as in the options. */
+bool eal_hugepages_free(const char *root, uint32_t hugepage_kib, uint32_t memory_mib);
+/* Whether the library of a driver ("net_memif") is where DPDK looks for it. */
+bool eal_driver_installed(const char *eal_name);
 /* After all ports are closed. */
 void eal_stop(void);
 /*

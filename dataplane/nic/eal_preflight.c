@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <rte_config.h>
 #include "base/bytes.h"
@@ -94,23 +96,45 @@ capabilities(const char *root)
 	return bits;
 }
 
+static uint64_t
+hugepages_needed(uint32_t hugepage_kib, uint32_t memory_mib)
+{
+	return ((uint64_t)memory_mib * KIB + hugepage_kib - 1) / hugepage_kib;
+}
+
+static uint64_t
+hugepages_there(const char *root, uint32_t hugepage_kib)
+{
+	uint64_t pages = 0;
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/sys/kernel/mm/hugepages/hugepages-%ukB/free_hugepages", root,
+		hugepage_kib);
+	(void)file_number(path, &pages);
+	return pages;
+}
+
+bool
+eal_hugepages_free(const char *root, uint32_t hugepage_kib, uint32_t memory_mib)
+{
+	return hugepages_there(root, hugepage_kib) >= hugepages_needed(hugepage_kib, memory_mib);
+}
+
 static void
 check_hugepages(struct findings *f, const struct eal_options *options)
 {
-	uint64_t pages = 0, need;
-	char path[512];
+	uint64_t pages, need;
 
 	if (!options->hugepages) {
 		return;
 	}
-	need = ((uint64_t)options->memory_mib * KIB + options->hugepage_kib - 1) / options->hugepage_kib;
-	snprintf(path, sizeof(path), "%s/sys/kernel/mm/hugepages/hugepages-%ukB/free_hugepages",
-		options->root, options->hugepage_kib);
-	(void)file_number(path, &pages);
+	pages = hugepages_there(options->root, options->hugepage_kib);
+	need = hugepages_needed(options->hugepage_kib, options->memory_mib);
 	if (pages < need) {
 		finding_add(f,
 			"hugepages: %llu of %u KiB are free, %llu are needed for %u MiB (memory.per_node). "
-			"now: hw-config/setup/hugepages apply --mib %u; at boot: hugepagesz=%s hugepages=%llu",
+			"fix: hw-config/setup/hugepages apply %u; at boot: hugepagesz=%s hugepages=%llu; or do "
+			"without: memory.hugepage_size: none",
 			(unsigned long long)pages, options->hugepage_kib, (unsigned long long)need,
 			options->memory_mib, options->memory_mib,
 			options->hugepage_kib == 2048 ? "2M" : "1G", (unsigned long long)need);
@@ -137,7 +161,7 @@ check_hugetlb_cgroup(struct findings *f, const struct eal_options *options)
 		strtoull(limit, NULL, 10) < options->memory_mib * MIB) {
 		finding_add(f,
 			"hugepages: this cgroup may use %llu MiB of them, %u are needed; the process would die "
-			"by SIGBUS. Raise %s",
+			"by SIGBUS. fix: raise %s",
 			strtoull(limit, NULL, 10) / MIB, options->memory_mib, path + strlen(options->root));
 	}
 }
@@ -149,21 +173,27 @@ check_cpu(struct findings *f, const struct eal_options *options)
 
 	if (sched_getaffinity(0, sizeof(mask), &mask) == 0 &&
 		(options->main_cpu >= CPU_SETSIZE || !CPU_ISSET(options->main_cpu, &mask))) {
-		finding_add(f, "lcores.housekeeping: CPU %u is not among those that this process may use "
-			       "(taskset -p %d shows them)",
+		finding_add(f, "lcores.housekeeping: CPU %u is not among those that this process may use. "
+			       "fix: name one of these (taskset -cp %d shows them)",
 			options->main_cpu, (int)getpid());
 	}
+}
+
+bool
+eal_driver_installed(const char *eal_name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/librte_%s.so.23", RTE_EAL_PMD_PATH, eal_name);
+	return access(path, R_OK) == 0;
 }
 
 static void
 check_driver_package(struct findings *f, const struct port_driver *driver)
 {
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/librte_%s.so.23", RTE_EAL_PMD_PATH, driver->eal_name);
-	if (access(path, R_OK) != 0) {
-		finding_add(f, "driver %s: %s is missing. fix: apt-get install %s", driver->name, path,
-			driver->package);
+	if (!eal_driver_installed(driver->eal_name)) {
+		finding_add(f, "driver %s: %s/librte_%s.so.23 is missing. fix: apt-get install %s",
+			driver->name, RTE_EAL_PMD_PATH, driver->eal_name, driver->package);
 	}
 }
 
@@ -209,6 +239,68 @@ interface_has_route4(const char *root, const char *name)
 	return found;
 }
 
+struct interface_state {
+	unsigned long flags; /* IFF_UP */
+	uint64_t mtu;
+	bool has_address; /* IPv4, also one without a route */
+};
+
+/* Asks the kernel: a sysfs from another network namespace would tell of another's links. */
+static bool
+interface_ask(const char *name, struct interface_state *ret_state)
+{
+	struct ifreq request;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool known;
+
+	memset(&request, 0, sizeof(request));
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	known = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0;
+	ret_state->flags = known ? (unsigned short)request.ifr_flags : 0;
+	known = known && ioctl(fd, SIOCGIFMTU, &request) == 0;
+	ret_state->mtu = known ? (uint64_t)request.ifr_mtu : 0;
+	ret_state->has_address = known && ioctl(fd, SIOCGIFADDR, &request) == 0;
+	if (fd >= 0) {
+		close(fd);
+	}
+	return known;
+}
+
+/* False if there is no such interface. */
+static bool
+interface_state(const char *root, const char *name, struct interface_state *ret_state)
+{
+	char path[512], flags[32];
+
+	if (!*root) {
+		return interface_ask(name, ret_state);
+	}
+	ret_state->has_address = false;
+	snprintf(path, sizeof(path), "%s/sys/class/net/%s/flags", root, name);
+	if (!file_line(path, flags, sizeof(flags))) {
+		return false;
+	}
+	ret_state->flags = strtoul(flags, NULL, 16);
+	snprintf(path, sizeof(path), "%s/sys/class/net/%s/mtu", root, name);
+	return file_number(path, &ret_state->mtu);
+}
+
+/* The drivers take a link as it is: one that is down, or longer than their slots, receives nothing. */
+static void
+check_interface_state(struct findings *f, const struct eal_port *port, const char *name,
+	const struct interface_state *state)
+{
+	if (!(state->flags & IFF_UP)) {
+		finding_add(f, "driver %s: %s is down. fix: ip link set dev %s up", port->driver->name, name,
+			name);
+	}
+	if (strcmp(port->driver->name, "af_xdp") == 0 && state->mtu > port->driver->mtu_max) {
+		finding_add(f, "driver af_xdp: the MTU of %s is %llu, more than a packet buffer takes. fix: ip link "
+			       "set dev %s mtu %u",
+			name, (unsigned long long)state->mtu, name, port->driver->mtu_max);
+	}
+}
+
 static void
 check_interface(struct findings *f, const struct eal_options *options, const struct eal_port *port)
 {
@@ -216,23 +308,28 @@ check_interface(struct findings *f, const struct eal_options *options, const str
 	bool xdp = strcmp(port->driver->name, "af_xdp") == 0;
 	/* A program of our own passes on what is not ours: the kernel may keep its address. */
 	bool filtered = xdp && port_devarg_text(port->argument, "xdp_prog", path, sizeof(path));
+	struct interface_state state;
 
 	if (!port_devarg_text(port->argument, "iface", name, sizeof(name))) {
-		finding_add(f, "driver %s: iface= is missing or longer than %d characters",
-			port->driver->name, IFNAMSIZ - 1);
+		finding_add(f,
+			"driver %s: iface= is missing or longer than %d characters. fix: ports[].devargs: "
+			"\"%s0,iface=NAME\"",
+			port->driver->name, IFNAMSIZ - 1, port->driver->eal_name);
 		return;
 	}
-	snprintf(path, sizeof(path), "%s/sys/class/net/%s", options->root, name);
-	if (access(path, F_OK) != 0) {
-		finding_add(f, "driver %s: there is no interface %s (ip link shows them)",
+	if (!interface_state(options->root, name, &state)) {
+		finding_add(f,
+			"driver %s: there is no interface %s in this network namespace. fix: name one of those "
+			"that ip -br link shows",
 			port->driver->name, name);
 		return;
 	}
-	if (!filtered && (interface_has_route4(options->root, name) ||
+	check_interface_state(f, port, name, &state);
+	if (!filtered && (state.has_address || interface_has_route4(options->root, name) ||
 				 interface_has_address6(options->root, name))) {
 		finding_add(f,
 			"driver %s: %s is in use by the kernel (it has an address or a route), which would answer "
-			"besides us. fix: another interface, or ip addr flush dev %s",
+			"besides us. fix: name another interface, or ip addr flush dev %s",
 			port->driver->name, name, name);
 	}
 }
@@ -245,13 +342,14 @@ check_privileges(struct findings *f, const struct eal_options *options, const st
 	char path[512];
 
 	if (port->driver->needs_interface && !(caps >> CAP_NET_RAW_BIT & 1)) {
-		finding_add(f, "driver %s needs CAP_NET_RAW: run as root or grant it by "
-			       "AmbientCapabilities=CAP_NET_RAW",
+		finding_add(f, "driver %s needs CAP_NET_RAW, which this process lacks. fix: run as root, or grant "
+			       "it (AmbientCapabilities=CAP_NET_RAW in the service)",
 			port->driver->name);
 	}
 	if (strcmp(port->driver->name, "af_xdp") == 0) {
 		if (!(caps >> CAP_NET_ADMIN_BIT & 1)) {
-			finding_add(f, "driver af_xdp needs CAP_NET_ADMIN and CAP_BPF: run as root or grant them");
+			finding_add(f, "driver af_xdp needs CAP_NET_ADMIN and CAP_BPF, which this process lacks. fix: run "
+				       "as root, or grant them (AmbientCapabilities= in the service)");
 		}
 		if (!(caps >> CAP_IPC_LOCK_BIT & 1) && getrlimit(RLIMIT_MEMLOCK, &memlock) == 0 &&
 			memlock.rlim_cur < options->memory_mib * MIB) {
@@ -262,6 +360,10 @@ check_privileges(struct findings *f, const struct eal_options *options, const st
 		}
 	}
 	if (strcmp(port->driver->name, "tap") == 0) {
+		if (!(caps >> CAP_NET_ADMIN_BIT & 1)) {
+			finding_add(f, "driver tap needs CAP_NET_ADMIN, which this process lacks. fix: run as root, or "
+				       "grant it (AmbientCapabilities=CAP_NET_ADMIN in the service)");
+		}
 		snprintf(path, sizeof(path), "%s/dev/net/tun", options->root);
 		if (access(path, R_OK | W_OK) != 0) {
 			finding_add(f, "driver tap: /dev/net/tun: %s. fix: modprobe tun, and run as root",
@@ -281,7 +383,9 @@ check_pci(struct findings *f, const struct eal_options *options, const struct ea
 	snprintf(address, sizeof(address), "%.*s", (int)strcspn(port->argument, ","), port->argument);
 	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s", options->root, address);
 	if (access(path, F_OK) != 0) {
-		finding_add(f, "driver %s: there is no PCI device %s (dpdk-devbind.py --status shows them)",
+		finding_add(f,
+			"driver %s: there is no PCI device %s. fix: name one of those that dpdk-devbind.py "
+			"--status shows",
 			port->driver->name, address);
 		return;
 	}
@@ -297,7 +401,9 @@ check_pci(struct findings *f, const struct eal_options *options, const struct ea
 			kernel_driver, address);
 	}
 	if (!options->hugepages) {
-		finding_add(f, "%s: a PCI device needs hugepages (memory.hugepage_size)", address);
+		finding_add(f, "%s: a PCI device needs hugepages. fix: memory.hugepage_size: auto, and "
+			       "hw-config/setup/hugepages apply %u",
+			address, options->memory_mib);
 	}
 }
 

@@ -34,25 +34,25 @@ static const struct port_driver port_drivers[] = {
 		.counts_nombuf = true, .holds_rx_ring = true, .mtu_max = 9000, .idle_rx_every = 1,
 		.defaults = "mprq_en=0"},
 	{.name = "i40e", .eal_name = "net_i40e", .package = PACKAGE("net-i40e"), .counts_losses = true,
-		.counts_nombuf = true, .holds_rx_ring = true, .has_rx_fd = true, .mtu_max = 9000,
+		.counts_nombuf = true, .holds_rx_ring = true, .mtu_max = 9000,
 		.idle_rx_every = 1},
 	{.name = "ice", .eal_name = "net_ice", .package = PACKAGE("net-ice"), .counts_losses = true,
-		.counts_nombuf = true, .holds_rx_ring = true, .has_rx_fd = true, .mtu_max = 9000,
+		.counts_nombuf = true, .holds_rx_ring = true, .mtu_max = 9000,
 		.idle_rx_every = 1},
 	{.name = "ixgbe", .eal_name = "net_ixgbe", .package = PACKAGE("net-ixgbe"),
-		.counts_losses = true, .counts_nombuf = true, .holds_rx_ring = true, .has_rx_fd = true,
+		.counts_losses = true, .counts_nombuf = true, .holds_rx_ring = true,
 		.mtu_max = 9000, .idle_rx_every = 1},
 	{.name = "iavf", .eal_name = "net_iavf", .package = PACKAGE("net-iavf"), .counts_losses = true,
-		.counts_nombuf = true, .holds_rx_ring = true, .has_rx_fd = true, .mtu_max = 9000,
+		.counts_nombuf = true, .holds_rx_ring = true, .mtu_max = 9000,
 		.idle_rx_every = 1},
 	{.name = "ena", .eal_name = "net_ena", .package = PACKAGE("net-ena"), .counts_losses = true,
-		.counts_nombuf = true, .holds_rx_ring = true, .has_rx_fd = true, .mtu_max = 9000,
+		.counts_nombuf = true, .holds_rx_ring = true, .mtu_max = 9000,
 		.idle_rx_every = 1},
 	{.name = "virtio", .eal_name = "net_virtio", .package = PACKAGE("net-virtio"),
-		.counts_nombuf = true, .holds_rx_ring = true, .has_rx_fd = true, .mtu_max = 9000,
+		.counts_nombuf = true, .holds_rx_ring = true, .mtu_max = 9000,
 		.idle_rx_every = 1},
 	{.name = "vmxnet3", .eal_name = "net_vmxnet3", .package = PACKAGE("net-vmxnet3-"),
-		.counts_losses = true, .counts_nombuf = true, .holds_rx_ring = true, .has_rx_fd = true,
+		.counts_losses = true, .counts_nombuf = true, .holds_rx_ring = true,
 		.mtu_max = 9000, .idle_rx_every = 1},
 };
 
@@ -66,6 +66,43 @@ port_driver_find(const char *name)
 		}
 	}
 	return NULL;
+}
+
+/* Debian's name of a driver's package: a name that ends in a digit gets a hyphen before the 23. */
+static void
+package_name(const char *eal_name, char *ret_package, size_t bytes)
+{
+	size_t len = strlen(eal_name);
+	bool digit = eal_name[len - 1] >= '0' && eal_name[len - 1] <= '9';
+
+	snprintf(ret_package, bytes, "librte-%s%s23", eal_name, digit ? "-" : "");
+	for (char *at = ret_package; *at; at++) {
+		*at = *at == '_' ? '-' : *at;
+	}
+}
+
+int
+port_driver_guess(const char *name, bool is_virtual, struct port_driver_guess *ret_guess)
+{
+	const char *bare = strncmp(name, "net_", 4) == 0 ? name + 4 : name;
+	size_t len = strlen(bare);
+
+	if (len == 0 || len > PORT_DRIVER_NAME_MAX ||
+		bare[strspn(bare, "abcdefghijklmnopqrstuvwxyz0123456789_")] != 0) {
+		return -EINVAL;
+	}
+	snprintf(ret_guess->name, sizeof(ret_guess->name), "%s", bare);
+	snprintf(ret_guess->eal_name, sizeof(ret_guess->eal_name), "net_%s", bare);
+	package_name(ret_guess->eal_name, ret_guess->package, sizeof(ret_guess->package));
+	ret_guess->driver = (struct port_driver){.name = ret_guess->name,
+		.eal_name = ret_guess->eal_name,
+		.package = ret_guess->package,
+		.is_virtual = is_virtual,
+		.reaps_on_tx = true,
+		.holds_rx_ring = true,
+		.mtu_max = 9000,
+		.idle_rx_every = 1};
+	return 0;
 }
 
 uint32_t

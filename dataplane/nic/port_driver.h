@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include "base/compiler.h"
 
-#define PORT_DEVARGS_MAX 512
+#define PORT_DEVARGS_MAX     512
+#define PORT_DRIVER_NAME_MAX 31
 
 struct port_driver {
 	const char *name;    /* as in a profile: "memif" */
@@ -22,7 +23,7 @@ struct port_driver {
 	bool counts_nombuf;
 	bool forgets_packets; /* ipackets fall back to 0 on reconnect: our own count stands in */
 	bool reaps_on_tx;    /* tx completions are taken only by the next tx: call it when idle */
-	bool has_rx_fd;	     /* a descriptor that polls readable */
+	bool has_rx_fd;	     /* a descriptor that polls readable without being armed for each wait */
 	bool holds_rx_ring;  /* takes rx_desc buffers at start */
 	uint16_t mtu_max;
 	uint16_t idle_rx_every; /* an empty rx is a system call: only every n-th empty turn */
@@ -33,6 +34,17 @@ struct port_driver {
 
 /* By "memif" or "net_memif"; NULL if nothing is known of it. */
 const struct port_driver *port_driver_find(const char *name);
+
+/* A row for a driver that the table does not have, with its strings: cautious in every column. */
+struct port_driver_guess {
+	struct port_driver driver;
+	char name[PORT_DRIVER_NAME_MAX + 1];
+	char eal_name[PORT_DRIVER_NAME_MAX + 8];
+	char package[PORT_DRIVER_NAME_MAX + 24];
+};
+
+/* -EINVAL: no name that a driver can have. The row points into the struct. */
+int port_driver_guess(const char *name, bool is_virtual, struct port_driver_guess *ret_guess) MUST_CHECK;
 /* All rows, for lists; returns the count. */
 uint32_t port_driver_all(const struct port_driver **ret_rows);
 

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is told before DPDK starts, over a directory that stands for /: no root, no device. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "nic/eal.h"
+
+struct fixture {
+	char root[64];
+	struct eal_options options;
+	char text[EAL_TEXT_BYTES];
+};
+
+/* Makes the folders of path and writes text to it. */
+static void
+put(const struct fixture *f, const char *path, const char *text)
+{
+	char full[512];
+	FILE *file;
+
+	snprintf(full, sizeof(full), "%s%s", f->root, path);
+	for (char *at = strchr(full + 1, '/'); at; at = strchr(at + 1, '/')) {
+		*at = 0;
+		(void)mkdir(full, 0700);
+		*at = '/';
+	}
+	file = fopen(full, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static int
+setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	snprintf(f->root, sizeof(f->root), "/tmp/preflight-XXXXXX");
+	assert_non_null(mkdtemp(f->root));
+	eal_options_init(&f->options);
+	f->options.root = f->root;
+	f->options.hugepages = false;
+	f->options.memory_mib = 64;
+	put(f, "/proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n");
+	put(f, "/proc/self/cgroup", "0::/user\n");
+	put(f, "/sys/class/net/veth0/flags", "0x1003\n");
+	put(f, "/sys/class/net/veth0/mtu", "1500\n");
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", f->root);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+static void
+use_driver(struct fixture *f, const char *driver, const char *argument)
+{
+	f->options.port_count = 1;
+	f->options.ports[0].driver = port_driver_find(driver);
+	assert_non_null(f->options.ports[0].driver);
+	snprintf(f->options.ports[0].argument, sizeof(f->options.ports[0].argument), "%s", argument);
+}
+
+/* One finding, which has cause and fix. */
+static void
+expect(struct fixture *f, const char *cause, const char *fix)
+{
+	uint32_t n = eal_preflight(&f->options, f->text, sizeof(f->text));
+	char *mark = strstr(f->text, " fix: ");
+
+	if (n != 1) {
+		print_message("%u findings: %s\n", n, f->text);
+	}
+	assert_int_equal(n, 1);
+	assert_non_null(strstr(f->text, cause));
+	assert_non_null(mark);
+	assert_non_null(strstr(mark, fix));
+}
+
+static void
+a_link_that_is_up_and_free_passes(void **state)
+{
+	struct fixture *f = *state;
+
+	use_driver(f, "af_packet", "net_af_packet0,iface=veth0");
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	assert_string_equal(f->text, "");
+}
+
+static void
+missing_hugepages_are_counted(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.hugepages = true;
+	put(f, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "31\n");
+	expect(f, "31 of 2048 KiB are free, 32 are needed for 64 MiB", "hugepages apply 64");
+	assert_false(eal_hugepages_free(f->root, 2048, 64));
+	put(f, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "32\n");
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	assert_true(eal_hugepages_free(f->root, 2048, 64));
+	assert_false(eal_hugepages_free(f->root, 1048576, 64));
+}
+
+static void
+a_cgroup_limit_below_the_need_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.hugepages = true;
+	put(f, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "32\n");
+	put(f, "/sys/fs/cgroup/user/hugetlb.2MB.max", "33554432\n");
+	expect(f, "may use 32 MiB of them, 64 are needed", "raise /sys/fs/cgroup/user/hugetlb.2MB.max");
+}
+
+static void
+an_interface_that_is_not_there_is_named(void **state)
+{
+	struct fixture *f = *state;
+
+	use_driver(f, "af_packet", "net_af_packet0,iface=veth9");
+	expect(f, "there is no interface veth9", "ip -br link");
+}
+
+static void
+an_interface_that_is_down_gets_the_command(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "/sys/class/net/veth0/flags", "0x1002\n");
+	use_driver(f, "af_packet", "net_af_packet0,iface=veth0");
+	expect(f, "veth0 is down", "ip link set dev veth0 up");
+}
+
+static void
+an_interface_with_a_route_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "/proc/net/route", "Iface\tDestination\nveth0\t000200C0\n");
+	use_driver(f, "af_packet", "net_af_packet0,iface=veth0");
+	expect(f, "veth0 is in use by the kernel", "ip addr flush dev veth0");
+}
+
+static void
+an_interface_with_a_global_address_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "/proc/net/if_inet6",
+		"fe800000000000000000000000000001 02 40 20 80    veth0\n");
+	use_driver(f, "af_packet", "net_af_packet0,iface=veth0");
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	put(f, "/proc/net/if_inet6",
+		"20010db8000000000000000000000001 02 40 00 80    veth0\n");
+	expect(f, "veth0 is in use by the kernel", "ip addr flush dev veth0");
+	/* With a filter of its own the kernel may keep it. */
+	use_driver(f, "af_xdp", "net_af_xdp0,iface=veth0,xdp_prog=lanes.o");
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+}
+
+static void
+af_xdp_refuses_a_link_longer_than_its_chunks(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "/sys/class/net/veth0/mtu", "9000\n");
+	use_driver(f, "af_xdp", "net_af_xdp0,iface=veth0");
+	expect(f, "the MTU of veth0 is 9000", "ip link set dev veth0 mtu 3520");
+}
+
+static void
+missing_privileges_are_named(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "/proc/self/status", "CapEff:\t0000000000000000\n");
+	use_driver(f, "af_packet", "net_af_packet0,iface=veth0");
+	expect(f, "needs CAP_NET_RAW", "run as root");
+	use_driver(f, "af_xdp", "net_af_xdp0,iface=veth0");
+	f->options.memory_mib = 1u << 30; /* more than any limit of memlock that is one */
+	assert_true(eal_preflight(&f->options, f->text, sizeof(f->text)) >= 2);
+	assert_non_null(strstr(f->text, "needs CAP_NET_ADMIN and CAP_BPF"));
+}
+
+static void
+a_driver_that_is_not_installed_names_its_package(void **state)
+{
+	static struct port_driver_guess guess;
+	struct fixture *f = *state;
+
+	assert_int_equal(port_driver_guess("net_none_such7", true, &guess), 0);
+	f->options.port_count = 1;
+	f->options.ports[0].driver = &guess.driver;
+	expect(f, "librte_net_none_such7.so.23 is missing", "apt-get install librte-net-none-such7-23");
+}
+
+static void
+a_pci_device_must_be_there_and_bound(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+
+	f->options.hugepages = true;
+	put(f, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "32\n");
+	use_driver(f, "i40e", "0000:41:00.0");
+	expect(f, "there is no PCI device 0000:41:00.0", "dpdk-devbind.py --status");
+	put(f, "/sys/bus/pci/devices/0000:41:00.0/vendor", "0x8086\n");
+	expect(f, "0000:41:00.0 is bound to none", "dpdk-devbind.py -b vfio-pci 0000:41:00.0");
+	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/0000:41:00.0/driver", f->root);
+	assert_int_equal(symlink("../drivers/vfio-pci", path), 0);
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	f->options.hugepages = false;
+	expect(f, "a PCI device needs hugepages", "memory.hugepage_size: auto");
+}
+
+static void
+arguments_hold_what_the_options_say(void **state)
+{
+	struct fixture *f = *state;
+	struct eal_arguments arguments;
+	char all[2048] = "";
+
+	use_driver(f, "memif", "net_memif0,role=client,zero-copy=yes");
+	f->options.main_cpu = 3;
+	f->options.extra[f->options.extra_count++] = "--no-telemetry";
+	assert_int_equal(eal_arguments(&f->options, &arguments, f->text, sizeof(f->text)), 0);
+	for (int i = 0; i < arguments.count; i++) {
+		size_t len = strlen(all);
+
+		snprintf(all + len, sizeof(all) - len, "%s ", arguments.values[i]);
+	}
+	assert_string_equal(all,
+		"penstockd --no-huge --no-shconf -m 64 --lcores 0@3 --iova-mode=va --file-prefix=penstock "
+		"--log-level=lib.eal:warning --log-level=pmd.*:warning "
+		"--vdev=net_memif0,role=client,zero-copy=yes --single-file-segments --no-pci --no-telemetry ");
+	f->options.extra[0] = "no-dash";
+	assert_int_equal(eal_arguments(&f->options, &arguments, f->text, sizeof(f->text)), -22);
+	assert_non_null(strstr(f->text, "no-dash"));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_link_that_is_up_and_free_passes),
+		CASE(missing_hugepages_are_counted),
+		CASE(a_cgroup_limit_below_the_need_is_told),
+		CASE(an_interface_that_is_not_there_is_named),
+		CASE(an_interface_that_is_down_gets_the_command),
+		CASE(an_interface_with_a_route_is_refused),
+		CASE(an_interface_with_a_global_address_is_refused),
+		CASE(af_xdp_refuses_a_link_longer_than_its_chunks),
+		CASE(missing_privileges_are_named),
+		CASE(a_driver_that_is_not_installed_names_its_package),
+		CASE(a_pci_device_must_be_there_and_bound),
+		CASE(arguments_hold_what_the_options_say),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
