@@ -74,6 +74,10 @@ uint64_t lane_deadline_ns(const struct lane *lane);
  */
 void lane_drain_begin(struct lane *lane);
 bool lane_drained(const struct lane *lane);
+/* Its addresses are announced again from the next turn on: the link came up. Any thread. */
+void lane_announce(struct lane *lane);
+/* The group MAC addresses that its port must accept for IPv6; returns their count. At start. */
+uint32_t lane_groups(const struct lane *lane, uint8_t (*ret_macs)[6], uint32_t max);
 
 /* Any thread. */
 void lane_counters(struct lane *lane, uint64_t *ret_values);
@@ -109,7 +113,7 @@ struct ledger_term {
 	const char *name;
 	uint64_t value;
 	bool visible;
-	int8_t sign; /* +1 left side, -1 right side */
+	int8_t sign; /* +1 left side, -1 right side, 0 shown only */
 };
 
 struct ledger_equation {

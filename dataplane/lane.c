@@ -181,6 +181,10 @@ lane_init_state(struct lane *lane, const struct lane_options *options)
 				    : lane->caps.rx_descriptors;
 	/* Half of what the queue does not need itself may wait out of order. */
 	lane->parked_max = (pool - lane->descriptors) / 2;
+	if (!lane->caps.kernel_stack && lane->parked_max > pool / 4) {
+		/* What the start's arithmetic allows for (nic/port_plan.c). */
+		lane->parked_max = pool / 4;
+	}
 	if (lane->parked_max < lane->descriptors / 4) {
 		lane->parked_max = lane->descriptors / 4;
 	}
@@ -249,6 +253,18 @@ void
 lane_drain_begin(struct lane *lane)
 {
 	atomic_store_explicit(&lane->drain_asked, true, memory_order_release);
+}
+
+void
+lane_announce(struct lane *lane)
+{
+	atomic_store_explicit(&lane->announce_asked, true, memory_order_relaxed);
+}
+
+uint32_t
+lane_groups(const struct lane *lane, uint8_t (*ret_macs)[6], uint32_t max)
+{
+	return net_port_groups(&lane->net, ret_macs, max);
 }
 
 void

@@ -122,6 +122,10 @@ lane_net_replies(struct lane *lane)
 {
 	struct net_port *net = &lane->net;
 
+	if (unlikely(atomic_load_explicit(&lane->announce_asked, memory_order_relaxed))) {
+		atomic_store_explicit(&lane->announce_asked, false, memory_order_relaxed);
+		net_announce(net, lane->now_ns);
+	}
 	net_tick(net, lane->now_ns);
 	for (uint32_t i = 0; i < net->reply_count; i++) {
 		if (lane->tx_count == LANE_TX_MAX) {

@@ -24,12 +24,12 @@ print_equation(const json_t *equation)
 	printf("\n");
 	json_array_foreach(terms, index, term) {
 		const json_t *value = json_object_get(term, "value");
-		bool left = json_integer_value(json_object_get(term, "sign")) > 0;
+		json_int_t sign = json_integer_value(json_object_get(term, "sign"));
 
 		if (json_is_integer(value) && json_integer_value(value) == 0) {
 			continue;
 		}
-		printf("    %c %-28s %15s\n", left ? '+' : '-',
+		printf("    %c %-28s %15s\n", sign > 0 ? '+' : sign < 0 ? '-' : ' ',
 			json_string_value(json_object_get(term, "name")),
 			json_is_integer(value) ?
 				output_count((uint64_t)json_integer_value(value), text, sizeof(text)) :

@@ -81,7 +81,7 @@ check_ports(struct config_loader *loader)
 		}
 		if (port->driver != CONFIG_PORT_DRIVER_SOCKET && config->native_port == 0) {
 			return config_report(loader, -EINVAL, "%snative.port: 0 (any free port) works with kernel"
-				" sockets only; ports[%u] is %s\n",
+				" sockets only; ports[%u] is %s: set native.port: 9292\n",
 				config_check_place(loader, &config->origins[CONFIG_KEY_NATIVE_PORT], place,
 					sizeof(place)), i, config_port_keys[0].values[port->driver]);
 		}

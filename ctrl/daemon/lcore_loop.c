@@ -18,6 +18,9 @@
 #define SLEEP_MIN_NS	   (20 * NS_PER_US)
 #define SLEEP_MAX_NS	   (200 * NS_PER_US)
 #define WAIT_MAX_NS	   (500 * NS_PER_MS) /* the heartbeat still moves */
+/* A queue without a descriptor: after about a second of nothing its packets may wait this long. */
+#define EMPTY_BEFORE_DOZE  (EMPTY_BEFORE_SLEEP + 4096)
+#define DOZE_NS		   NS_PER_MS
 
 int
 lcore_loop_init(struct lcore_loop *loop, struct clock *clock, struct engine_lcore *status)
@@ -67,13 +70,15 @@ lcore_loop_deadline_ns(const struct lcore_loop *loop)
 	return deadline_ns;
 }
 
-/* Blocks until a descriptor, a ring or the next deadline. Returns false if work came before that. */
+/*
+ * Blocks until a descriptor, a ring, the next deadline or wait_ns. Returns false if work came before
+ * that.
+ */
 static bool
-lcore_loop_wait(struct lcore_loop *loop, int epoll_fd, bool must_be_polled)
+lcore_loop_wait(struct lcore_loop *loop, int epoll_fd, uint64_t wait_ns)
 {
 	uint64_t now_ns = clock_now_ns(loop->clock);
 	uint64_t deadline_ns;
-	uint64_t wait_ns = must_be_polled ? SLEEP_MAX_NS : WAIT_MAX_NS;
 	struct epoll_event events[LCORE_POLLERS_MAX];
 
 	waker_arm(&loop->waker);
@@ -96,12 +101,21 @@ lcore_loop_wait(struct lcore_loop *loop, int epoll_fd, bool must_be_polled)
 	return true;
 }
 
+/* The longer nothing comes, the longer the sleep: 20 us doubling to 200 us. */
+static uint64_t
+lcore_loop_sleep_ns(uint32_t empty)
+{
+	uint32_t doublings = (empty - EMPTY_BEFORE_SLEEP) / 64;
+	uint64_t sleep_ns = SLEEP_MIN_NS << (doublings < 4 ? doublings : 4);
+
+	return sleep_ns < SLEEP_MAX_NS ? sleep_ns : SLEEP_MAX_NS;
+}
+
 /* What to do after a run of empty turns. Returns ns slept. */
 static uint64_t
 lcore_loop_idle(struct lcore_loop *loop, int epoll_fd, uint32_t empty, bool must_be_polled)
 {
 	uint64_t before_ns;
-	uint32_t doublings;
 
 	switch (loop->policy) {
 	case IDLE_SPIN:
@@ -124,13 +138,14 @@ lcore_loop_idle(struct lcore_loop *loop, int epoll_fd, uint32_t empty, bool must
 		return 0;
 	}
 	before_ns = clock_now_ns(loop->clock);
-	if (loop->policy == IDLE_INTERRUPT && !must_be_polled) {
-		lcore_loop_wait(loop, epoll_fd, false);
+	if (loop->policy == IDLE_SLEEP) {
+		clock_sleep_ns(loop->clock, lcore_loop_sleep_ns(empty));
+	} else if (!must_be_polled) {
+		lcore_loop_wait(loop, epoll_fd, WAIT_MAX_NS);
 	} else {
-		doublings = (empty - EMPTY_BEFORE_SLEEP) / 64;
-		uint64_t sleep_ns = SLEEP_MIN_NS << (doublings < 4 ? doublings : 4);
-
-		clock_sleep_ns(loop->clock, sleep_ns < SLEEP_MAX_NS ? sleep_ns : SLEEP_MAX_NS);
+		/* Rings and the disk still wake it at once; only the queue has to be looked at. */
+		lcore_loop_wait(loop, epoll_fd,
+			empty < EMPTY_BEFORE_DOZE ? lcore_loop_sleep_ns(empty) : DOZE_NS);
 	}
 	return clock_now_ns(loop->clock) - before_ns;
 }
@@ -222,6 +237,11 @@ lcore_loop_run(void *argument)
 		}
 		lcore_loop_account(loop->status, after_ns - now_ns, work, slept_ns, after_ns);
 		now_ns = clock_now_ns(loop->clock);
+	}
+	for (uint32_t i = 0; rc == 0 && i < loop->poller_count; i++) {
+		if (loop->pollers[i].end) {
+			loop->pollers[i].end(loop->pollers[i].stage);
+		}
 	}
 	if (epoll_fd >= 0) {
 		close(epoll_fd);

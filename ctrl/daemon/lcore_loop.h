@@ -27,10 +27,11 @@ enum idle_policy {
 struct poller {
 	void *stage;
 	int (*start)(void *stage); /* first, on the lcore itself; may be NULL */
+	void (*end)(void *stage);  /* last, on the lcore itself, if start was; may be NULL */
 	uint32_t (*poll)(void *stage, uint64_t now_ns);
 	uint64_t (*deadline_ns)(const void *stage); /* NULL: none */
 	int wait_fd;	   /* wakes the lcore under IDLE_INTERRUPT; -1 none */
-	bool must_be_polled; /* has neither fd nor ring to announce work: sleep at most 200 us */
+	bool must_be_polled; /* has no fd to announce work: sleep at most 200 us, 1 ms after long quiet */
 };
 
 struct lcore_loop {

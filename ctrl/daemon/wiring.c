@@ -2,7 +2,7 @@
 #include "ctrl/daemon/wiring.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include "ctrl/daemon/config.h"
 #include "ctrl/daemon/log_open.h"
 #include "ctrl/daemon/ports.h"
+#include "nic/eal.h"
 
 #define TOPICS_MAX		1024
 #define NOTES_RING_COUNT	8192
@@ -20,7 +21,7 @@
 #define CONTROL_RING_COUNT	1024
 #define TASK_RING_COUNT		64
 #define COOKIE_ROTATE_NS	(60 * NS_PER_S)
-#define KEEPER_WAIT_MS		20 /* its timed work and a stop are seen that late at most */
+#define KEEPER_IDLE_NS		(2 * NS_PER_MS)
 
 void
 wiring_fallback(struct wiring *w, const char *format, ...)
@@ -103,6 +104,18 @@ wiring_place(struct wiring *w, const struct config_cpus *cpus, uint32_t i, const
 	return loop;
 }
 
+/* Every place that shows an lcore shows what carries its lanes. */
+static void
+wiring_name_driver(struct wiring *w, uint32_t lane)
+{
+	struct engine_lcore *status = w->lane_loop[lane]->status;
+	size_t len = strlen(status->role);
+	struct nic_caps caps;
+
+	w->engine.nics[lane]->ops->caps(w->engine.nics[lane], &caps);
+	snprintf(status->role + len, sizeof(status->role) - len, " (%s)", caps.driver);
+}
+
 static int
 wiring_place_all(struct wiring *w, struct wiring_error *error)
 {
@@ -112,6 +125,9 @@ wiring_place_all(struct wiring *w, struct wiring_error *error)
 
 	for (uint32_t i = 0; i < e->lane_count; i++) {
 		fits &= (w->lane_loop[i] = wiring_place(w, &c->lcores_rx, i, "rx")) != NULL;
+		if (fits) {
+			wiring_name_driver(w, i);
+		}
 	}
 	for (uint32_t i = 0; i < e->shard_count; i++) {
 		fits &= (w->shard_loop[i] = wiring_place(w, &c->lcores_log, i, "log")) != NULL;
@@ -288,7 +304,7 @@ wiring_lane(struct wiring *w, uint32_t lane, struct wiring_error *error)
 	const struct config *c = w->config;
 	struct lane_options options;
 	struct nic_caps caps;
-	char text[WIRING_TEXT_BYTES - 64];
+	char text[512];
 	int rc;
 
 	lane_options_init(&options);
@@ -321,8 +337,9 @@ wiring_lane(struct wiring *w, uint32_t lane, struct wiring_error *error)
 	if (rc < 0) {
 		snprintf(error->text, sizeof(error->text), "error: lane %u cannot start\n  why   %s\n", lane,
 			text);
+		return rc;
 	}
-	return rc;
+	return ports_lane_join(w, lane, error);
 }
 
 /* Stages have typed functions; the loop calls all of them through these. */
@@ -344,6 +361,21 @@ POLLER_FUNCTIONS(batcher, struct batcher)
 DEADLINE_FUNCTION(batcher, struct batcher)
 POLLER_FUNCTIONS(worker, struct worker)
 
+/* A thread that receives into DPDK's pools becomes an lcore, so that its buffers are cached. */
+static int
+wiring_lane_start(void *object)
+{
+	(void)object;
+	return eal_thread_register();
+}
+
+static void
+wiring_lane_end(void *object)
+{
+	(void)object;
+	eal_thread_unregister();
+}
+
 static int
 wiring_log_shard_start(void *object)
 {
@@ -357,11 +389,14 @@ wiring_pollers(struct wiring *w)
 	struct engine *e = &w->engine;
 
 	for (uint32_t i = 0; i < e->lane_count; i++) {
+		bool dpdk = ports_lane_is_dpdk(w, i);
 		struct nic_caps caps;
 
 		e->nics[i]->ops->caps(e->nics[i], &caps);
 		lcore_loop_add(w->lane_loop[i],
 			&(struct poller){.stage = e->lanes[i],
+				.start = dpdk ? wiring_lane_start : NULL,
+				.end = dpdk ? wiring_lane_end : NULL,
 				.poll = wiring_lane_poll,
 				.deadline_ns = wiring_lane_deadline_ns,
 				.wait_fd = caps.rx_fd,
@@ -397,18 +432,16 @@ wiring_keeper_run(void *argument)
 {
 	struct wiring *w = argument;
 	struct log_keeper *keeper = logstore_keeper(w->engine.store);
-	struct pollfd wait = {.fd = w->keeper_waker.fd, .events = POLLIN};
+	sigset_t all;
+
+	/* tap raises real-time signals: only the main thread takes any. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
 
 	while (!atomic_load_explicit(&w->keeper_stop, memory_order_relaxed)) {
-		if (log_keeper_poll(keeper, clock_now_ns(w->clock)) > 0) {
-			continue;
-		}
-		waker_arm(&w->keeper_waker);
-		/* Once more after arming: what was offered before the flag went up is seen here. */
 		if (log_keeper_poll(keeper, clock_now_ns(w->clock)) == 0) {
-			(void)poll(&wait, 1, KEEPER_WAIT_MS);
+			clock_sleep_ns(w->clock, KEEPER_IDLE_NS);
 		}
-		waker_awake(&w->keeper_waker);
 	}
 	return NULL;
 }
@@ -440,7 +473,6 @@ static int
 wiring_attach(struct wiring *w)
 {
 	struct engine *e = &w->engine;
-	struct log_wakers wakers = {.keeper = &w->keeper_waker, .control = &w->control_waker};
 
 	for (uint32_t s = 0; s < e->shard_count; s++) {
 		for (uint32_t c = 0; c < w->client_count; c++) {
@@ -454,9 +486,7 @@ wiring_attach(struct wiring *w)
 					.extent_release = &r->extent_release});
 		}
 		logstore_attach_notes(e->store, s, &w->commit_notes[s]);
-		wakers.shards[s] = &w->shard_loop[s]->waker;
 	}
-	logstore_attach_wakers(e->store, &wakers);
 	return logstore_recover(e->store, wiring_found, wiring_recovery_progress, w);
 }
 
@@ -546,9 +576,7 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	w->control_client = (uint16_t)e->lane_count;
 	w->batcher_client = (uint16_t)(e->lane_count + 1);
 	w->client_count = e->lane_count + 2;
-	w->control_waker.fd = w->keeper_waker.fd = -1;
 	rc = wiring_no_memory(error, "control", waker_open(&w->control_waker));
-	rc = rc < 0 ? rc : wiring_no_memory(error, "the keeper", waker_open(&w->keeper_waker));
 	rc = rc < 0 ? rc : wiring_no_memory(error, "the route table", wiring_routes(w));
 	rc = rc < 0 ? rc : wiring_make_stages(w, error);
 	if (rc == 0) {
@@ -642,6 +670,7 @@ wiring_poll(struct wiring *w, uint64_t now_ns)
 	uint32_t work = broker_poll(e->broker, now_ns);
 
 	wiring_rotate_cookies(w, now_ns);
+	ports_poll(w, now_ns);
 	if (e->state == ENGINE_RECOVERING && broker_state(e->broker) == BROKER_RUNNING) {
 		e->state = ENGINE_RUNNING;
 	} else if (e->state == ENGINE_RECOVERING && broker_state(e->broker) == BROKER_FAILED) {
@@ -691,7 +720,6 @@ wiring_destroy(struct wiring *w)
 
 	if (w->keeper_running) {
 		atomic_store(&w->keeper_stop, true);
-		waker_signal(&w->keeper_waker);
 		pthread_join(w->keeper_thread, NULL);
 	}
 	for (uint32_t i = 0; i < w->loop_count; i++) {
@@ -718,7 +746,6 @@ wiring_destroy(struct wiring *w)
 	}
 	wiring_destroy_rings(w);
 	waker_close(&w->control_waker);
-	waker_close(&w->keeper_waker);
 	free(w->routes.topics);
 	free(w->routes.partitions);
 }

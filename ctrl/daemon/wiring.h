@@ -15,7 +15,7 @@
 #include "ctrl/schema/config_key.h"
 
 #define WIRING_CLIENTS_MAX 18 /* lanes, control, batcher */
-#define WIRING_TEXT_BYTES  2048
+#define WIRING_TEXT_BYTES  4096
 
 /* What went wrong at start: what, why and the command that mends it, ready to print. */
 struct wiring_error {
@@ -30,13 +30,13 @@ struct wiring_log_rings {
 struct wiring {
 	struct engine engine;
 	const struct config *config;
+	struct ports *ports; /* ctrl/daemon/ports.h */
 	struct clock *clock;
 	struct rand rand;		     /* start-up and control */
 	struct rand lane_rand[LANES_MAX];
 	struct lane_secrets secrets;
 	struct route_table routes;
 	struct waker control_waker;	     /* rings that end on the control thread */
-	struct waker keeper_waker;	     /* and on the keeper's */
 	struct io *keeper_io;
 	struct io *shard_io[LOG_SHARDS_MAX];
 	uint32_t client_count;

@@ -31,7 +31,7 @@ enum engine_state {
 
 /* One lcore as lcore.list shows it; written by its loop, read by anyone (relaxed atomics). */
 struct engine_lcore {
-	char role[48];	/* "rx 0, log 0, batch, worker 0" */
+	char role[256]; /* "rx 0 (net_af_packet), log 0, batch 0, worker 0" */
 	int cpu;	/* -1: not pinned */
 	_Atomic uint64_t heartbeat_ns;
 	_Atomic uint64_t turns;

@@ -118,6 +118,7 @@ struct lane {
 	uint64_t release[LANE_RELEASE_MAX];
 	bool draining;
 	_Atomic bool drain_asked; /* by any thread; seen at the next turn */
+	_Atomic bool announce_asked; /* by any thread */
 	_Atomic bool drained;	  /* published at each turn's end while draining */
 	/* Lists, of session indexes; SESSION_NONE ends them. */
 	uint32_t due_first, due_last;

@@ -94,6 +94,10 @@ ledger_queue(struct ledger_equation *e, const uint64_t *values, const struct nic
 	if (stats->fault_duplicated != UINT64_MAX) {
 		ledger_term(e, "fault_duplicated", stats->fault_duplicated, -1);
 	}
+	if (stats->fault_reordered != UINT64_MAX) {
+		/* Held back and handed out later: shown, part of neither side. */
+		ledger_term(e, "fault_reordered", stats->fault_reordered, 0);
+	}
 	ledger_end(e);
 }
 
