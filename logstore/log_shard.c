@@ -206,6 +206,8 @@ log_shard_start(struct log_shard *shard)
 				rc = log_shard_slot_bind(shard, s->fd, &s->slot);
 			}
 		}
+		/* What recovery found is committed: the batcher hears of it before any job is made. */
+		commit_notes_add(shard, p, 0, 0, -1);
 	}
 	shard->started = rc == 0;
 	return rc;

@@ -258,6 +258,17 @@ logstore_attach_notes(struct logstore *store, uint32_t shard, struct ring *commi
 	store->shards[shard]->commit_notes = commit_notes;
 }
 
+void
+logstore_attach_wakers(struct logstore *store, const struct log_wakers *wakers)
+{
+	for (uint32_t i = 0; i < store->options.shard_count; i++) {
+		store->shards[i]->from_keeper.taker = wakers->shards[i];
+		store->shards[i]->to_keeper.taker = wakers->keeper;
+	}
+	store->commands.taker = wakers->keeper;
+	store->answers.taker = wakers->control;
+}
+
 struct log_shard *
 logstore_shard(struct logstore *store, uint32_t shard)
 {
@@ -354,6 +365,11 @@ void
 logstore_stop_begin(struct logstore *store)
 {
 	atomic_store_explicit(&store->stop_wanted, true, memory_order_release);
+	for (uint32_t i = 0; i < store->options.shard_count; i++) {
+		if (store->shards[i]->from_keeper.taker) {
+			waker_wake(store->shards[i]->from_keeper.taker);
+		}
+	}
 }
 
 bool

@@ -151,6 +151,19 @@ void logstore_attach(struct logstore *store, uint32_t client, uint32_t shard,
 /* Commit notes of one shard to the batcher; NULL if there is none. */
 void logstore_attach_notes(struct logstore *store, uint32_t shard, struct ring *commit_notes);
 
+/*
+ * Who may be asleep when the log has something for it: each shard's lcore, the keeper's thread, and
+ * the control thread (answers of commands). NULL: it is polled all the time. Before recovery; the
+ * wakers outlive the store.
+ */
+struct log_wakers {
+	struct waker *shards[LOG_SHARDS_MAX];
+	struct waker *keeper;
+	struct waker *control;
+};
+
+void logstore_attach_wakers(struct logstore *store, const struct log_wakers *wakers);
+
 /* LOG.md 13: blocking. Afterwards the shards may be polled. Progress: done, total partitions. */
 int logstore_recover(struct logstore *store, logstore_found_fn found,
 	void (*progress)(void *user_data, uint32_t done, uint32_t total), void *user_data) MUST_CHECK;

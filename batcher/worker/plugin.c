@@ -182,7 +182,7 @@ plugin_unload(struct plugin *plugin)
 const struct penstock_worker *
 plugin_builtin(const char *name)
 {
-	static const struct penstock_worker *const builtins[] = {&builtin_count};
+	static const struct penstock_worker *const builtins[] = {&builtin_count, &builtin_digest};
 
 	for (uint32_t i = 0; i < ARRAY_COUNT(builtins); i++) {
 		if (strcmp(builtins[i]->name, name) == 0) {

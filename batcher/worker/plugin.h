@@ -35,7 +35,7 @@ int plugin_load(const char *path, const struct plugin_rules *rules, char *text, 
 	struct plugin *ret_plugin) MUST_CHECK;
 void plugin_unload(struct plugin *plugin);
 
-/* The builtin function of that name ("count"), or NULL. */
+/* The builtin function of that name ("count", "digest"), or NULL. */
 const struct penstock_worker *plugin_builtin(const char *name);
 
 #endif

@@ -2,6 +2,7 @@
 #include "ctrl/daemon/wiring.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 #define CONTROL_RING_COUNT	1024
 #define TASK_RING_COUNT		64
 #define COOKIE_ROTATE_NS	(60 * NS_PER_S)
-#define KEEPER_IDLE_NS		(2 * NS_PER_MS)
+#define KEEPER_WAIT_MS		20 /* its timed work and a stop are seen that late at most */
 
 void
 wiring_fallback(struct wiring *w, const char *format, ...)
@@ -432,6 +433,7 @@ wiring_keeper_run(void *argument)
 {
 	struct wiring *w = argument;
 	struct log_keeper *keeper = logstore_keeper(w->engine.store);
+	struct pollfd wait = {.fd = w->keeper_waker.fd, .events = POLLIN};
 	sigset_t all;
 
 	/* tap raises real-time signals: only the main thread takes any. */
@@ -439,9 +441,15 @@ wiring_keeper_run(void *argument)
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 
 	while (!atomic_load_explicit(&w->keeper_stop, memory_order_relaxed)) {
-		if (log_keeper_poll(keeper, clock_now_ns(w->clock)) == 0) {
-			clock_sleep_ns(w->clock, KEEPER_IDLE_NS);
+		if (log_keeper_poll(keeper, clock_now_ns(w->clock)) > 0) {
+			continue;
 		}
+		waker_arm(&w->keeper_waker);
+		/* Once more after arming: what was offered before the flag went up is seen here. */
+		if (log_keeper_poll(keeper, clock_now_ns(w->clock)) == 0) {
+			(void)poll(&wait, 1, KEEPER_WAIT_MS);
+		}
+		waker_awake(&w->keeper_waker);
 	}
 	return NULL;
 }
@@ -473,6 +481,7 @@ static int
 wiring_attach(struct wiring *w)
 {
 	struct engine *e = &w->engine;
+	struct log_wakers wakers = {.keeper = &w->keeper_waker, .control = &w->control_waker};
 
 	for (uint32_t s = 0; s < e->shard_count; s++) {
 		for (uint32_t c = 0; c < w->client_count; c++) {
@@ -486,7 +495,9 @@ wiring_attach(struct wiring *w)
 					.extent_release = &r->extent_release});
 		}
 		logstore_attach_notes(e->store, s, &w->commit_notes[s]);
+		wakers.shards[s] = &w->shard_loop[s]->waker;
 	}
+	logstore_attach_wakers(e->store, &wakers);
 	return logstore_recover(e->store, wiring_found, wiring_recovery_progress, w);
 }
 
@@ -576,7 +587,9 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	w->control_client = (uint16_t)e->lane_count;
 	w->batcher_client = (uint16_t)(e->lane_count + 1);
 	w->client_count = e->lane_count + 2;
+	w->control_waker.fd = w->keeper_waker.fd = -1;
 	rc = wiring_no_memory(error, "control", waker_open(&w->control_waker));
+	rc = rc < 0 ? rc : wiring_no_memory(error, "the keeper", waker_open(&w->keeper_waker));
 	rc = rc < 0 ? rc : wiring_no_memory(error, "the route table", wiring_routes(w));
 	rc = rc < 0 ? rc : wiring_make_stages(w, error);
 	if (rc == 0) {
@@ -720,6 +733,7 @@ wiring_destroy(struct wiring *w)
 
 	if (w->keeper_running) {
 		atomic_store(&w->keeper_stop, true);
+		waker_signal(&w->keeper_waker);
 		pthread_join(w->keeper_thread, NULL);
 	}
 	for (uint32_t i = 0; i < w->loop_count; i++) {
@@ -746,6 +760,7 @@ wiring_destroy(struct wiring *w)
 	}
 	wiring_destroy_rings(w);
 	waker_close(&w->control_waker);
+	waker_close(&w->keeper_waker);
 	free(w->routes.topics);
 	free(w->routes.partitions);
 }

@@ -37,6 +37,7 @@ struct wiring {
 	struct lane_secrets secrets;
 	struct route_table routes;
 	struct waker control_waker;	     /* rings that end on the control thread */
+	struct waker keeper_waker;	     /* and on the keeper's */
 	struct io *keeper_io;
 	struct io *shard_io[LOG_SHARDS_MAX];
 	uint32_t client_count;

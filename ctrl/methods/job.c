@@ -216,8 +216,8 @@ resolve_function(struct rpc_call *call, struct job_record *job)
 	if (job->builtin[0]) {
 		job->spec.function = plugin_builtin(job->builtin);
 		if (!job->spec.function) {
-			rpc_call_error(call, ERROR_NOT_FOUND, json_pack("{s:s,s:[s]}", "what", "builtin",
-				"nearest", "count"), "no builtin function \"%s\"", job->builtin);
+			rpc_call_error(call, ERROR_NOT_FOUND, json_pack("{s:s,s:[s,s]}", "what", "builtin",
+				"nearest", "count", "digest"), "no builtin function \"%s\"", job->builtin);
 		}
 		return job->spec.function ? 0 : -ENOENT;
 	}

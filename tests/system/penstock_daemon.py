@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real penstockd for system tests: its own directory, any free port, ended by its own pid."""
+"""A real penstockd for system tests: its own directory, any free port, ended by its own pid, and the drop
+ledger asserted before every ordinary end."""
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 
 BUILD = os.environ.get('PENSTOCK_BUILD', 'build')
+# What must be empty once nothing is in flight any more.
+HOLDS = ('hold', 'hold_records', 'hold_bytes')
+LEDGER_SECONDS = 20
 
 
 def tool(name):
@@ -20,16 +25,59 @@ def tool(name):
     raise FileNotFoundError(f'{name} is not built in {BUILD}')
 
 
+class ControlError(Exception):
+    """An error answer: its kind and data as the method gave them."""
+
+    def __init__(self, error):
+        self.code, self.data = error['code'], error.get('data', {})
+        self.kind = self.data.get('kind')
+        super().__init__(json.dumps(error))
+
+
+class Control:
+    """The control socket: one JSON object a line, calls one after the other."""
+
+    def __init__(self, path, seconds=120):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(seconds)
+        self.socket.connect(path)
+        self.file = self.socket.makefile('rwb')
+        self.hello = json.loads(self.file.readline())['params']
+        self.calls = 0
+
+    def call(self, method, **params):
+        self.calls += 1
+        request = {'jsonrpc': '2.0', 'id': self.calls, 'method': method, 'params': params}
+        self.file.write(json.dumps(request).encode() + b'\n')
+        self.file.flush()
+        while True:
+            line = self.file.readline()
+            assert line, f'{method}: the daemon closed the control socket'
+            answer = json.loads(line)
+            if answer.get('id') == self.calls:
+                break
+        if 'error' in answer:
+            raise ControlError(answer['error'])
+        return answer['result']
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
 class Daemon:
-    def __init__(self, *settings, state=None, port=0):
+    """start, stop, kill, call. `prefix`: words before the program, such as those that enter a namespace."""
+
+    def __init__(self, *settings, state=None, port=0, prefix=()):
         self.own_state = state is None
         self.state = state or tempfile.mkdtemp(prefix='penstock-test-')
         self.settings, self.port, self.process = list(settings), port, None
+        self.prefix, self.control = list(prefix), None
         self.log_path = os.path.join(self.state, 'stderr.txt')
 
     def start(self, seconds=30):
         """Starts it and waits until it says that it is ready."""
-        command = [tool('penstockd'), '--dev', '--state', self.state, '--set', f'native.port={self.port}']
+        command = [*self.prefix, tool('penstockd'), '--dev', '--state', self.state, '--set', f'native.port={self.port}']
         for setting in self.settings:
             command += ['--set', setting]
         mark = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
@@ -53,18 +101,52 @@ class Daemon:
         with open(self.log_path, encoding='utf-8', errors='replace') as log:
             return log.read()
 
+    def call(self, method, **params):
+        if self.control is None:
+            self.control = Control(os.path.join(self.state, 'ctl.sock'))
+        return self.control.call(method, **params)
+
+    def hang_up(self):
+        if self.control:
+            self.control.close()
+            self.control = None
+
     def kill(self):
+        self.hang_up()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self, seconds=60):
-        """SIGTERM; returns the exit status."""
+        """The ledger's check, then SIGTERM; returns the exit status."""
+        self.check_ledger()
+        self.hang_up()
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f'penstockd did not stop within {seconds} s:\n{self.log()}') from None
+
+    def check_ledger(self):
+        """Producers have ended: every visible equation balances and nothing is held. Returns the lanes' counters.
+        Numbers of different threads and of the driver settle within a moment, so it asks again until they have."""
+        until = time.monotonic() + LEDGER_SECONDS
+        while True:
+            ledger = self.call('drop.list')
+            faults = ledger_faults(ledger)
+            if not faults:
+                return [lane['counters'] for lane in ledger['lanes']]
+            assert time.monotonic() < until, f'the ledger does not add up: {"; ".join(faults)}\n{json.dumps(ledger)}'
+            time.sleep(0.1)
+
+    def check_lossless(self, sessions=0):
+        """No drop of any reason, and no loss that the driver saw. Allowed are the repeats of a HELLO whose answer was slow and
+        of a CLOSE that was answered already, of so many sessions: a loaded machine makes a client repeat them."""
+        self.check_ledger()
+        allowed = {'hello_pending': 10 * sessions, 'session_unknown': 3 * sessions}
+        for lane in self.call('drop.list')['lanes']:
+            dropped = {name: value for name, value in drop_terms(lane) if value and value > allowed.get(name, 0)}
+            assert not dropped, f'lane {lane["lane"]} ({lane["driver"]}) lost something: {dropped}'
 
     def bootstrap(self):
         return f'127.0.0.1:{self.port}'
@@ -76,18 +158,54 @@ class Daemon:
         return self.start()
 
     def __exit__(self, kind, value, trace):
-        if self.process and self.process.poll() is None:
-            self.kill()
-        if kind is not None:
-            print(f'--- penstockd said:\n{self.log()[-6000:]}')
-        if self.own_state:
-            shutil.rmtree(self.state, ignore_errors=True)
+        running = self.process and self.process.poll() is None
+        try:
+            if running and kind is None:
+                self.check_ledger()
+        finally:
+            if running:
+                self.kill()
+            if kind is not None:
+                print(f'--- penstockd said:\n{self.log()[-6000:]}')
+            if self.own_state:
+                shutil.rmtree(self.state, ignore_errors=True)
 
 
-def produce(daemon, topic, partitions, producers, records, size, *more, timeout=300):
+def drop_terms(lane):
+    """Name and value of what stands for a loss in a lane's equations: drop counters and the driver's own numbers."""
+    used = {'hello', 'ping', 'resolve', 'probe', 'close', 'data', 'pn_duplicate', 'arp', 'ndp', 'icmp', 'native',
+            'handover_out'}
+    for equation in lane['equations']:
+        name = equation['name'].split()[0]
+        for term in equation['terms']:
+            lost = term['name'] in ('imissed', 'ierrors', 'tx_full', 'fault_lost')
+            if lost or (name in ('E3', 'E4') and term['sign'] < 0 and term['name'] not in used):
+                yield term['name'], term['value']
+
+
+def ledger_faults(ledger):
+    """What is wrong with a drop.list answer, as sentences; none if it adds up and holds nothing."""
+    faults = []
+    balanced = 0
+    for lane in ledger['lanes']:
+        for equation in lane['equations']:
+            if equation['visible']:
+                balanced += 1
+                if equation['difference'] != 0:
+                    faults.append(f'lane {lane["lane"]} {equation["name"]}: off by {equation["difference"]}')
+        faults += [f'lane {lane["lane"]}: {name} is {lane["counters"][name]}' for name in HOLDS if lane['counters'][name]]
+    if not ledger['adds_up'] and not faults:
+        faults.append('adds_up is false although every equation balances')
+    if balanced < 7 * len(ledger['lanes']):
+        faults.append(f'only {balanced} equations are visible')
+    return faults
+
+
+def produce(daemon, topic, partitions, producers, records, size, *more, timeout=300, prefix=(), bootstrap=None):
     """Runs the checked producer to its end; returns its report."""
-    command = [tool('produce_check'), '--bootstrap', daemon.bootstrap(), '--topic', topic, '--partitions', str(partitions),
-               '--producers', str(producers), '--records', str(records), '--bytes', str(size), *more]
+    command = [*prefix, tool('produce_check'), '--bootstrap', bootstrap or daemon.bootstrap(), '--topic', topic,
+               '--partitions', str(partitions), '--producers', str(producers), '--records', str(records), '--bytes',
+               str(size), *more]
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout)
     assert result.returncode == 0, f'produce_check: {result.stdout}{result.stderr}'
     return json.loads(result.stdout)
@@ -99,3 +217,34 @@ def log_check(daemon, topic):
                             stderr=subprocess.PIPE, text=True, timeout=300)
     assert result.returncode == 0, f'log_check: {result.stdout}{result.stderr}'
     return json.loads(result.stdout)
+
+
+class DigestJob:
+    """A job over one topic with the builtin `digest`: what its windows held, summed over all that fired."""
+
+    def __init__(self, daemon, name, topic, window='2s'):
+        self.daemon, self.name = daemon, name
+        daemon.call('job.create', text=json.dumps({
+            'name': name, 'topics': [topic], 'start': 'earliest', 'batch_interval': '200ms', 'time': 'ingest',
+            'window': {'kind': 'tumbling', 'size': window}, 'function': {'builtin': 'digest'}, 'sinks': ['print']}))
+
+    def drained(self, deadline_ms=240000):
+        """Drains it; returns records and digest as the function saw them, checked against the batcher's own count."""
+        self.daemon.call('job.drain', job=self.name, deadline_ms=deadline_ms)
+        job = self.daemon.call('job.describe', job=self.name)
+        count = job['counters']
+        assert job['state'] == 'drained' and not job['reason'], job
+        windows, since = [], 0
+        while page := self.daemon.call('window.list', job=self.name, since=since)['windows']:
+            windows += page
+            since = page[-1]['sequence']
+        assert [w['sequence'] for w in windows] == list(range(1, len(windows) + 1)), 'windows are missing from the history'
+        records = digest = 0
+        for window in windows:
+            word, seen, hexadecimal = window['rows'][0].split()
+            assert word == 'digest' and int(seen) == window['records'] and hexadecimal == window['digest'], window
+            records += int(seen)
+            digest = (digest + int(hexadecimal, 16)) % 2**64
+        assert records == count['window_records'] == count['read_records'], (records, count)
+        assert f'{digest:016x}' == job['window_digest'], (digest, job)
+        return {'windows': len(windows), 'records': records, 'digest': f'{digest:016x}'}

@@ -6,5 +6,6 @@
 #include "batcher/worker/penstock_worker.h"
 
 extern const struct penstock_worker builtin_count;
+extern const struct penstock_worker builtin_digest;
 
 #endif

@@ -2,6 +2,8 @@
 /* The cursor on hand-made extents: every form of record, damage at every byte, small steps. */
 #include "rig.h"
 #include "base/rand.h"
+#include "batcher/record_digest.h"
+#include "batcher/worker/plugin.h"
 #include "batcher/worker/worker_task.h"
 
 #define ROOM 65536
@@ -216,6 +218,38 @@ damage_ends_in_an_error_or_other_records_never_outside(void **state)
 	}
 }
 
+static void
+builtin_digest_emits_count_and_sum(void **state)
+{
+	static const int64_t first[] = {1, 2, 3}, second[] = {4};
+	struct job_spec spec = rig_spec(plugin_builtin("digest"));
+	uint64_t sum = 0;
+	struct window_row row;
+	char expected[64];
+	struct rig rig;
+	uint32_t job;
+
+	for (int i = 1; i <= 4; i++) {
+		char value[8];
+		int len = snprintf(value, sizeof(value), "v%d", i);
+
+		sum += record_digest("k", 1, value, len);
+	}
+	(void)snprintf(expected, sizeof(expected), "digest 4 %016llx", (unsigned long long)sum);
+	rig_init(&rig, (struct rig_options){.partitions = 2});
+	spec.sink_print = true;
+	spec.output_bytes_max = 4096;
+	assert_int_equal(rig_create(&rig, &spec, &job), 0);
+	rig_append(&rig, 1, second, 1);
+	rig_append(&rig, 0, first, 3);
+	rig_advance_ms(&rig, 1000);
+	assert_int_equal(batcher_windows(rig.batcher, job, 0, &row, 1), 1);
+	assert_int_equal(row.print_count, 1);
+	assert_string_equal(row.print_rows[0], expected);
+	assert_true(row.digest == sum);
+	rig_free(&rig);
+}
+
 int
 main(void)
 {
@@ -225,6 +259,7 @@ main(void)
 		cmocka_unit_test(a_count_that_differs_from_the_cut_is_damage),
 		cmocka_unit_test(compressed_batches_are_refused_and_control_batches_skipped),
 		cmocka_unit_test(damage_ends_in_an_error_or_other_records_never_outside),
+		cmocka_unit_test(builtin_digest_emits_count_and_sum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

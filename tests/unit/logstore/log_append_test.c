@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include "base/bytes.h"
 #include "base/errcode.h"
@@ -402,6 +403,76 @@ relaxed_topics_are_acknowledged_before_the_flush(void **state)
 	assert_int_equal(log_bench_status(b, p).durable_offset, 3);
 }
 
+/* A job made after a restart starts from these: without them it would see an empty log. */
+static void
+the_batcher_hears_of_recovered_partitions(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "again", 0, NULL);
+
+	assert_true(log_bench_append(b, p, 5, 20));
+	log_bench_drain(b);
+	assert_true(log_bench_stop(b));
+	b->note_count = 0;
+	memset(&b->last_note, 0, sizeof(b->last_note));
+	log_bench_open(b);
+	log_bench_turn(b);
+	assert_int_equal(b->note_count, 1);
+	assert_int_equal(b->last_note.partition_index, b->partitions[p].index);
+	assert_int_equal(b->last_note.high_watermark, 5);
+	assert_int_equal(b->last_note.durable_offset, 5);
+	assert_int_equal(b->last_note.max_timestamp_ms, -1);
+}
+
+static bool
+woken(struct waker *waker)
+{
+	uint64_t count;
+	bool yes = read(waker->fd, &count, sizeof(count)) == sizeof(count);
+
+	waker_arm(waker);
+	return yes;
+}
+
+/* Lcores and the keeper sleep: what is said to each of them must wake it. */
+static void
+keeper_shard_and_control_wake_one_another(void **state)
+{
+	struct log_bench *b = *state;
+	struct waker shard, keeper, control;
+	struct log_wakers wakers = {.shards = {&shard}, .keeper = &keeper, .control = &control};
+	uint32_t p = log_bench_create(b, "wake", 0, NULL);
+	struct log_command command = {
+		.kind = LOG_COMMAND_ROLL, .partition_index = b->partitions[p].index};
+	struct log_command *answer = NULL;
+
+	assert_int_equal(waker_open(&shard) | waker_open(&keeper) | waker_open(&control), 0);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	logstore_attach_wakers(b->store, &wakers);
+	waker_arm(&shard);
+	waker_arm(&keeper);
+	waker_arm(&control);
+	assert_int_equal(logstore_command(b->store, &command), 0);
+	assert_true(woken(&keeper));
+	assert_false(woken(&shard));
+	(void)log_keeper_poll(logstore_keeper(b->store), clock_now_ns(&b->clock.clock));
+	assert_true(woken(&shard));
+	assert_false(woken(&keeper));
+	(void)log_shard_poll(logstore_shard(b->store, 0), clock_now_ns(&b->clock.clock));
+	assert_true(woken(&keeper));
+	assert_false(woken(&control));
+	(void)log_keeper_poll(logstore_keeper(b->store), clock_now_ns(&b->clock.clock));
+	assert_true(woken(&control));
+	answer = logstore_command_poll(b->store);
+	assert_ptr_equal(answer, &command);
+	logstore_stop_begin(b->store);
+	assert_true(woken(&shard));
+	logstore_attach_wakers(b->store, &(struct log_wakers){0});
+	waker_close(&shard);
+	waker_close(&keeper);
+	waker_close(&control);
+}
+
 int
 main(void)
 {
@@ -421,6 +492,8 @@ main(void)
 		CASE(a_deleted_partition_is_gone),
 		CASE(a_roll_command_seals_the_segment),
 		CASE(relaxed_topics_are_acknowledged_before_the_flush),
+		CASE(the_batcher_hears_of_recovered_partitions),
+		CASE(keeper_shard_and_control_wake_one_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

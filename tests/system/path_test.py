@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Sent = logged = windowed, by content hash, over one link: 4 producers at once, 16 partitions, records of 100 B and of
+1,000 B; order and absence of duplicates per producer and partition from the producers' own numbers; the ledger to the record.
+Then the same log after a restart.
+
+  path_test.py LINK [--faults] [--records N] [--bytes B]... [--seed S]
+
+--faults: 1 % loss, 1 % duplication and 1 % reordering, each way, by the decorator over the daemon's queue.
+"""
+import argparse
+import sys
+
+from links import LINKS, Skip
+from penstock_daemon import Daemon, DigestJob, log_check, produce
+
+PARTITIONS, PRODUCERS = 16, 4
+
+
+def send(daemon, link, records, size):
+    report = produce(daemon, 'path', PARTITIONS, PRODUCERS, records, size, prefix=link.producer_prefix,
+                     bootstrap=link.bootstrap(daemon))
+    assert report['sent'] == report['durable'] == records, report
+    return report
+
+
+def check_counters(daemon, report, faults):
+    """The ledger to the record: what was stored is what was sent, and it names every packet that got lost."""
+    counters = daemon.check_ledger()
+    stored = sum(c['stored_records'] for c in counters)
+    assert stored == report['sent'], (stored, report)
+    if not faults:
+        daemon.check_lossless(sessions=PRODUCERS)
+        return
+    terms = [t for lane in daemon.call('drop.list')['lanes'] for e in lane['equations'] for t in e['terms']]
+    value = {name: sum(t['value'] for t in terms if t['name'] == name) for name in ('fault_lost', 'fault_duplicated')}
+    assert value['fault_lost'] > 0 and value['fault_duplicated'] > 0 and report['retransmissions'] > 0, (value, report)
+
+
+def run(link, arguments, size):
+    settings = link.settings() + (link.fault_settings(arguments.seed) if arguments.faults else [])
+    with Daemon(*settings, prefix=link.daemon_prefix) as daemon:
+        daemon.call('topic.create', topic='path', partitions=PARTITIONS)
+        job = DigestJob(daemon, 'proof', 'path')
+        report = send(daemon, link, arguments.records, size)
+        windowed = job.drained()
+        assert windowed['records'] == report['sent'] and windowed['digest'] == report['digest'], (windowed, report)
+        check_counters(daemon, report, arguments.faults)
+        assert daemon.stop() == 0, daemon.log()
+        logged = log_check(daemon, 'path')
+        assert logged['partitions'] == PARTITIONS and logged['records'] == report['sent'], (logged, report)
+        assert logged['digest'] == report['digest'], (logged, report)
+        daemon.start()
+        again = send(daemon, link, 1600, size)
+        job = DigestJob(daemon, 'proof', 'path').drained()  # earliest: all that the log holds
+        total = (int(report['digest'], 16) + int(again['digest'], 16)) % 2**64
+        assert job['records'] == arguments.records + 1600 and int(job['digest'], 16) == total, (job, report, again)
+        assert daemon.stop() == 0, daemon.log()
+    print(f'{link.name}, {size} B: {arguments.records} records sent = logged = windowed ({windowed["windows"]} windows), '
+          f'{arguments.records / report["seconds"]:.0f} records/s, ack p50 {report["ack_p50_us"]} us, '
+          f'p99 {report["ack_p99_us"]} us, {report["retransmissions"]} retransmissions', flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('link', choices=LINKS)
+    parser.add_argument('--faults', action='store_true')
+    parser.add_argument('--records', type=int, default=1000000)
+    parser.add_argument('--bytes', type=int, action='append')
+    parser.add_argument('--seed', type=int, default=1)
+    arguments = parser.parse_args()
+    try:
+        with LINKS[arguments.link]() as link:
+            for size in arguments.bytes or (100, 1000):
+                run(link, arguments, size)
+    except Skip as reason:
+        print(f'skipped: {reason}')
+        return 77
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
