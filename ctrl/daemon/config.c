@@ -156,6 +156,63 @@ override_yaml(struct config_loader *loader, const char *name, const char *value)
 	return err;
 }
 
+/* A scalar, or "[one, two]" for a list. */
+static int
+override_value(struct config_loader *loader, const char *name, const struct config_key *key, void *base,
+	const char *value)
+{
+	bool listed = key->list_max > 0 && value[0] == '[' && value[strlen(value) - 1] == ']';
+	char text[YAML_SCALAR_BYTES_MAX], why[256];
+	const char *at = listed ? value + 1 : value;
+	bool more = !listed || *at != ']';
+	int err = 0;
+
+	config_key_clear(key, base);
+	while (more && err == 0) {
+		at += listed ? strspn(at, " ") : 0;
+		size_t len = listed ? strcspn(at, ",]") : strlen(at);
+
+		snprintf(text, sizeof(text), "%.*s", (int)(len < sizeof(text) ? len : sizeof(text)), at);
+		if (len >= sizeof(text) || config_key_parse(key, base, text, why, sizeof(why)) != 0) {
+			err = config_report(loader, -EINVAL, "--set %s: \"%.64s\": %s\n", name, text,
+				len >= sizeof(text) ? "too long" : why);
+		}
+		more = at[len] == ',';
+		at += len + more;
+	}
+	return err;
+}
+
+/* "ports[0].fault.loss": one key of a port that is there. */
+static int
+override_port(struct config_loader *loader, const char *name, const char *value)
+{
+	struct config *config = loader->config;
+	const struct config_key *key;
+	struct value_nearest nearest;
+	unsigned index;
+	int used = 0;
+
+	if (sscanf(name, "ports[%2u].%n", &index, &used) != 1 || used == 0) {
+		return config_report(loader, -EINVAL, "--set %s: want ports[NUMBER].KEY\n", name);
+	}
+	if (index >= config->port_count) {
+		return config_report(loader, -EINVAL, "--set %s: there are %u ports, the first is ports[0]\n",
+			name, config->port_count);
+	}
+	key = config_walk_find(config_port_keys, CONFIG_PORT_KEY_COUNT, name + used);
+	if (!key) {
+		value_nearest_init(&nearest, name + used);
+		for (uint32_t i = 0; i < CONFIG_PORT_KEY_COUNT; i++) {
+			value_nearest_offer(&nearest, config_port_keys[i].name);
+		}
+		return config_report(loader, -EINVAL, "--set %s: unknown key%s%s\n", name,
+			nearest.count ? "; nearest: " : "", nearest.count ? nearest.names[0] : "");
+	}
+	config->ports_origin = (struct config_origin){.layer = CONFIG_LAYER_SET};
+	return override_value(loader, name, key, &config->ports[index], value);
+}
+
 static int
 apply_override(struct config_loader *loader, const char *text)
 {
@@ -171,6 +228,9 @@ apply_override(struct config_loader *loader, const char *text)
 	name[equals - text] = '\0';
 	if (strcmp(name, "ports") == 0) {
 		return override_yaml(loader, name, equals + 1);
+	}
+	if (strncmp(name, "ports[", 6) == 0) {
+		return override_port(loader, name, equals + 1);
 	}
 	key = config_walk_find(config_keys, CONFIG_KEY_COUNT, name);
 	if (!key) {

@@ -224,6 +224,45 @@ write_file(const char *path, const char *text)
 	fclose(file);
 }
 
+static int
+set_ports(const char *override, struct config *ret_config)
+{
+	const char *overrides[] = {"ports=[{driver: socket}, {driver: socket, mtu: 1400}]", override};
+	struct config_source source = {.dev = true, .path = "t.yaml", .text = "profile: none\n",
+		.overrides = overrides, .override_count = 2};
+
+	return config_load(&source, ret_config, report, sizeof(report));
+}
+
+static void
+one_key_of_a_port_can_be_set(void **state)
+{
+	static struct config config;
+
+	(void)state;
+	assert_int_equal(set_ports("ports[1].fault.loss=1%", &config), 0);
+	assert_int_equal(config.port_count, 2);
+	assert_int_equal(config.ports[0].fault_loss_ppm, 0);
+	assert_int_equal(config.ports[1].fault_loss_ppm, 10000);
+	assert_int_equal(config.ports[1].mtu, 1400);
+	assert_int_equal(config.ports_origin.layer, CONFIG_LAYER_SET);
+	assert_int_equal(set_ports("ports[0].address=[192.0.2.2, 2001:db8::2]", &config), 0);
+	assert_int_equal(config.ports[0].address_count, 2);
+	assert_string_equal(config.ports[0].address[1], "2001:db8::2");
+	assert_int_equal(set_ports("ports[0].address=192.0.2.3", &config), 0);
+	assert_int_equal(config.ports[0].address_count, 1);
+	assert_int_equal(set_ports("ports[0].address=[]", &config), 0);
+	assert_int_equal(config.ports[0].address_count, 0);
+	assert_int_equal(set_ports("ports[2].mtu=1500", &config), -EINVAL);
+	assert_non_null(strstr(report, "there are 2 ports"));
+	assert_int_equal(set_ports("ports[0].fault.los=1%", &config), -EINVAL);
+	assert_non_null(strstr(report, "unknown key; nearest: fault.loss"));
+	assert_int_equal(set_ports("ports[0].mtu=1", &config), -EINVAL);
+	assert_non_null(strstr(report, "--set ports[0].mtu: \"1\": "));
+	assert_int_equal(set_ports("ports[x].mtu=1500", &config), -EINVAL);
+	assert_int_equal(set_ports("ports[0]mtu=1500", &config), -EINVAL);
+}
+
 static void
 later_layers_win_and_every_value_knows_where_it_came_from(void **state)
 {
@@ -417,6 +456,7 @@ main(void)
 		cmocka_unit_test(dots_and_nesting_are_the_same),
 		cmocka_unit_test(later_layers_win_and_every_value_knows_where_it_came_from),
 		cmocka_unit_test(every_value_out_of_range_is_refused_with_the_range),
+		cmocka_unit_test(one_key_of_a_port_can_be_set),
 		cmocka_unit_test(shipped_profiles_need_no_file),
 		cmocka_unit_test(an_unknown_profile_is_told_with_its_place_and_the_nearest),
 		cmocka_unit_test(words_of_a_profile_are_as_strict_as_the_configuration),
