@@ -534,6 +534,9 @@ judge(struct log_shard *shard, struct append *a)
 	const struct producer_batch *known = NULL;
 	struct producer *producer = producer_find(&shard->producers, &p->producers, b->producer_id);
 
+	if (!producer && b->base_sequence != 0 && (a->req->flags & APPEND_FROM_ZERO)) {
+		return refuse_checked(shard, a, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	}
 	switch (producer_check(producer, b, &known)) {
 	case PRODUCER_ACCEPT:
 		return false;
@@ -569,6 +572,7 @@ answer_copied(struct log_shard *shard, const struct append *a)
 		p->max_timestamp_ms = -1;
 		commit_notes_add(shard, p, a->req->batch_len, (uint32_t)a->batch.record_count,
 			a->batch.max_timestamp_ms);
+		partition_publish(p);
 	}
 	owe_appended(shard, a->req, sequence, last);
 }

@@ -527,7 +527,7 @@ dispatch(struct log_shard *shard)
 	}
 	if (!guard_writer_fits(shard, 0)) {
 		shard->anchor_wanted = true;
-		return 0;
+		return 1;
 	}
 	return dispatch_mark(shard);
 }
@@ -716,6 +716,16 @@ committer_poll(struct log_shard *shard)
 	return work;
 }
 
+/*
+ * What was due at the last poll was tried there: if it did not go, it waits for the device and not
+ * for time, and a loop that sleeps must not turn at full speed until then.
+ */
+static uint64_t
+earlier(const struct log_shard *shard, uint64_t deadline, uint64_t at_ns)
+{
+	return at_ns > shard->now_ns && at_ns < deadline ? at_ns : deadline;
+}
+
 uint64_t
 committer_deadline_ns(const struct log_shard *shard)
 {
@@ -725,21 +735,20 @@ committer_deadline_ns(const struct log_shard *shard)
 		return deadline;
 	}
 	if (shard->open && shard->open->part_count > 0) {
-		deadline = shard->open->opened_ns + shard->store->options.group_linger_ns;
+		deadline = earlier(shard, deadline,
+			shard->open->opened_ns + shard->store->options.group_linger_ns);
 	}
 	if (mark_wanted(shard)) {
-		uint64_t mark = shard->quiet_ns + shard->store->options.mark_idle_ns;
-
-		deadline = mark < deadline ? mark : deadline;
+		deadline = earlier(shard, deadline,
+			shard->quiet_ns + shard->store->options.mark_idle_ns);
 	}
 	for (uint32_t i = 0; i < shard->group_count; i++) {
 		const struct group *g = shard->queue[(shard->group_first + i) % GROUPS_MAX];
 
 		if (g->state == GROUP_WRITTEN && g->part_count > 0) {
-			uint64_t due = g->written_ns +
-				(uint64_t)g->parts[0].partition->config.flush_ms * NS_PER_MS;
-
-			deadline = due < deadline ? due : deadline;
+			deadline = earlier(shard, deadline,
+				g->written_ns +
+					(uint64_t)g->parts[0].partition->config.flush_ms * NS_PER_MS);
 		}
 	}
 	return deadline;

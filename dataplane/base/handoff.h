@@ -33,6 +33,12 @@
 enum append_req_flag {
 	APPEND_QUERY = 1, /* batch_len 0: answer STATE for producer_id in this partition */
 	APPEND_HELD = 2,  /* owned output: the high watermark waits for hw_release */
+	/*
+	 * Native protocol: a producer without state in this partition begins with sequence 0, else 45.
+	 * So nothing takes the place of a first batch that was refused while others were under way.
+	 * Without it any sequence begins, as Kafka's clients need after their state expired.
+	 */
+	APPEND_FROM_ZERO = 4,
 };
 
 /*

@@ -121,7 +121,7 @@ route_request(const struct lane *lane, uint32_t index, struct append_req *ret_re
 		.owner = query ? 0 : (uint64_t)index + 1,
 		.session_index = batch->session_index,
 		.client = lane->options.lane,
-		.flags = query ? APPEND_QUERY : 0,
+		.flags = query ? APPEND_QUERY : APPEND_FROM_ZERO,
 		.producer_id = session->producer_id,
 		.base_sequence = batch->base_sequence,
 		.producer_epoch = session->producer_epoch,

@@ -349,6 +349,7 @@ log_bench_request(struct log_bench *b, uint32_t partition, uint32_t k)
 		.partition_index = p->index,
 		.owner = k,
 		.session_index = partition,
+		.flags = b->request_flags,
 		.producer_id = PRODUCER_BASE + partition,
 		.base_sequence = batch->base_sequence,
 		.producer_epoch = p->epoch,

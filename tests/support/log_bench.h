@@ -82,6 +82,7 @@ struct log_bench {
 	struct commit_note last_note;
 	uint64_t note_count;
 	bool stalled; /* virtual time ran out */
+	uint16_t request_flags; /* enum append_req_flag, on every batch sent */
 };
 
 /* Small sizes, so that wraps, rolls and pool pressure are usual. */

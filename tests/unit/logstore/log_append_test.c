@@ -178,6 +178,43 @@ a_gap_and_an_old_epoch_are_refused(void **state)
 	assert_int_equal(log_bench_status(b, p).log_end_offset, 4);
 }
 
+/* Of two pipelined first batches the first is damaged: the second must not take its place. */
+static void
+a_native_producer_begins_with_sequence_0(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	struct log_bench_partition *bp = &b->partitions[p];
+
+	b->request_flags = APPEND_FROM_ZERO;
+	assert_true(log_bench_append(b, p, 2, 50));
+	bp->batches[0].bytes[80] ^= 1;
+	assert_true(log_bench_append(b, p, 2, 50));
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(bp->refused, 2);
+	assert_int_equal(bp->last_error, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	assert_int_equal(log_bench_status(b, p).log_end_offset, 0);
+	bp->batches[0].bytes[80] ^= 1;
+	log_bench_resend(b, p, 0);
+	log_bench_resend(b, p, 1);
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_int_equal(bp->refused, 2);
+	assert_int_equal(bp->durable, 4);
+}
+
+/* Kafka's rule: the state of a producer may have expired, so any sequence begins it. */
+static void
+any_other_producer_begins_anywhere(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+
+	b->partitions[p].next_sequence = 7;
+	assert_true(log_bench_append(b, p, 2, 50));
+	log_bench_drain(b);
+	assert_int_equal(b->partitions[p].durable, 2);
+}
+
 static void
 a_damaged_batch_is_refused_2_before_anything_else(void **state)
 {
@@ -473,6 +510,26 @@ keeper_shard_and_control_wake_one_another(void **state)
 	waker_close(&control);
 }
 
+/* A loop sleeps until the deadline: one in the past makes it spin for as long as the disk takes. */
+static void
+a_slow_flush_leaves_no_deadline_in_the_past(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+
+	sim_set_flush_delay(b->disk, 200 * NS_PER_MS);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_true(log_bench_append(b, p, 2, 50));
+		log_bench_run_ns(b, 2 * NS_PER_MS);
+		assert_int_equal(log_bench_turn(b), 0);
+		assert_int_equal(b->partitions[p].durable, 0);
+		assert_true(log_shard_deadline_ns(logstore_shard(b->store, 0)) >
+			    clock_now_ns(&b->clock.clock));
+	}
+	log_bench_drain(b);
+	assert_int_equal(b->partitions[p].durable, 6);
+}
+
 int
 main(void)
 {
@@ -484,6 +541,8 @@ main(void)
 		CASE(a_duplicate_is_answered_with_the_first_offset),
 		CASE(a_duplicate_after_restart_is_still_one),
 		CASE(a_gap_and_an_old_epoch_are_refused),
+		CASE(a_native_producer_begins_with_sequence_0),
+		CASE(any_other_producer_begins_anywhere),
 		CASE(a_damaged_batch_is_refused_2_before_anything_else),
 		CASE(too_large_batches_are_refused),
 		CASE(append_time_replaces_the_timestamp_and_the_crc),
@@ -492,6 +551,7 @@ main(void)
 		CASE(a_deleted_partition_is_gone),
 		CASE(a_roll_command_seals_the_segment),
 		CASE(relaxed_topics_are_acknowledged_before_the_flush),
+		CASE(a_slow_flush_leaves_no_deadline_in_the_past),
 		CASE(the_batcher_hears_of_recovered_partitions),
 		CASE(keeper_shard_and_control_wake_one_another),
 	};
