@@ -105,7 +105,8 @@ ack_stream(struct lane *lane, struct native_stream *stream, bool now)
 	if (!native_session_live(session)) {
 		return;
 	}
-	if (!(stream->flags & STREAM_DIRTY)) {
+	/* Nothing is known of a stream before STATE, and -1 would say that there is nothing. */
+	if (!(stream->flags & STREAM_DIRTY) && stream->state != STREAM_QUERYING) {
 		stream->flags |= STREAM_DIRTY;
 		stream->dirty_next = STREAM_NONE;
 		if (ack->dirty_last == STREAM_NONE) {

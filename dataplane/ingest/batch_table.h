@@ -24,6 +24,7 @@ enum batch_state {
 
 enum batch_flag {
 	BATCH_QUERY = 1, /* no batch: asks the log for the stream's last sequence */
+	BATCH_PROOF = 2, /* is in the log: asks when it is durable */
 };
 
 struct batch {

@@ -73,6 +73,7 @@ done_refused(struct lane *lane, const struct append_done *done, uint32_t index)
 	struct native_stream *stream = native_stream_at(&lane->streams, entry->stream_index);
 	struct native_session *session = done_session(lane, stream);
 	bool current = entry->generation == stream->generation;
+	bool proof = entry->flags & BATCH_PROOF;
 	int32_t base = entry->base_sequence;
 
 	ensure(entry->state == BATCH_OFFERED);
@@ -86,6 +87,9 @@ done_refused(struct lane *lane, const struct append_done *done, uint32_t index)
 	}
 	if (done->error == KAFKA_INVALID_PRODUCER_EPOCH) {
 		done_fence(lane, stream);
+	} else if (proof && stream->received_seq != stream->restored_seq) {
+		/* It is in the log all the same; what came after it will prove it. */
+		stream->flags |= STREAM_UNPROVEN;
 	} else if (current) {
 		native_order_refuse(lane, stream, done->error, base);
 	}

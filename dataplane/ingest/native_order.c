@@ -205,9 +205,30 @@ order_seen(const struct native_stream *stream, int32_t last_sequence)
 }
 
 /*
- * A batch seen before. If STATE told only that it is in the log, its one repeat goes to the log as
- * well: the answer is COPIED as a duplicate and then DURABLE, which this session waits for.
+ * STATE told only that this batch is in the log: it goes there once more, the answer is COPIED as a
+ * duplicate and then DURABLE, which this session waits for. Once anything newer is on its way that
+ * proves it as well; and the log, which remembers five batches, might no longer know this one.
  */
+static bool
+order_proves(const struct native_stream *stream, int32_t last_sequence)
+{
+	return stream->flags & STREAM_UNPROVEN && last_sequence == stream->restored_seq &&
+	       stream->received_seq == stream->restored_seq;
+}
+
+static void
+order_prove(struct lane *lane, struct native_stream *stream, uint32_t index)
+{
+	struct batch *entry = batch_at(&lane->batches, index);
+
+	entry->flags |= BATCH_PROOF;
+	entry->generation = stream->generation;
+	stream->flags &= (uint8_t)~STREAM_UNPROVEN;
+	stream->in_log_count++;
+	route_append(lane, index);
+}
+
+/* A batch seen before. */
 static bool
 order_duplicate(struct lane *lane, struct native_stream *stream, const struct native_batch *batch,
 	bool *ret_kept)
@@ -215,16 +236,14 @@ order_duplicate(struct lane *lane, struct native_stream *stream, const struct na
 	struct native_session *session = order_session(lane, stream);
 	int32_t last = order_last_sequence(batch->header);
 
-	if (stream->flags & STREAM_UNPROVEN && last == stream->restored_seq && batch->error == 0) {
+	if (batch->error == 0 && order_proves(stream, last)) {
 		uint32_t index = order_take(lane, stream, batch, BATCH_PENDING);
 
 		if (index == BATCH_NONE) {
 			return false;
 		}
 		*ret_kept = true;
-		stream->flags &= (uint8_t)~STREAM_UNPROVEN;
-		stream->in_log_count++;
-		route_append(lane, index);
+		order_prove(lane, stream, index);
 		return true;
 	}
 	native_batch_pass(lane, session, batch, LANE_sequence_duplicate);
@@ -399,11 +418,21 @@ order_judge_parked(struct lane *lane, const struct native_stream *stream, const 
 void
 native_order_advance(struct lane *lane, struct native_stream *stream)
 {
+	struct record_batch header;
 	uint32_t index;
 
 	while ((index = batch_list_first(&lane->batches, stream->parked_last)) != BATCH_NONE) {
 		struct batch *entry = batch_at(&lane->batches, index);
 
+		if (order_proves(stream, entry->last_sequence) &&
+			session_msg_data_validate(entry->bytes, entry->len, &header) == 0) {
+			(void)batch_list_take_first(&lane->batches, &stream->parked_last);
+			batch_set_state(entry, BATCH_PENDING);
+			stream->parked_count--;
+			lane->parked_count--;
+			order_prove(lane, stream, index);
+			continue;
+		}
 		if (order_seen(stream, entry->last_sequence)) {
 			(void)batch_list_take_first(&lane->batches, &stream->parked_last);
 			order_drop_parked(lane, stream, index, LANE_sequence_duplicate);

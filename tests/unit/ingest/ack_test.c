@@ -143,6 +143,28 @@ ack_now_is_obeyed_and_echoes(void **state)
 	lane_harness_fini(&harness);
 }
 
+/*
+ * What the log remembers of the producer is asked, not known: an entry that says "none" would make
+ * the client take a new epoch and send again what is durable under the old one.
+ */
+static void
+a_stream_is_not_told_before_its_state_is_known(void **state)
+{
+	struct lane_harness *h = begin();
+	struct session_msg_ack ack;
+
+	data(5, 2);
+	lane_client_ping(&client, h, 1);
+	turn();
+	lane_harness_last_ack(h, &ack);
+	assert_int_equal(ack.echo_pn, client.pn);
+	assert_int_equal(ack.entries, 0);
+	lane_harness_state(h, 4);
+	turn();
+	assert_int_equal(entry_of(1).received_seq, 6);
+	lane_harness_fini(h);
+}
+
 static void
 durable_is_told_once_a_turn(void **state)
 {
@@ -240,6 +262,7 @@ main(void)
 		cmocka_unit_test(sixteen_packets_are_acknowledged_at_once),
 		cmocka_unit_test(gaps_and_their_end_are_acknowledged_at_once),
 		cmocka_unit_test(ack_now_is_obeyed_and_echoes),
+		cmocka_unit_test(a_stream_is_not_told_before_its_state_is_known),
 		cmocka_unit_test(durable_is_told_once_a_turn),
 		cmocka_unit_test(a_missing_buffer_only_delays_the_ack),
 		cmocka_unit_test(dirty_streams_beyond_24_come_with_the_next_ack),

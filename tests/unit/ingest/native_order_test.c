@@ -136,10 +136,10 @@ the_repeat_of_an_unproven_batch_goes_to_the_log(void **state)
 	struct append_req req;
 	struct append_done done;
 
-	data(12, 2);
+	data(14, 2);
 	lane_harness_state(h, 11);
 	turn();
-	lane_harness_expect_batch(h, 12, &req);
+	assert_false(lane_harness_request(h, &req));
 	data(8, 2);
 	assert_int_equal(COUNT(sequence_duplicate), 1);
 	data(10, 2);
@@ -163,7 +163,95 @@ the_repeat_of_an_unproven_batch_goes_to_the_log(void **state)
 
 	assert_int_equal(entry.durable_seq, 11);
 	assert_int_equal(entry.durable_offset, 511);
+	assert_int_equal(entry.received_seq, 11);
+	finish();
+}
+
+/*
+ * What comes after it proves it as well, and the log remembers only the newest five: a repeat that
+ * arrives behind them would be refused, and the stream rewound over what is in the log.
+ */
+static void
+no_repeat_goes_to_the_log_behind_newer_batches(void **state)
+{
+	struct lane_harness *h = begin();
+	struct append_req req;
+
+	data(12, 2);
+	lane_harness_state(h, 11);
+	turn();
+	lane_harness_expect_batch(h, 12, &req);
+	data(10, 2);
+	assert_int_equal(COUNT(sequence_duplicate), 1);
+	assert_int_equal(ring_used(&h->append_req[0]), 0);
+	lane_harness_done(h, &req, APPEND_COPIED, 513);
+	lane_harness_done(h, &req, APPEND_DURABLE, 513);
+	turn();
+	assert_int_equal(entry_of(1).durable_seq, 13);
+	finish();
+}
+
+/* The client was told that it arrived and sends it no more: it has to be proven from here. */
+static void
+a_parked_unproven_batch_goes_to_the_log(void **state)
+{
+	struct lane_harness *h = begin();
+	struct append_req req;
+
+	data(8, 2);
+	data(10, 2);
+	lane_harness_state(h, 11);
+	turn();
+	lane_harness_expect_batch(h, 10, &req);
+	assert_int_equal(COUNT(sequence_duplicate), 1);
+	assert_false(lane_harness_request(h, &req));
+	finish();
+}
+
+/* A repeat that was damaged on its way says nothing about the batch: newer ones stay accepted. */
+static void
+a_refused_repeat_does_not_rewind_what_came_after_it(void **state)
+{
+	struct lane_harness *h = begin();
+	struct append_req repeat, req;
+
+	data(10, 2);
+	data(12, 2);
+	lane_harness_state(h, 11);
+	turn();
+	lane_harness_expect_batch(h, 10, &repeat);
+	lane_harness_expect_batch(h, 12, &req);
+	lane_harness_refuse(h, &repeat, KAFKA_CORRUPT_MESSAGE);
+	lane_harness_done(h, &req, APPEND_COPIED, 513);
+	lane_harness_done(h, &req, APPEND_DURABLE, 513);
+	turn();
+	struct session_msg_ack_entry entry = entry_of(1);
+
+	assert_int_equal(entry.error, 0);
 	assert_int_equal(entry.received_seq, 13);
+	assert_int_equal(entry.durable_seq, 13);
+	finish();
+}
+
+/* With nothing after it the client has to send it again. */
+static void
+a_refused_repeat_alone_is_asked_for_again(void **state)
+{
+	struct lane_harness *h = begin();
+	struct append_req req;
+
+	data(10, 2);
+	lane_harness_state(h, 11);
+	turn();
+	lane_harness_expect_batch(h, 10, &req);
+	lane_harness_refuse(h, &req, KAFKA_CORRUPT_MESSAGE);
+	turn();
+	struct session_msg_ack_entry entry = entry_of(1);
+
+	assert_int_equal(entry.error, KAFKA_CORRUPT_MESSAGE);
+	assert_int_equal(entry.error_seq, 10);
+	data(10, 2);
+	lane_harness_expect_batch(h, 10, &req);
 	finish();
 }
 
@@ -571,6 +659,10 @@ main(void)
 		cmocka_unit_test(batches_park_while_the_log_is_asked),
 		cmocka_unit_test(state_of_the_log_restores_the_sequence),
 		cmocka_unit_test(the_repeat_of_an_unproven_batch_goes_to_the_log),
+		cmocka_unit_test(no_repeat_goes_to_the_log_behind_newer_batches),
+		cmocka_unit_test(a_parked_unproven_batch_goes_to_the_log),
+		cmocka_unit_test(a_refused_repeat_does_not_rewind_what_came_after_it),
+		cmocka_unit_test(a_refused_repeat_alone_is_asked_for_again),
 		cmocka_unit_test(without_state_only_base_zero_is_accepted),
 		cmocka_unit_test(seen_batches_are_discarded),
 		cmocka_unit_test(overlap_is_refused_and_rewinds),
