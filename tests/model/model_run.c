@@ -18,6 +18,7 @@
 #define RUN_LIMIT_NS	   (600 * NS_PER_S)
 #define RUN_STEPS_MAX	   3000000
 #define RUN_START_NS	   NS_PER_S
+#define RUN_FAULT_EVERY_NS (200 * NS_PER_MS)
 #define RUN_SETTLE_NS	   (40 * NS_PER_S) /* parked batches of a dead session: idle timeout and a sweep */
 
 enum run_fault {
@@ -270,8 +271,8 @@ run_make(struct run *run)
 	run_make_net(run);
 	run_make_server(run);
 	run_make_clients(run);
-	run->faults_left = rand_below(&run->rand, 3) == 0 ? 0 : (uint32_t)rand_below(&run->rand, 5);
-	run->fault_ns = run->now_ns + rand_below(&run->rand, 300 * NS_PER_MS);
+	run->faults_left = rand_below(&run->rand, 5) == 0 ? 0 : 1 + (uint32_t)rand_below(&run->rand, 6);
+	run->fault_ns = run->now_ns + rand_below(&run->rand, RUN_FAULT_EVERY_NS);
 	run_trace(run, "server %s: %u lanes, %u partitions, %u clients, %u faults",
 		run->server->ops->name, run->lane_count, run->partition_count, run->client_count,
 		run->faults_left);
@@ -291,7 +292,7 @@ run_fault(struct run *run)
 		return;
 	}
 	run->faults_left--;
-	run->fault_ns = run->now_ns + rand_below(&run->rand, 500 * NS_PER_MS);
+	run->fault_ns = run->now_ns + rand_below(&run->rand, RUN_FAULT_EVERY_NS);
 	switch (1 + rand_below(&run->rand, 8)) {
 	case RUN_FAULT_CRASH:
 	case 5:
