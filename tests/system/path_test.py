@@ -17,20 +17,21 @@ from penstock_daemon import Daemon, DigestJob, log_check, produce
 PARTITIONS, PRODUCERS = 16, 4
 
 
-def send(daemon, link, records, size):
-    report = produce(daemon, 'path', PARTITIONS, PRODUCERS, records, size, prefix=link.producer_prefix,
-                     bootstrap=link.bootstrap(daemon))
+def send(daemon, link, records, size, faults):
+    report = produce(daemon, 'path', PARTITIONS, PRODUCERS, records, size, *link.producer_words(faults),
+                     prefix=link.producer_prefix, bootstrap=link.bootstrap(daemon))
     assert report['sent'] == report['durable'] == records, report
     return report
 
 
-def check_counters(daemon, report, faults):
+def check_counters(daemon, link, report, faults):
     """The ledger to the record: what was stored is what was sent, and it names every packet that got lost."""
     counters = daemon.check_ledger()
     stored = sum(c['stored_records'] for c in counters)
     assert stored == report['sent'], (stored, report)
+    link.check(daemon, report)
     if not faults:
-        daemon.check_lossless(sessions=PRODUCERS)
+        daemon.check_lossless(sessions=PRODUCERS, allowed=link.allowed)
         return
     terms = [t for lane in daemon.call('drop.list')['lanes'] for e in lane['equations'] for t in e['terms']]
     value = {name: sum(t['value'] for t in terms if t['name'] == name) for name in ('fault_lost', 'fault_duplicated')}
@@ -38,20 +39,20 @@ def check_counters(daemon, report, faults):
 
 
 def run(link, arguments, size):
-    settings = link.settings() + (link.fault_settings(arguments.seed) if arguments.faults else [])
-    with Daemon(*settings, prefix=link.daemon_prefix) as daemon:
+    settings = link.settings(arguments.faults, arguments.seed)
+    with Daemon(*settings, prefix=link.daemon_prefix, port=link.port) as daemon:
         daemon.call('topic.create', topic='path', partitions=PARTITIONS)
         job = DigestJob(daemon, 'proof', 'path')
-        report = send(daemon, link, arguments.records, size)
+        report = send(daemon, link, arguments.records, size, arguments.faults)
         windowed = job.drained()
         assert windowed['records'] == report['sent'] and windowed['digest'] == report['digest'], (windowed, report)
-        check_counters(daemon, report, arguments.faults)
+        check_counters(daemon, link, report, arguments.faults)
         assert daemon.stop() == 0, daemon.log()
         logged = log_check(daemon, 'path')
         assert logged['partitions'] == PARTITIONS and logged['records'] == report['sent'], (logged, report)
         assert logged['digest'] == report['digest'], (logged, report)
         daemon.start()
-        again = send(daemon, link, 1600, size)
+        again = send(daemon, link, 1600, size, arguments.faults)
         job = DigestJob(daemon, 'proof', 'path').drained()  # earliest: all that the log holds
         total = (int(report['digest'], 16) + int(again['digest'], 16)) % 2**64
         assert job['records'] == arguments.records + 1600 and int(job['digest'], 16) == total, (job, report, again)
