@@ -67,7 +67,7 @@ struct io_ops {
 	const char *name; /* "uring", "sync", "sim" */
 
 	/* --- hot; owning log lcore --- */
-	/* The pool, once, at start. -ENOMEM names RLIMIT_MEMLOCK in the log. */
+	/* The pool, once, at start. Where RLIMIT_MEMLOCK forbids, a warning, and it works unregistered. */
 	int (*register_buffers)(struct io *io, void *base, size_t len);
 	/* Makes the calling thread the single issuer. Once, by the log lcore, before any other. */
 	int (*enable)(struct io *io);

@@ -6,7 +6,9 @@
  * interrupts it; flushes run in io-wq, bound to housekeeping CPUs.
  *
  * Invariants: in_flight + queued never exceeds the completion queue, so it cannot overflow. Every SQE
- * names a registered file and a registered buffer; restrictions make the kernel refuse anything else.
+ * names a registered file and a buffer of the pool; restrictions make the kernel refuse anything else.
+ * The pool is registered unless RLIMIT_MEMLOCK forbids: then the kernel pins the pages of each request,
+ * which costs time and nothing else.
  */
 #include "logstore/io/io_uring.h"
 
@@ -42,6 +44,7 @@ struct io_uring_backend {
 	uint32_t in_flight; /* queued or submitted, not reaped */
 	uint8_t *buffers;
 	size_t buffers_len;
+	bool pin_each; /* the pool could not be registered */
 	int event_fd;
 	bool events_wanted; /* somebody asked for wait_fd */
 	uint32_t empty_reaps;
@@ -78,9 +81,11 @@ io_uring_backend_register_buffers(struct io *io, void *base, size_t len)
 	}
 	rc = io_uring_register_buffers(&u->ring, pieces, count);
 	if (rc == -ENOMEM && getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
-		log_error("io", "msg=\"cannot register buffers\" bytes=%zu memlock_bytes=%llu "
-			"fix=\"raise RLIMIT_MEMLOCK or set log.io=sync\"", len,
+		log_warning("io", "msg=\"buffers not registered: pages are pinned for each request\" bytes=%zu "
+			"memlock_bytes=%llu fix=\"LimitMEMLOCK=infinity, or ulimit -l unlimited\"", len,
 			(unsigned long long)limit.rlim_cur);
+		u->pin_each = true;
+		rc = 0;
 	}
 	if (rc < 0) {
 		return rc;
@@ -171,7 +176,11 @@ io_uring_backend_write(struct io *io, uint32_t slot, const void *buffer, uint64_
 	if (!sqe) {
 		return -EBUSY;
 	}
-	io_uring_prep_write_fixed(sqe, (int)slot, buffer, len, position, piece);
+	if (u->pin_each) {
+		io_uring_prep_write(sqe, (int)slot, buffer, len, position);
+	} else {
+		io_uring_prep_write_fixed(sqe, (int)slot, buffer, len, position, piece);
+	}
 	sqe->rw_flags = flags & IO_WRITE_DSYNC ? RWF_DSYNC : 0;
 	sqe->flags |= IOSQE_FIXED_FILE;
 	io_uring_sqe_set_data64(sqe, token);
@@ -189,7 +198,11 @@ io_uring_backend_read(struct io *io, uint32_t slot, void *buffer, uint64_t posit
 	if (!sqe) {
 		return -EBUSY;
 	}
-	io_uring_prep_read_fixed(sqe, (int)slot, buffer, len, position, piece);
+	if (u->pin_each) {
+		io_uring_prep_read(sqe, (int)slot, buffer, len, position);
+	} else {
+		io_uring_prep_read_fixed(sqe, (int)slot, buffer, len, position, piece);
+	}
 	sqe->flags |= IOSQE_FIXED_FILE;
 	io_uring_sqe_set_data64(sqe, token);
 	return 0;
@@ -331,6 +344,8 @@ static const struct io_ops io_uring_backend_ops = {
 static const uint8_t allowed_sqes[] = {
 	IORING_OP_WRITE_FIXED,
 	IORING_OP_READ_FIXED,
+	IORING_OP_WRITE,
+	IORING_OP_READ,
 	IORING_OP_FSYNC,
 	IORING_OP_NOP,
 	IORING_OP_ASYNC_CANCEL,
@@ -368,6 +383,23 @@ uring_restrict(struct io_uring_backend *u)
 		count);
 }
 
+/* What the ring's own memory charges to RLIMIT_MEMLOCK, at least: SQE, its index, CQEs. */
+static uint64_t
+uring_ring_bytes(uint32_t depth)
+{
+	return (uint64_t)depth * (sizeof(struct io_uring_sqe) + sizeof(uint32_t) +
+		CQ_FACTOR * sizeof(struct io_uring_cqe));
+}
+
+/* ENOMEM may pass only where the limit has room at all. */
+static bool
+uring_may_fit(uint32_t depth)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur >= uring_ring_bytes(depth);
+}
+
 static int
 uring_setup_ring(struct io_uring_backend *u, uint32_t depth)
 {
@@ -387,7 +419,7 @@ uring_setup_ring(struct io_uring_backend *u, uint32_t depth)
 			.cq_entries = depth * CQ_FACTOR,
 		};
 		rc = io_uring_queue_init_params(depth, &u->ring, &params);
-		if (rc != -ENOMEM) {
+		if (rc != -ENOMEM || !uring_may_fit(depth)) {
 			break;
 		}
 	}
@@ -423,40 +455,65 @@ uring_disabled(void)
 	return value;
 }
 
+/* EPERM: the sysctl says so itself, everything else is a filter. */
 static void
-uring_explain(int rc, const char *step, struct io_uring_cause *ret_cause)
+uring_explain_refused(struct io_uring_cause *ret_cause, char *ret_why, size_t why_bytes)
+{
+	int disabled = uring_disabled();
+
+	if (disabled > 0) {
+		snprintf(ret_why, why_bytes, "kernel.io_uring_disabled is %d", disabled);
+		snprintf(ret_cause->fix, sizeof(ret_cause->fix), "sudo sysctl kernel.io_uring_disabled=0");
+	} else {
+		snprintf(ret_why, why_bytes, "a seccomp filter refuses it (a container, or a service's SystemCallFilter)");
+		snprintf(ret_cause->fix, sizeof(ret_cause->fix), "allow io_uring_setup, io_uring_enter and "
+			"io_uring_register in the filter: SystemCallFilter=, or docker run --security-opt seccomp=");
+	}
+}
+
+static void
+uring_explain(int rc, const char *step, uint32_t depth, struct io_uring_cause *ret_cause)
 {
 	char why[160] = "";
 	struct rlimit memlock = {0};
 	struct rlimit files = {0};
+	const char *fix = "";
 
 	getrlimit(RLIMIT_MEMLOCK, &memlock);
 	getrlimit(RLIMIT_NOFILE, &files);
 	switch (-rc) {
 	case EPERM:
 	case EACCES:
-		snprintf(why, sizeof(why), "refused by seccomp or kernel.io_uring_disabled=%d; allow "
-			"the io_uring calls in the container's profile", uring_disabled());
+		uring_explain_refused(ret_cause, why, sizeof(why));
+		fix = ret_cause->fix;
 		break;
 	case ENOSYS:
 		snprintf(why, sizeof(why), "this kernel has no io_uring");
+		fix = "boot a kernel with CONFIG_IO_URING, 6.1 or later";
 		break;
 	case ENOMEM:
-		snprintf(why, sizeof(why), "RLIMIT_MEMLOCK is %llu bytes; raise it (LimitMEMLOCK=)",
-			(unsigned long long)memlock.rlim_cur);
+		snprintf(why, sizeof(why), "the ring needs %llu KiB of locked memory, RLIMIT_MEMLOCK is %llu KiB "
+			"for all processes of this user", (unsigned long long)(uring_ring_bytes(depth) + 1023) / 1024,
+			(unsigned long long)memlock.rlim_cur / 1024);
+		fix = "ulimit -l unlimited, or LimitMEMLOCK=infinity in the service";
 		break;
 	case EMFILE:
-		snprintf(why, sizeof(why), "RLIMIT_NOFILE is %llu; raise it (LimitNOFILE=)",
-			(unsigned long long)files.rlim_cur);
+		snprintf(why, sizeof(why), "RLIMIT_NOFILE is %llu", (unsigned long long)files.rlim_cur);
+		fix = "ulimit -n 65536, or LimitNOFILE=65536 in the service";
 		break;
 	case EINVAL:
 		snprintf(why, sizeof(why), "the kernel is older than 6.1 or refuses these flags");
+		fix = "boot a kernel 6.1 or later";
 		break;
 	default:
 		snprintf(why, sizeof(why), "unexpected");
+		fix = "look at dmesg";
 		break;
 	}
 	snprintf(ret_cause->text, sizeof(ret_cause->text), "%s: %s: %s", step, strerror(-rc), why);
+	if (fix != ret_cause->fix) {
+		snprintf(ret_cause->fix, sizeof(ret_cause->fix), "%s", fix);
+	}
 }
 
 static int
@@ -516,7 +573,7 @@ io_uring_create(const struct io_uring_options *options, struct io **ret_io,
 	int rc;
 
 	ensure(options->slots_max > 0);
-	ret_cause->text[0] = '\0';
+	*ret_cause = (struct io_uring_cause){0};
 	if (!u) {
 		return -ENOMEM;
 	}
@@ -530,7 +587,7 @@ io_uring_create(const struct io_uring_options *options, struct io **ret_io,
 		}
 	}
 	if (rc < 0) {
-		uring_explain(rc, step, ret_cause);
+		uring_explain(rc, step, options->queue_depth ? options->queue_depth : QUEUE_DEPTH_DEFAULT, ret_cause);
 		free(u);
 		return rc;
 	}

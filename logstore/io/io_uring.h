@@ -19,14 +19,16 @@ struct io_uring_options {
 	uint32_t housekeeping_cpu_count;
 };
 
-/* Why the ring could not be made: errno, probable cause, fix. One line. */
+/* Why the ring could not be made (step, errno, cause), and the command that mends it. One line each. */
 struct io_uring_cause {
 	char text[256];
+	char fix[192];
 };
 
 /*
  * -EPERM, -ENOSYS, -ENOMEM, -EMFILE, ... with the cause; the caller falls back to io_sync and logs
- * it. ENOMEM is tried again 5 times, 500 ms apart (ring memory of a dead process is freed late).
+ * it. ENOMEM is tried again 5 times, 500 ms apart (ring memory of a dead process is
+ * freed late), unless RLIMIT_MEMLOCK is too low for any ring.
  */
 int io_uring_create(const struct io_uring_options *options, struct io **ret_io,
 	struct io_uring_cause *ret_cause) MUST_CHECK;
