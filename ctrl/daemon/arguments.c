@@ -193,9 +193,17 @@ arguments_load_config(struct arguments *a, struct config *ret_config)
 		source.path = a->config_text;
 		source.path_optional = a->dev;
 	}
+	if (!source.path_optional && access(source.path, R_OK) < 0) {
+		rc = -errno;
+		fprintf(stderr, "error: configuration file %s: %s\n  why   %s\n  fix   %s\n", source.path, strerror(-rc),
+			a->config_given ? "--config names it" : "production mode reads it; it may be empty",
+			rc == -ENOENT ? "penstockd --config FILE    or without one: penstockd --dev"
+				      : "let this user read it, for example: sudo chgrp penstock FILE, chmod 0640");
+		return rc;
+	}
 	rc = config_load(&source, ret_config, text, sizeof(text));
 	if (rc < 0) {
-		fputs(text, stderr);
+		fprintf(stderr, "%s  fix   mend this place; penstock.yaml(5) tells every key\n", text);
 	}
 	return rc;
 }

@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/bytes.h"
 #include "base/log.h"
 #include "ctrl/daemon/config.h"
+#include "ctrl/daemon/host_limits.h"
 #include "logstore/io/io_fault.h"
 #include "logstore/io/io_sync.h"
 #include "logstore/io/io_uring.h"
@@ -105,6 +108,23 @@ log_open_reset_key(struct wiring *w, struct wiring_error *error)
 	return rc;
 }
 
+/* Named once: the ring's buffers are registered only if this user may lock so much memory. */
+static void
+log_open_memlock(struct wiring *w)
+{
+	const struct config *c = w->config;
+	uint64_t need = w->engine.shard_count * (c->log_buffer_bytes + c->log_cache_bytes);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur < need && !host_limits_lock_freely()) {
+		wiring_fallback(w, "io_uring without registered buffers: log.buffer.bytes and log.cache.bytes of %u "
+				   "shards are %llu MiB, RLIMIT_MEMLOCK is %llu KiB; still durable. fix: ulimit -l "
+				   "unlimited, or LimitMEMLOCK=infinity in the service",
+			w->engine.shard_count, (unsigned long long)(need / MIB),
+			(unsigned long long)(limit.rlim_cur / KIB));
+	}
+}
+
 static int
 log_open_shard_io(struct wiring *w, uint32_t shard, uint32_t slots, struct wiring_error *error)
 {
@@ -121,22 +141,24 @@ log_open_shard_io(struct wiring *w, uint32_t shard, uint32_t slots, struct wirin
 	if (c->log_io != CONFIG_LOG_IO_SYNC) {
 		rc = io_uring_create(&options, &w->shard_io[shard], &cause);
 	}
-	if (rc < 0 && c->log_io == CONFIG_LOG_IO_URING) {
+	if (rc == 0) {
+		if (shard == 0) {
+			log_open_memlock(w);
+		}
+		return 0;
+	}
+	if (c->log_io == CONFIG_LOG_IO_URING) {
 		snprintf(error->text, sizeof(error->text),
-			"error: io_uring cannot be used: %s\n  why   %s\n  fix   lift it, or set log.io: auto "
-			"(pwrite + fdatasync, still durable)\n",
-			strerror(-rc), cause.text);
+			"error: log.io is uring, and io_uring cannot be used\n  why   %s\n  fix   %s\n"
+			"  or    --set log.io=auto: pwrite + fdatasync, still durable\n",
+			cause.text, cause.fix);
 		return rc;
 	}
-	if (rc < 0) {
-		if (c->log_io == CONFIG_LOG_IO_AUTO && shard == 0) {
-			wiring_fallback(w, "io_uring not available (%s); writing with pwrite + fdatasync, still "
-					   "durable",
-				cause.text);
-		}
-		rc = io_sync_create(w->engine.data_dir, slots, &w->shard_io[shard]);
+	if (c->log_io == CONFIG_LOG_IO_AUTO && shard == 0) {
+		wiring_fallback(w, "io_uring not available (%s); writing with pwrite + fdatasync, still durable. fix: %s",
+			cause.text, cause.fix);
 	}
-	return rc;
+	return io_sync_create(w->engine.data_dir, slots, &w->shard_io[shard]);
 }
 
 /* Wraps a shard's io in the fault decorator, for tests in dev mode. */

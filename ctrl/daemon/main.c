@@ -40,7 +40,7 @@ main(int argc, char **argv)
 	wiring.engine.version = PENSTOCK_VERSION;
 	arguments_socket(&arguments, &config, wiring.engine.ctl_socket, sizeof(wiring.engine.ctl_socket));
 	rc = wiring_start(&wiring, &config, &error);
-	if (rc == 0 && !arguments.check) {
+	if (rc == 0) {
 		rc = control_loop_listen(&loop, &wiring, &error);
 	}
 	if (rc < 0) {

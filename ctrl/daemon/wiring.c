@@ -12,6 +12,7 @@
 #include "base/ensure.h"
 #include "base/log.h"
 #include "ctrl/daemon/config.h"
+#include "ctrl/daemon/host_limits.h"
 #include "ctrl/daemon/log_open.h"
 #include "ctrl/daemon/ports.h"
 #include "nic/eal.h"
@@ -521,6 +522,28 @@ wiring_secrets(struct wiring *w)
 	w->cookie_rotated_ns = clock_now_ns(w->clock);
 }
 
+static void
+wiring_lcore_error(const struct wiring *w, uint32_t lcore, int rc, struct wiring_error *error)
+{
+	const char *role = w->engine.lcores[lcore].role;
+	int cpu = w->loops[lcore].cpu;
+
+	if (rc == -EINVAL && cpu >= 0) {
+		snprintf(error->text, sizeof(error->text),
+			"error: lcore %u (%s) cannot be pinned to CPU %d\n"
+			"  why   the cpuset of this process leaves that CPU out\n"
+			"  fix   grep Cpus_allowed_list /proc/self/status    then lcores.rx, .log, .batch, .worker of those, or "
+			"--set lcores.share=all: not pinned\n",
+			lcore, role, cpu);
+	} else {
+		snprintf(error->text, sizeof(error->text),
+			"error: lcore %u (%s) cannot start: %s\n"
+			"  why   its stages could not get the descriptors or the memory they asked for\n"
+			"  fix   ulimit -n 65536, or LimitNOFILE=65536 in the service\n",
+			lcore, role, strerror(-rc));
+	}
+}
+
 static int
 wiring_start_threads(struct wiring *w, struct wiring_error *error)
 {
@@ -529,9 +552,7 @@ wiring_start_threads(struct wiring *w, struct wiring_error *error)
 	for (uint32_t i = 0; i < w->loop_count; i++) {
 		rc = lcore_loop_start(&w->loops[i]);
 		if (rc < 0) {
-			snprintf(error->text, sizeof(error->text),
-				"error: lcore %u (%s) cannot start: %s\n", i, w->engine.lcores[i].role,
-				strerror(-rc));
+			wiring_lcore_error(w, i, rc, error);
 			return rc;
 		}
 	}
@@ -588,7 +609,9 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	w->batcher_client = (uint16_t)(e->lane_count + 1);
 	w->client_count = e->lane_count + 2;
 	w->control_waker.fd = w->keeper_waker.fd = -1;
-	rc = wiring_no_memory(error, "control", waker_open(&w->control_waker));
+	host_limits_raise_files();
+	rc = host_limits_check_cpus(config, error->text, sizeof(error->text));
+	rc = rc < 0 ? rc : wiring_no_memory(error, "control", waker_open(&w->control_waker));
 	rc = rc < 0 ? rc : wiring_no_memory(error, "the keeper", waker_open(&w->keeper_waker));
 	rc = rc < 0 ? rc : wiring_no_memory(error, "the route table", wiring_routes(w));
 	rc = rc < 0 ? rc : wiring_make_stages(w, error);

@@ -56,7 +56,7 @@ struct wiring {
 	pthread_t keeper_thread;
 	bool keeper_running;
 	_Atomic bool keeper_stop;
-	char fallback_text[16][320];
+	char fallback_text[16][640];
 	uint64_t cookie_rotated_ns;
 	uint64_t stop_deadline_ns;
 	char instance[9];

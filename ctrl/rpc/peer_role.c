@@ -79,5 +79,9 @@ peer_role(const struct peer_rules *rules, const struct peer *peer)
 	} else if (in_group(peer, rules->viewer_gid)) {
 		role = RPC_ROLE_VIEWER;
 	}
-	return peer->uid == UID_NOBODY && role > RPC_ROLE_VIEWER ? RPC_ROLE_VIEWER : role;
+	/* Nobody is whoever the kernel cannot name, unless this daemon is nobody's own (dev mode). */
+	if (peer->uid == UID_NOBODY && rules->admin_uid != UID_NOBODY && role > RPC_ROLE_VIEWER) {
+		return RPC_ROLE_VIEWER;
+	}
+	return role;
 }

@@ -32,7 +32,10 @@ struct peer {
 void peer_rules_resolve(struct peer_rules *rules, bool dev);
 /* Negative errno if the kernel does not tell. */
 int peer_of_socket(int fd, struct peer *ret_peer);
-/* The highest role that the rules give; uid 65534 (nobody) is a viewer at most. */
+/*
+ * The highest role that the rules give. Uid 65534 (nobody) is a viewer at most, unless the daemon
+ * itself runs as nobody in dev mode.
+ */
 enum rpc_role peer_role(const struct peer_rules *rules, const struct peer *peer);
 
 #endif

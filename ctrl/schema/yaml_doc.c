@@ -167,6 +167,20 @@ check_bytes(struct yaml_doc *doc)
 	return 0;
 }
 
+/* Nothing but white space and comments. */
+static bool
+is_blank(const char *text)
+{
+	while (*text != '\0') {
+		text += strspn(text, " \r\n");
+		text += *text == '#' ? strcspn(text, "\n") : 0;
+		if (*text != '\0' && *text != '\n') {
+			return false;
+		}
+	}
+	return true;
+}
+
 int
 yaml_doc_open(struct yaml_doc *doc, const char *name, const char *text, char *report,
 	size_t report_bytes)
@@ -192,6 +206,9 @@ yaml_doc_open(struct yaml_doc *doc, const char *name, const char *text, char *re
 	fy_diag_set_collect_errors(doc->diag, true);
 	parse_cfg.diag = doc->diag;
 	doc->document = fy_document_build_from_string(&parse_cfg, text, doc->len);
+	if (!doc->document && is_blank(text)) {
+		return 0; /* libfyaml makes no document of nothing */
+	}
 	if (!doc->document) {
 		err = report_parser_error(doc);
 	} else if (fy_document_anchor_iterate(doc->document, &at)) {
@@ -221,7 +238,7 @@ yaml_doc_close(struct yaml_doc *doc)
 struct fy_node *
 yaml_doc_root(const struct yaml_doc *doc)
 {
-	struct fy_node *root = fy_document_root(doc->document);
+	struct fy_node *root = doc->document ? fy_document_root(doc->document) : NULL;
 	size_t len;
 
 	if (root && fy_node_is_scalar(root) && (!fy_node_get_scalar(root, &len) || len == 0)) {

@@ -66,9 +66,11 @@ class Control:
 
 
 class Daemon:
-    """start, stop, kill, call. `prefix`: words before the program, such as those that enter a namespace."""
+    """start, stop, kill, call. `prefix`: words before the program, such as those that enter a namespace or confine it;
+    `program`: another copy of penstockd."""
 
-    def __init__(self, *settings, state=None, port=0, prefix=()):
+    def __init__(self, *settings, state=None, port=0, prefix=(), program=None):
+        self.program, self.ready_seconds = program, None
         self.own_state = state is None
         self.state = state or tempfile.mkdtemp(prefix='penstock-test-')
         self.settings, self.port, self.process = list(settings), port, None
@@ -77,24 +79,25 @@ class Daemon:
 
     def start(self, seconds=30):
         """Starts it and waits until it says that it is ready."""
-        command = [*self.prefix, tool('penstockd'), '--dev', '--state', self.state, '--set', f'native.port={self.port}']
+        command = [*self.prefix, self.program or tool('penstockd'), '--dev', '--state', self.state, '--set', f'native.port={self.port}']
         for setting in self.settings:
             command += ['--set', setting]
         mark = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        since = time.monotonic()
+        while time.monotonic() < since + seconds:
             with open(self.log_path, encoding='utf-8', errors='replace') as log:
                 log.seek(mark)
                 text = log.read()
             found = re.search(r'lane 0 +udp port (\d+)', text)
             if found and 'control ' in text:
                 self.port = int(found.group(1))
+                self.ready_seconds = time.monotonic() - since
                 return self
             if self.process.poll() is not None:
                 break
-            time.sleep(0.01)
+            time.sleep(0.005)
         raise AssertionError(f'penstockd did not get ready (exit {self.process.poll()}):\n{self.log()}')
 
     def log(self):

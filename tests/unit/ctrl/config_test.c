@@ -200,12 +200,14 @@ wrong_values_are_refused_at_their_place(void **state)
 }
 
 static void
-dots_and_nesting_are_the_same(void **state)
+dots_and_nesting_are_the_same_and_a_file_may_be_empty(void **state)
 {
 	static struct config a;
 	static struct config b;
 
 	(void)state;
+	assert_int_equal(load("", &a), 0);
+	assert_int_equal(load("\n  \n# nothing yet\n", &a), 0);
 	assert_int_equal(load("log: {flush: {scope: file}, buffer.bytes: 1GiB}\nx-note: {any: thing}\n", &a), 0);
 	assert_int_equal(load("log.flush.scope: file\nlog.buffer: {bytes: 1GiB}\n", &b), 0);
 	assert_int_equal(a.log_flush_scope, CONFIG_LOG_FLUSH_SCOPE_FILE);
@@ -453,7 +455,7 @@ main(void)
 		cmocka_unit_test(every_key_with_one_letter_wrong_is_refused_at_its_place_with_the_nearest),
 		cmocka_unit_test(every_default_loads_back_from_its_own_text),
 		cmocka_unit_test(wrong_values_are_refused_at_their_place),
-		cmocka_unit_test(dots_and_nesting_are_the_same),
+		cmocka_unit_test(dots_and_nesting_are_the_same_and_a_file_may_be_empty),
 		cmocka_unit_test(later_layers_win_and_every_value_knows_where_it_came_from),
 		cmocka_unit_test(every_value_out_of_range_is_refused_with_the_range),
 		cmocka_unit_test(one_key_of_a_port_can_be_set),

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A start that cannot be: each missing piece is one error with what, why and the command that mends it, and exit 78.
+
+The command that the error gives is then followed, and the daemon starts. `--check` says the same and exits 2.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from penstock_daemon import Daemon, tool
+
+EXIT_CHECK, EXIT_USAGE, EXIT_CONFIG = 2, 64, 78
+NOBODY = '65534'
+
+
+class Place:
+    """A directory in which an ordinary user runs a copy of the daemon."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix='penstock-limits-')
+        for name in ('penstockd', 'confined'):
+            shutil.copy(tool(name), self.path)
+        self.home = os.path.join(self.path, 'home')
+        os.mkdir(self.home)
+        if os.geteuid() == 0:
+            os.chown(self.home, int(NOBODY), int(NOBODY))
+        os.chmod(self.path, 0o755)
+        return self
+
+    def __exit__(self, kind, value, trace):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def prefix(self, *limits):
+        user = ['--user', NOBODY] if os.geteuid() == 0 else []
+        return [os.path.join(self.path, 'confined'), *user, *limits, '--']
+
+    def write(self, name, text):
+        path = os.path.join(self.path, name)
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text)
+        os.chmod(path, 0o644)
+        return path
+
+    def run(self, limits, *words):
+        return subprocess.run([*self.prefix(*limits), os.path.join(self.path, 'penstockd'), *words], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=60, cwd=self.home, check=False,
+                              env={'PATH': os.environ['PATH'], 'HOME': self.home})
+
+    def refused(self, limits, words, *parts, code=EXIT_CONFIG):
+        """Every part is told in one block of at most six lines; --check says it too."""
+        done = self.run(limits, *words)
+        assert done.returncode == code, (words, done)
+        for part in parts:
+            assert part in done.stderr, f'{words}: no "{part}" in\n{done.stderr}'
+        said = [line for line in done.stderr.splitlines() if ' warning ' not in line and ' info ' not in line]
+        assert len(said) <= 6 and any(line.startswith('  fix   ') for line in said), done.stderr
+        if code == EXIT_CONFIG:
+            checked = self.run(limits, *words, '--check')
+            assert checked.returncode == EXIT_CHECK and parts[0] in checked.stderr, (words, checked)
+
+
+def dev(place, *more):
+    words = ['--dev', '--state', os.path.join(place.home, 'state'), '--set', 'native.port=0']
+    for setting in more:
+        words += ['--set', setting]
+    return words
+
+
+def configuration(place):
+    place.refused([], [], 'error: configuration file /etc/penstock/penstock.yaml: No such file', 'production mode reads it',
+                  'penstockd --dev')
+    place.refused([], ['--config', '/nowhere.yaml'], '/nowhere.yaml: No such file', '--config names it')
+    wrong = place.write('wrong.yaml', 'mode: dev\nlog:\n  oi: uring\n')
+    place.refused([], ['--config', wrong], f'{wrong}:3:3: unknown key "log.oi"; nearest: log.io', '     3 |   oi: uring', '| ',
+                  '^', 'penstock.yaml(5)')
+    beyond = place.write('beyond.yaml', 'mode: dev\nlog.mark.idle: 11s\n')
+    place.refused([], ['--config', beyond], f'{beyond}:2:16: log.mark.idle: "11s": out of range; want duration 0s..10s')
+    profile = place.write('profile.yaml', 'mode: dev\nprofile: labtop\n')
+    place.refused([], ['--config', profile], f'{profile}:2: profile: no profile "labtop"; nearest: laptop',
+                  'have  laptop, vm-generic')
+    place.refused([], dev(place, 'log.oi=sync'), '--set log.oi: unknown key; nearest: log.io')
+    place.refused([], ['--burn'], 'penstockd --help', code=EXIT_USAGE)
+    if os.geteuid() == 0:
+        secret = place.write('secret.yaml', 'mode: dev\n')
+        os.chmod(secret, 0o600)
+        place.refused([], ['--config', secret], 'Permission denied', 'chmod 0640')
+
+
+def io_uring(place):
+    refused = ['--no-io-uring']
+    place.refused(refused, dev(place, 'log.io=uring'), 'error: log.io is uring, and io_uring cannot be used',
+                  'a seccomp filter refuses it', 'SystemCallFilter=', '--set log.io=auto')
+    place.refused(['--memlock', '0'], dev(place, 'log.io=uring'), 'io_uring cannot be used', 'KiB of locked memory',
+                  'RLIMIT_MEMLOCK is 0 KiB', 'ulimit -l unlimited')
+    place.refused(['--nofile', '300'], dev(place, 'log.io=uring'), 'io_uring cannot be used', 'RLIMIT_NOFILE is 300', 'ulimit -n')
+    # What the last line of the error says.
+    state = os.path.join(place.home, 'state')
+    with Daemon('log.io=auto', state=state, prefix=place.prefix(*refused), program=os.path.join(place.path, 'penstockd')) as daemon:
+        assert ', sync, durable by' in daemon.log(), daemon.log()
+        assert daemon.stop() == 0
+    os.unlink(os.path.join(state, 'stderr.txt'))
+
+
+def privilege(place):
+    empty = place.write('empty.yaml', '')
+    place.refused([], ['--config', empty, '--set', f'data.dirs={place.home}/log'], 'error: directory /run/penstock of the control socket',
+                  'why', '--set ctl.socket=/DIR/ctl.sock')
+    place.refused([], dev(place, 'data.dirs=/proc/penstock'), 'error: data directory /proc/penstock', 'sudo install -d -m 0750')
+    place.refused([], dev(place, 'lcores.rx=4000', 'lcores.share=auto'), 'error: lcores.rx names CPU 4000, which is not there',
+                  '/sys/devices/system/cpu/online', '--set lcores.rx=')
+
+
+def main():
+    with Place() as place:
+        configuration(place)
+        io_uring(place)
+        privilege(place)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
