@@ -84,6 +84,8 @@ void output_result(const struct cli *cli, const struct command *command, const j
 void output_document(const struct cli *cli, const char *method, const json_t *result);
 /* Rows of objects as a table; columns NULL-terminated. */
 void output_table(const struct cli *cli, const json_t *rows, const char *const *columns);
+/* Columns of the terminal at a descriptor; UINT32_MAX: it is none, so nothing is cut. */
+uint32_t output_width(int fd);
 /* 1234567 -> "1,234,567". */
 const char *output_count(uint64_t value, char *text, size_t room);
 

@@ -126,7 +126,7 @@ open_data(const struct demo *demo, int *ret_fd)
 
 		sigemptyset(&none);
 		(void)sigprocmask(SIG_SETMASK, &none, NULL);
-		(void)signal(SIGINT, SIG_DFL);
+		(void)setsid(); /* Ctrl-C is ours to handle */
 		(void)dup2(ends[1], STDOUT_FILENO);
 		(void)execlp("xz", "xz", "-dc", "--", demo->data, (char *)NULL);
 		dprintf(STDERR_FILENO, "xz: %s\n", strerror(errno));
@@ -212,8 +212,9 @@ start(struct demo *demo, const struct demo_daemon_options *options)
 		return err;
 	}
 	lane = json_array_get(json_object_get(result, "lanes"), 0);
-	snprintf(demo->bootstrap, sizeof(demo->bootstrap), "127.0.0.1:%" JSON_INTEGER_FORMAT,
-		json_integer_value(json_object_get(lane, "port")));
+	snprintf(demo->bootstrap, sizeof(demo->bootstrap), "%s:%" JSON_INTEGER_FORMAT,
+		demo->netns ? DEMO_NETNS_ADDRESS : "127.0.0.1", json_integer_value(json_object_get(lane, "port")));
+	snprintf(demo->driver, sizeof(demo->driver), "%s", json_string_value(json_object_get(lane, "driver")));
 	snprintf(text, sizeof(text), "[1/5] penstockd --dev: %s, UDP port %s, log by %s",
 		json_string_value(json_object_get(lane, "driver")), strchr(demo->bootstrap, ':') + 1,
 		json_string_value(json_object_get(json_object_get(result, "log"), "io")));
@@ -300,7 +301,7 @@ send_flights(struct demo *demo, struct line_reader *reader)
 	int got = line_reader_next(reader, &line, &len);
 	int64_t key = csv_column(line, len, ',', "carrier");
 	int64_t timestamp = csv_column(line, len, ',', "scheduled_ms");
-	int err = key < 0 || timestamp < 0 ? data_error(demo) : 0;
+	int err = got == -EINTR ? CLI_INTERRUPTED : key < 0 || timestamp < 0 ? data_error(demo) : 0;
 
 	columns = (struct columns){(uint32_t)key, (uint32_t)timestamp};
 	for (uint64_t i = 1; err == 0 && (got = line_reader_next(reader, &line, &len)) == 1; i++) {
@@ -334,6 +335,23 @@ settle(struct demo *demo)
 	return err;
 }
 
+/* The producer's sockets are where its threads are: in a namespace, if there is one. */
+static int
+open_sender(struct demo *demo, const struct sender_options *options)
+{
+	char text[256] = "";
+	int err = demo->netns ? demo_netns_enter_client(demo->netns) : 0;
+
+	if (err == 0) {
+		err = sender_open(&demo->sender, options, text, sizeof(text));
+	}
+	if (demo->netns && demo_netns_enter_home(demo->netns) < 0) {
+		err = -EIO;
+	}
+	return err < 0 ? cli_error(CLI_FAILED, "cannot start the producer", text[0] ? text : strerror(-err), NULL) :
+			 0;
+}
+
 static int
 replay(struct demo *demo)
 {
@@ -347,9 +365,7 @@ replay(struct demo *demo)
 	pid_t pid = open_data(demo, &fd);
 	int err = pid < 0 ? data_error(demo) : 0;
 
-	if (err == 0 && sender_open(&demo->sender, &options, text, sizeof(text)) < 0) {
-		err = cli_error(CLI_FAILED, "cannot start the producer", text, NULL);
-	}
+	err = err ? err : open_sender(demo, &options);
 	progress_begin(&demo->progress, &demo->cli, "        replay", demo->total);
 	line_reader_init(&reader, fd, demo->interrupt_fd, '\0');
 	err = err ? err : send_flights(demo, &reader);
@@ -468,9 +484,8 @@ take_options(struct demo *demo, int argc, char **argv, struct demo_daemon_option
 	return optind < argc ? cli_usage_error("penstock demo takes no words") : 0;
 }
 
-/* Whatever happened: producer, daemon and directory are left as promised. */
-static void
-finish(struct demo *demo, int err)
+void
+demo_finish(struct demo *demo, int err)
 {
 	json_t *result = NULL;
 	json_t *refusal = NULL;
@@ -491,20 +506,50 @@ finish(struct demo *demo, int err)
 		demo_daemon_stop(&demo->daemon, asked);
 	}
 	client_close(&demo->client);
-	if (err == CLI_INTERRUPTED) {
-		fprintf(stderr, "\ninterrupted; the daemon is stopped and its directory removed\n");
+}
+
+int
+demo_run(struct demo *demo, const struct demo_daemon_options *options)
+{
+	int err = start(demo, options);
+
+	err = err ? err : make_topic_and_job(demo);
+	err = err ? err : replay(demo);
+	err = err ? err : drain(demo);
+	return err ? err : demo_summary(demo);
+}
+
+/* Both runs. A daemon that is kept waits; one that is not is gone before the second begins. */
+static int
+run_both(struct demo *demo, struct demo *nic, const struct demo_daemon_options *options)
+{
+	int err = find_files(demo);
+	int nic_err = 0;
+
+	err = err ? err : count_records(demo);
+	err = err ? err : demo_run(demo, options);
+	if (err != CLI_OK || !demo->keep) {
+		demo_finish(demo, err);
 	}
+	if (err == CLI_OK) {
+		nic_err = demo_nic(demo, nic);
+	}
+	if (err == CLI_OK && demo->keep) {
+		demo_finish(demo, nic_err);
+	}
+	return err ? err : nic_err;
 }
 
 int
 demo_main(const struct cli *cli, int argc, char **argv)
 {
-	struct demo *demo = calloc(1, sizeof(*demo));
+	struct demo *demos = calloc(2, sizeof(*demos));
+	struct demo *demo = demos;
 	const char *sets[SETS_MAX] = {"native.port=0"};
-	struct demo_daemon_options options = {.sets = sets, .set_count = 1};
+	struct demo_daemon_options options = {.sets = sets, .set_count = 1, .netns_fd = -1};
 	int err;
 
-	if (!demo) {
+	if (!demos) {
 		return CLI_FAILED;
 	}
 	demo->cli = *cli;
@@ -513,25 +558,25 @@ demo_main(const struct cli *cli, int argc, char **argv)
 	demo->start_ns = cli_now_ns();
 	err = take_options(demo, argc, argv, &options, sets);
 	if (err) {
-		free(demo);
+		free(demos);
 		return err < 0 ? CLI_OK : err;
 	}
 	demo->interrupt_fd = options.interrupt_fd = cli_interrupt_fd();
 	demo_daemon_find(&demo->daemon);
-	err = find_files(demo);
-	err = err ? err : count_records(demo);
-	err = err ? err : start(demo, &options);
-	err = err ? err : make_topic_and_job(demo);
-	err = err ? err : replay(demo);
-	err = err ? err : drain(demo);
-	err = err ? err : demo_summary(demo);
-	finish(demo, err);
+	err = run_both(demo, &demos[1], &options);
 	if (err == CLI_OK || err == CLI_CHECK_FAILED) {
+		if (cli->output != CLI_TEXT) {
+			demo_print_json(demo, &demos[1]);
+		}
 		demo_print_next(demo);
+	} else if (err == CLI_INTERRUPTED) {
+		fprintf(stderr, "\ninterrupted; the daemon is stopped and its directory removed\n");
 	}
 	if (demo->interrupt_fd >= 0) {
 		close(demo->interrupt_fd);
 	}
-	free(demo);
+	json_decref(demos[0].ledger);
+	json_decref(demos[1].ledger);
+	free(demos);
 	return err;
 }

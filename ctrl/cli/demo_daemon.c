@@ -19,14 +19,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/bytes.h"
+#include "ctrl/cli/demo_netns.h"
 
 #define SETS_MAX	32
 #define START_SECONDS	15
 #define STOP_SECONDS	15
 #define TAIL_LINES	15
+#define ERROR_LINES	3
 #define TMPFS_TYPE	0x01021994
 #define SPACE_BYTES_MIN (1ull << 30)
 #define KEPT_DIRS_MAX	99
+#define DIR_PREFIX	"penstock-demo-p" /* and the pid of the program that made it */
 
 void
 demo_daemon_find(struct demo_daemon *daemon)
@@ -46,7 +49,7 @@ static void
 run_daemon(const struct demo_daemon *daemon, const struct demo_daemon_options *options)
 {
 	char program[600];
-	const char *words[2 * SETS_MAX + 8];
+	const char *words[2 * SETS_MAX + 10];
 	uint32_t count = 0;
 	sigset_t none;
 	int log = open(daemon->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -57,6 +60,8 @@ run_daemon(const struct demo_daemon *daemon, const struct demo_daemon_options *o
 	words[count++] = "--dev";
 	words[count++] = "--state";
 	words[count++] = daemon->dir;
+	words[count++] = "--config";
+	words[count++] = daemon->config;
 	for (uint32_t i = 0; i < options->set_count && i < SETS_MAX; i++) {
 		words[count++] = "--set";
 		words[count++] = options->sets[i];
@@ -69,6 +74,14 @@ run_daemon(const struct demo_daemon *daemon, const struct demo_daemon_options *o
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGINT, SIG_DFL);
+	if (options->netns_fd >= 0) {
+		int err = demo_netns_become(options->netns_fd);
+
+		if (err < 0) {
+			dprintf(log, "error: the namespace cannot be entered: %s\n", strerror(-err));
+			_exit(127);
+		}
+	}
 	if (log >= 0 && null >= 0) {
 		(void)dup2(null, STDIN_FILENO);
 		(void)dup2(log, STDOUT_FILENO);
@@ -78,6 +91,24 @@ run_daemon(const struct demo_daemon *daemon, const struct demo_daemon_options *o
 		dprintf(STDERR_FILENO, "%s: %s, and no penstockd in PATH\n", program, strerror(errno));
 	}
 	_exit(127);
+}
+
+void
+demo_daemon_show_error(const struct demo_daemon *daemon, FILE *out, const char *indent)
+{
+	FILE *file = daemon->log[0] ? fopen(daemon->log, "re") : NULL;
+	char line[512];
+	uint32_t shown = 0;
+
+	while (file && shown < ERROR_LINES && fgets(line, sizeof(line), file)) {
+		if (shown > 0 || strncmp(line, "error", 5) == 0) {
+			fprintf(out, "%s%.*s\n", indent, (int)strcspn(line, "\n"), line);
+			shown++;
+		}
+	}
+	if (file) {
+		fclose(file);
+	}
 }
 
 void
@@ -160,6 +191,69 @@ make_kept_dir(struct demo_daemon *daemon, const char *base)
 	return -errno;
 }
 
+static bool
+listens(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool yes;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.107s", path);
+	yes = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+	if (fd >= 0) {
+		close(fd);
+	}
+	return yes;
+}
+
+static int
+remove_entry(const char *path, const struct stat *info, int flag, struct FTW *ftw)
+{
+	(void)info;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+/* A directory of an earlier demo of ours that was killed: its program is gone and nobody listens in it. */
+static bool
+is_leftover(const char *base, const char *name)
+{
+	char path[512];
+	struct stat info;
+	char *end;
+	long pid = strncmp(name, DIR_PREFIX, strlen(DIR_PREFIX)) == 0 ? strtol(name + strlen(DIR_PREFIX), &end, 10) :
+									0;
+
+	if (pid <= 0 || *end != '-' || kill((pid_t)pid, 0) == 0 || errno != ESRCH) {
+		return false;
+	}
+	snprintf(path, sizeof(path), "%.64s/%.200s", base, name);
+	if (lstat(path, &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid()) {
+		return false;
+	}
+	snprintf(path, sizeof(path), "%.64s/%.200s/ctl.sock", base, name);
+	return !listens(path);
+}
+
+static void
+remove_leftovers(const char *base)
+{
+	DIR *dir = opendir(base);
+	const struct dirent *entry;
+	char path[512];
+
+	while (dir && (entry = readdir(dir)) != NULL) {
+		if (is_leftover(base, entry->d_name)) {
+			snprintf(path, sizeof(path), "%.64s/%.200s", base, entry->d_name);
+			(void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+		}
+	}
+	if (dir) {
+		closedir(dir);
+	}
+}
+
 static int
 make_dir(struct demo_daemon *daemon, const struct demo_daemon_options *options)
 {
@@ -179,7 +273,8 @@ make_dir(struct demo_daemon *daemon, const struct demo_daemon_options *options)
 	} else if (options->keep) {
 		err = make_kept_dir(daemon, base);
 	} else {
-		snprintf(daemon->dir, sizeof(daemon->dir), "%.64s/penstock-demo-XXXXXX", base);
+		remove_leftovers(base);
+		snprintf(daemon->dir, sizeof(daemon->dir), "%.64s/" DIR_PREFIX "%d-XXXXXX", base, (int)getpid());
 		err = mkdtemp(daemon->dir) ? 0 : -errno;
 	}
 	if (err) {
@@ -189,19 +284,18 @@ make_dir(struct demo_daemon *daemon, const struct demo_daemon_options *options)
 	return 0;
 }
 
-static bool
-listens(const char *path)
+/* A file of its own: what the user's own daemon is told must not touch the demo. */
+static int
+write_config(struct demo_daemon *daemon, const struct demo_daemon_options *options)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool yes;
+	FILE *file;
+	bool good;
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%.107s", path);
-	yes = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
-	if (fd >= 0) {
-		close(fd);
-	}
-	return yes;
+	snprintf(daemon->config, sizeof(daemon->config), "%s/penstock.yaml", daemon->dir);
+	file = fopen(daemon->config, "we");
+	good = file && fprintf(file, "# of penstock demo\n%s", options->config ? options->config : "mode: dev\n") > 0;
+	good = (!file || fclose(file) == 0) && good;
+	return good ? 0 : cli_error(CLI_FAILED, "cannot write the configuration", strerror(errno), daemon->config);
 }
 
 bool
@@ -227,6 +321,10 @@ demo_daemon_start(struct demo_daemon *daemon, const struct demo_daemon_options *
 	}
 	snprintf(daemon->socket, sizeof(daemon->socket), "%s/ctl.sock", daemon->dir);
 	snprintf(daemon->log, sizeof(daemon->log), "%s/penstockd.stderr", daemon->dir);
+	err = write_config(daemon, options);
+	if (err) {
+		return err;
+	}
 	fflush(NULL);
 	daemon->pid = fork();
 	if (daemon->pid == 0) {
@@ -244,18 +342,12 @@ demo_daemon_start(struct demo_daemon *daemon, const struct demo_daemon_options *
 			return CLI_INTERRUPTED;
 		}
 	}
+	if (options->may_fail) {
+		return CLI_FAILED;
+	}
 	return cli_error(CLI_FAILED,
 		daemon->pid ? "penstockd does not listen after 15 s" : "penstockd ended instead of starting",
 		daemon->socket, "penstockd --dev --check");
-}
-
-static int
-remove_entry(const char *path, const struct stat *info, int flag, struct FTW *ftw)
-{
-	(void)info;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
 }
 
 /* True once it has ended. */

@@ -42,6 +42,19 @@ busiest_carrier(const json_t *rows, char *text, size_t room)
 	}
 }
 
+/* A row of a table, cut to the terminal; never when it goes elsewhere. */
+static void
+print_cut(FILE *out, const char *row)
+{
+	uint32_t width = output_width(fileno(out));
+
+	if (strlen(row) > width && width > 3) {
+		fprintf(out, "%.*s...\n", (int)width - 3, row);
+	} else {
+		fprintf(out, "%s\n", row);
+	}
+}
+
 static void
 print_window(struct demo *demo, const json_t *w)
 {
@@ -49,23 +62,26 @@ print_window(struct demo *demo, const json_t *w)
 	char until[16];
 	char count[32];
 	char carrier[96];
+	char row[256];
 
 	if (demo->progress.tty && demo->progress.on) {
 		fprintf(stderr, "\r\033[K");
 		fflush(stderr);
 	}
 	if (demo->windows_count == 1) {
-		fprintf(demo->talk, "        %-23s %8s  %-7s %7s  %s\n", "window (event time)", "flights", "fired",
-			"task us", "busiest carrier");
+		snprintf(row, sizeof(row), "        %-20s  %8s  %-7s %7s  %s", "window (event time)", "flights",
+			"fired", "task us", "busiest carrier");
+		print_cut(demo->talk, row);
 	}
 	date_text(json_integer_value(json_object_get(w, "start_ms")), from, sizeof(from));
 	date_text(json_integer_value(json_object_get(w, "end_ms")), until, sizeof(until));
 	busiest_carrier(json_object_get(w, "rows"), carrier, sizeof(carrier));
-	fprintf(demo->talk, "        %s..%s  %8s  %-7s %7" JSON_INTEGER_FORMAT "  %s\n", from, until + 2,
+	snprintf(row, sizeof(row), "        %s..%s  %8s  %-7s %7" JSON_INTEGER_FORMAT "  %s", from, until + 2,
 		output_count((uint64_t)json_integer_value(json_object_get(w, "records")), count,
 			sizeof(count)),
 		json_string_value(json_object_get(w, "reason")),
 		json_integer_value(json_object_get(w, "busy_us")), carrier);
+	print_cut(demo->talk, row);
 	fflush(demo->talk);
 }
 
@@ -84,7 +100,7 @@ demo_show_windows(struct demo *demo)
 	json_array_foreach(json_object_get(result, "windows"), index, window) {
 		demo->windows_seen = json_integer_value(json_object_get(window, "sequence"));
 		demo->windows_count++;
-		if (!demo->cli.quiet) {
+		if (!demo->cli.quiet && !demo->brief) {
 			print_window(demo, window);
 		}
 	}
@@ -186,22 +202,34 @@ print_ledger(const struct demo *demo, const json_t *ledger, bool adds_up)
 	fprintf(demo->talk, "    %s\n", adds_up ? "all that is visible adds up" : "IT DOES NOT ADD UP");
 }
 
-static void
-print_json(const struct demo *demo, const struct demo_account *a, const json_t *ledger)
+static json_t *
+run_document(const struct demo *demo)
 {
 	const struct histogram *h = &demo->sender.latency;
-	json_t *document = json_pack(
-		"{s:s,s:{s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:I,s:I,s:s,s:s,s:O}}", "schema",
-		"penstock.demo/1", "data", "sent", (json_int_t)a->sent, "durable", (json_int_t)a->durable,
-		"logged", (json_int_t)a->logged, "windowed", (json_int_t)a->windowed, "late",
-		(json_int_t)a->late, "windows", (json_int_t)demo->windows_count, "adds_up", a->adds_up,
-		"ledger_adds_up", a->ledger_adds_up, "replay_ns",
+	const struct demo_account *a = &demo->account;
+
+	return json_pack(
+		"{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:I,s:I,s:s,s:s,s:s,s:O}", "driver", demo->driver, "sent",
+		(json_int_t)a->sent, "durable", (json_int_t)a->durable, "logged", (json_int_t)a->logged, "windowed",
+		(json_int_t)a->windowed, "late", (json_int_t)a->late, "windows", (json_int_t)demo->windows_count,
+		"adds_up", a->adds_up, "ledger_adds_up", a->ledger_adds_up, "replay_ns",
 		(json_int_t)(demo->sender.last_ns - demo->sender.first_ns), "ack_p50_ns",
 		(json_int_t)histogram_percentile(h, 500000), "ack_p99_ns",
 		(json_int_t)histogram_percentile(h, 990000), "ack_p999_ns",
-		(json_int_t)histogram_percentile(h, 999000), "state_dir", demo->daemon.dir, "socket",
-		demo->daemon.socket, "ledger", (json_t *)ledger);
+		(json_int_t)histogram_percentile(h, 999000), "window_digest", demo->window_digest, "state_dir",
+		demo->daemon.dir, "socket", demo->daemon.socket, "ledger", demo->ledger);
+}
 
+void
+demo_print_json(const struct demo *demo, const struct demo *nic)
+{
+	json_t *data = run_document(demo);
+	json_t *document;
+
+	(void)json_object_set_new(data, "nic", nic->left_out[0] || !nic->ledger ?
+						       json_pack("{s:s}", "left_out", nic->left_out) :
+						       run_document(nic));
+	document = json_pack("{s:s,s:o}", "schema", "penstock.demo/1", "data", data);
 	json_dumpf(document, stdout, JSON_COMPACT);
 	printf("\n");
 	json_decref(document);
@@ -212,30 +240,28 @@ demo_summary(struct demo *demo)
 {
 	struct demo_account a = {.sent = demo->sender.sent, .durable = sender_durable(&demo->sender)};
 	json_t *job = NULL;
-	json_t *ledger = NULL;
 	const json_t *counters;
 	int err = records_in_log(demo, &a.logged);
 
 	err = err ? err : demo_call(demo, "job.describe", json_pack("{s:s}", "job", DEMO_JOB), &job);
-	err = err ? err : settled_ledger(demo, &ledger);
+	err = err ? err : settled_ledger(demo, &demo->ledger);
 	if (err == 0) {
 		counters = json_object_get(job, "counters");
 		a.windowed = (uint64_t)json_integer_value(json_object_get(counters, "window_records"));
 		a.late = (uint64_t)json_integer_value(json_object_get(counters, "late_records"));
 		a.adds_up = a.sent == demo->total && a.sent == a.durable && a.durable == a.logged &&
 			    a.logged == a.windowed + a.late;
-		a.ledger_adds_up = json_is_true(json_object_get(ledger, "adds_up"));
+		a.ledger_adds_up = json_is_true(json_object_get(demo->ledger, "adds_up"));
+		demo->account = a;
+		snprintf(demo->window_digest, sizeof(demo->window_digest), "%s",
+			json_string_value(json_object_get(job, "window_digest")));
 		print_account(demo, &a);
 		fprintf(demo->talk, "    delivery     %s\n",
 			json_string_value(json_object_get(job, "guarantee")));
-		print_ledger(demo, ledger, a.ledger_adds_up);
-		if (demo->cli.output != CLI_TEXT) {
-			print_json(demo, &a, ledger);
-		}
+		print_ledger(demo, demo->ledger, a.ledger_adds_up);
 		err = a.adds_up && a.ledger_adds_up ? CLI_OK : CLI_CHECK_FAILED;
 	}
 	json_decref(job);
-	json_decref(ledger);
 	return err;
 }
 
@@ -256,7 +282,8 @@ demo_print_next(const struct demo *demo)
 			"    %s/penstock window list " DEMO_JOB "\n"
 			"    %s/penstock partition list " DEMO_TOPIC "\n"
 			"    echo 'hello' | %s/penstock produce " DEMO_TOPIC "\n"
-			"    %s/penstock log dump --deep --max-bytes 4KiB %s/log/" DEMO_TOPIC "-0\n"
+			"    %s/penstock log dump --deep --max-bytes 1KiB %s/log/" DEMO_TOPIC
+			"-0/00000000000000000000.log\n"
 			"    %s/penstock sys stop --yes    # the end; then: rm -r %s\n",
 			demo->daemon.dir, (int)demo->daemon.pid, s, p, p, p, p, demo->daemon.dir, p,
 			demo->daemon.dir);

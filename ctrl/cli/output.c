@@ -70,15 +70,12 @@ cell_text(const json_t *value, char *text, size_t room)
 	}
 }
 
-static uint32_t
-terminal_width(const struct cli *cli)
+uint32_t
+output_width(int fd)
 {
 	struct winsize size;
 
-	if (!cli->tty || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
-		return UINT32_MAX; /* never cut what is piped */
-	}
-	return size.ws_col;
+	return isatty(fd) == 1 && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : UINT32_MAX;
 }
 
 /* Names of points in time in results; other `_ms` are durations. */
@@ -139,7 +136,7 @@ output_table(const struct cli *cli, const json_t *rows, const char *const *colum
 	char(*cells)[CELL_BYTES] = calloc(COLUMNS_MAX, CELL_BYTES);
 	uint32_t widths[COLUMNS_MAX] = {0};
 	bool right[COLUMNS_MAX] = {false};
-	uint32_t room = terminal_width(cli);
+	uint32_t room = output_width(STDOUT_FILENO);
 	uint32_t count = 0;
 	size_t index;
 	size_t len;

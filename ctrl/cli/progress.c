@@ -2,6 +2,7 @@
 /* Progress on stderr, and the clock of the program: the CLI is no stage, it may ask the kernel. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/bytes.h"
@@ -25,8 +26,25 @@ cli_sleep_ms(uint32_t ms)
 void
 progress_begin(struct progress *p, const struct cli *cli, const char *what, uint64_t total)
 {
-	*p = (struct progress){.on = !cli->quiet && !cli->no_progress, .tty = isatty(STDERR_FILENO) == 1,
-		.what = what, .total = total, .start_ns = cli_now_ns()};
+	const char *terminal = getenv("TERM");
+	bool moves = isatty(STDERR_FILENO) == 1 && terminal && strcmp(terminal, "dumb") != 0;
+
+	*p = (struct progress){.on = !cli->quiet && !cli->no_progress, .tty = moves, .what = what, .total = total, .start_ns = cli_now_ns()};
+}
+
+/* On a terminal the line is drawn over the one before, and must not wrap: the next could not reach it. */
+static void
+put(const struct progress *p, const char *line)
+{
+	uint32_t width = output_width(STDERR_FILENO);
+	size_t len = strlen(line);
+
+	if (!p->tty) {
+		fprintf(stderr, "%s\n", line);
+		return;
+	}
+	len = width > 1 && len > width - 1 ? width - 1 : len;
+	fprintf(stderr, "\r%.*s\033[K", (int)len, line);
 }
 
 static void
@@ -36,21 +54,22 @@ draw(const struct progress *p, uint64_t done, uint64_t now_ns)
 	double rate = (double)done / seconds;
 	char bar[BAR_CELLS + 1];
 	char count[32];
+	char line[192];
 	uint32_t filled;
 
 	output_count(done, count, sizeof(count));
 	if (p->total == 0) {
-		fprintf(stderr, "%s%s %s records  %.0f/s%s", p->tty ? "\r" : "", p->what, count, rate,
-			p->tty ? "   " : "\n");
+		snprintf(line, sizeof(line), "%s %s records  %.0f/s", p->what, count, rate);
+		put(p, line);
 		return;
 	}
 	filled = (uint32_t)(done * BAR_CELLS / p->total);
 	memset(bar, '.', BAR_CELLS);
 	memset(bar, '#', filled > BAR_CELLS ? BAR_CELLS : filled);
 	bar[BAR_CELLS] = '\0';
-	fprintf(stderr, "%s%s [%s] %3" PRIu64 " %%  %s  %.0f/s  eta %.0f s%s", p->tty ? "\r" : "",
-		p->what, bar, done * 100 / p->total, count, rate,
-		rate > 0 ? (double)(p->total - done) / rate : 0.0, p->tty ? "   " : "\n");
+	snprintf(line, sizeof(line), "%s [%s] %3" PRIu64 " %%  %s  %.0f/s  eta %.0f s", p->what, bar,
+		done * 100 / p->total, count, rate, rate > 0 ? (double)(p->total - done) / rate : 0.0);
+	put(p, line);
 }
 
 void
