@@ -91,7 +91,23 @@ def run_page(page):
     return output
 
 
+def protocol_page_quotes_vectors():
+    """The frames that native.md shows are the ones that the codec is tested with."""
+    folder = os.path.join(ROOT, 'tests/vectors/native')
+    vectors = {}
+    for name in os.listdir(folder):
+        if name.endswith('.hex'):
+            with open(os.path.join(folder, name), encoding='utf-8') as f:
+                vectors[re.sub(r'#.*|\s', '', f.read())] = name
+    with open(os.path.join(ROOT, 'docs/protocols/native.md'), encoding='utf-8') as f:
+        shown = re.findall(r'^```\n([0-9a-f\s]+)```$', f.read(), re.M)
+    assert len(shown) >= 2, shown
+    for frame in shown:
+        assert re.sub(r'\s', '', frame) in vectors, frame
+
+
 def main():
+    protocol_page_quotes_vectors()
     outputs = {page: run_page(page) for page in PAGES}
     for page in ('README.md', 'docs/operations.md'):
         assert 'ledger: adds up' in outputs[page], outputs[page]
