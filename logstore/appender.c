@@ -389,6 +389,7 @@ note_index(struct log_shard *shard, struct partition *p, const struct record_bat
 			.bytes = len});
 	struct index_page *page = &p->pages[p->page_at];
 
+	ensure(!page->away);
 	if (step.has_entry) {
 		segment_index_encode(&step.entry,
 			page->entries + page->entry_count++ * SEGMENT_INDEX_ENTRY_BYTES);
@@ -602,8 +603,10 @@ append_one(struct log_shard *shard, const struct append_req *req)
 	if (judge(shard, &a)) {
 		return true;
 	}
+	/* Room for index entries is asked for again after a roll: it hands a page to the keeper. */
 	if (!group_has_room(shard, req->batch_len) || !checkpointer_has_room(shard, a.p) ||
-		!roll_prepare(shard, a.p, &a.batch, req->batch_len)) {
+		!roll_prepare(shard, a.p, &a.batch, req->batch_len) ||
+		!checkpointer_has_room(shard, a.p)) {
 		return false;
 	}
 	uint8_t *bytes = room(shard, a.p, req->batch_len);

@@ -49,7 +49,8 @@ checkpointer_page_away(struct log_shard *shard, struct partition *p, struct segm
 bool
 checkpointer_capture(struct log_shard *shard, struct partition *p, struct segment *s)
 {
-	if (!p->checkpoint_due || p->checkpoint_busy || s != p->active ||
+	/* Not of a closing segment: its seal says more, and its roll needs the page. */
+	if (!p->checkpoint_due || p->checkpoint_busy || s != p->active || s->state != SEGMENT_ACTIVE ||
 		p->pages[p->page_at].away || p->state != LOG_PARTITION_SERVING) {
 		return false;
 	}

@@ -263,7 +263,7 @@ too_large_batches_are_refused(void **state)
 	config.max_message_bytes = 1000;
 	uint32_t p = log_bench_create(b, "small", 0, &config);
 
-	assert_true(log_bench_append(b, p, 1, 1000));
+	assert_true(log_bench_append(b, p, 1, 3000));
 	log_bench_run_ns(b, NS_PER_MS);
 	assert_int_equal(b->partitions[p].last_error, KAFKA_MESSAGE_TOO_LARGE);
 	log_topic_config_init(&config);
@@ -461,6 +461,58 @@ the_batcher_hears_of_recovered_partitions(void **state)
 	assert_int_equal(b->last_note.max_timestamp_ms, -1);
 }
 
+static void
+shard_alone(struct log_bench *b, uint64_t duration_ns)
+{
+	for (uint64_t ns = 0; ns <= duration_ns; ns += 50 * NS_PER_US) {
+		(void)log_shard_poll(logstore_shard(b->store, 0), clock_now_ns(&b->clock.clock));
+		clock_fake_advance(&b->clock, 50 * NS_PER_US);
+	}
+}
+
+/*
+ * The keeper is busy and holds one index page. A checkpoint is due, and the group that would take it
+ * along holds the end of one segment and the start of the next: the roll needs the other page.
+ */
+static void
+a_roll_with_a_checkpoint_due_waits_for_an_index_page(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_topic_config config;
+
+	log_topic_config_init(&config);
+	config.index_interval_bytes = 0;
+	uint32_t p = log_bench_create(b, "pages", 0, &config);
+
+	assert_true(log_bench_append(b, p, 1, 100));
+	log_bench_drain(b);
+	log_bench_run_ns(b, 50 * NS_PER_MS);
+	uint64_t rolls = log_bench_counter(b, SHARD_rolls);
+
+	while (log_bench_counter(b, SHARD_rolls) == rolls) {
+		assert_true(log_bench_append(b, p, 1, 20000));
+		shard_alone(b, NS_PER_MS);
+	}
+	for (uint32_t i = 0; i < 10; i++) { /* of the 13 that fit */
+		assert_true(log_bench_append(b, p, 1, 20000));
+		shard_alone(b, NS_PER_MS);
+	}
+	clock_fake_advance(&b->clock, 11 * NS_PER_S);
+	assert_true(log_bench_append(b, p, 1, 20000));
+	(void)log_shard_poll(logstore_shard(b->store, 0), clock_now_ns(&b->clock.clock));
+	assert_int_equal(log_bench_counter(b, SHARD_rolls), rolls + 1);
+	assert_true(log_bench_append(b, p, 1, 3000));
+	assert_true(log_bench_append(b, p, 1, 20000));
+	(void)log_shard_poll(logstore_shard(b->store, 0), clock_now_ns(&b->clock.clock));
+	assert_int_equal(log_bench_counter(b, SHARD_rolls), rolls + 2);
+	shard_alone(b, 5 * NS_PER_MS);
+	assert_int_equal(log_bench_status(b, p).log_end_offset, b->partitions[p].offered - 1);
+	log_bench_drain(b);
+	assert_false(b->stalled);
+	assert_int_equal(log_bench_status(b, p).log_end_offset, b->partitions[p].offered);
+	assert_true(log_bench_check(b, false));
+}
+
 static bool
 woken(struct waker *waker)
 {
@@ -553,6 +605,7 @@ main(void)
 		CASE(relaxed_topics_are_acknowledged_before_the_flush),
 		CASE(a_slow_flush_leaves_no_deadline_in_the_past),
 		CASE(the_batcher_hears_of_recovered_partitions),
+		CASE(a_roll_with_a_checkpoint_due_waits_for_an_index_page),
 		CASE(keeper_shard_and_control_wake_one_another),
 	};
 
