@@ -173,6 +173,9 @@ log_open_fault(struct wiring *w, uint32_t shard)
 	if (options.flush_delay_ns == 0) {
 		return 0;
 	}
+	if (w->config->fault_io_flush_delay_for_ns > 0) {
+		options.delays_end_ns = clock_now_ns(w->clock) + w->config->fault_io_flush_delay_for_ns;
+	}
 	return io_fault_create(w->shard_io[shard], &options, &w->shard_io[shard]);
 }
 

@@ -82,8 +82,11 @@ fault_fires(struct io_fault *f, enum io_fault_op op, struct io_fault_rule *ret_r
 }
 
 static uint64_t
-fault_delay(const struct io_fault *f, enum io_fault_op op)
+fault_delay(const struct io_fault *f, enum io_fault_op op, uint64_t now_ns)
 {
+	if (f->options.delays_end_ns > 0 && now_ns >= f->options.delays_end_ns) {
+		return 0;
+	}
 	switch (op) {
 	case IO_FAULT_WRITE:
 		return f->options.write_delay_ns;
@@ -137,11 +140,12 @@ fault_arm_timer(struct io_fault *f, uint64_t delay_ns)
 static void
 fault_done(struct io_fault *f, struct fault_request *request, int32_t result)
 {
-	uint64_t delay = fault_delay(f, request->event.op);
+	uint64_t now_ns = clock_now_ns(f->options.clock);
+	uint64_t delay = fault_delay(f, request->event.op, now_ns);
 
 	request->state = REQUEST_DELAYED;
 	request->event.result = result;
-	request->due_ns = clock_now_ns(f->options.clock) + delay;
+	request->due_ns = now_ns + delay;
 	fault_arm_timer(f, delay > 0 ? delay : 1);
 }
 

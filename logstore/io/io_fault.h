@@ -60,6 +60,7 @@ struct io_fault_options {
 	uint64_t write_delay_ns; /* added to each completion */
 	uint64_t flush_delay_ns;
 	uint64_t read_delay_ns;
+	uint64_t delays_end_ns; /* of `clock`: no delays from then on; 0: for ever */
 	uint32_t events_max; /* size of the record; 0: none */
 	uint32_t rule_count;
 	struct io_fault_rule rules[IO_FAULT_RULES_MAX];

@@ -19,6 +19,7 @@ static const struct {
 	{"write_delay_us", NS_PER_US, offsetof(struct io_fault_options, write_delay_ns)},
 	{"read_delay_ms", NS_PER_MS, offsetof(struct io_fault_options, read_delay_ns)},
 	{"read_delay_us", NS_PER_US, offsetof(struct io_fault_options, read_delay_ns)},
+	{"delays_end_ms", NS_PER_MS, offsetof(struct io_fault_options, delays_end_ns)},
 };
 
 static const struct {

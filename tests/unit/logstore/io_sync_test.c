@@ -79,6 +79,29 @@ a_delayed_flush_completes_when_its_time_has_come(void **state)
 }
 
 static void
+delays_end_at_their_time(void **state)
+{
+	struct io_case *c = *state;
+	struct clock_fake clock;
+	struct io_completion done[2];
+
+	wrap(c, &clock, "flush_delay_ms=200,delays_end_ms=500");
+	io_case_file(c, "data");
+	clock_fake_advance(&clock, 450 * NS_PER_MS);
+	assert_int_equal(c->io->ops->flush(c->io, 0, 1), 0);
+	assert_int_equal(c->io->ops->submit(c->io), 0);
+	assert_int_equal(c->io->ops->reap(c->io, done, 2), 0); /* began before: delayed in full */
+	clock_fake_advance(&clock, 100 * NS_PER_MS);
+	assert_int_equal(c->io->ops->flush(c->io, 0, 2), 0);
+	assert_int_equal(c->io->ops->submit(c->io), 0);
+	assert_int_equal(c->io->ops->reap(c->io, done, 2), 1);
+	assert_int_equal(done[0].token, 2);
+	clock_fake_advance(&clock, 100 * NS_PER_MS);
+	assert_int_equal(c->io->ops->reap(c->io, done, 2), 1);
+	assert_int_equal(done[0].token, 1);
+}
+
+static void
 the_nth_request_fails_or_is_short(void **state)
 {
 	struct io_case *c = *state;
@@ -128,6 +151,7 @@ main(void)
 		IO_CASE(completions_come_in_the_order_queued),
 		cmocka_unit_test(a_missing_directory_is_an_error),
 		IO_CASE(a_delayed_flush_completes_when_its_time_has_come),
+		IO_CASE(delays_end_at_their_time),
 		IO_CASE(the_nth_request_fails_or_is_short),
 		cmocka_unit_test(a_rule_text_that_is_not_understood_is_pointed_at),
 	};
