@@ -11,7 +11,8 @@
  *                  [--loss-ppm N] [--duplicate-ppm N] [--reorder-ppm N]]
  *
  * R counts all producers together; with --seconds the time ends it too. --status: a small mapped file
- * that tells a kill loop when the last ack came and how much is in flight.
+ * that tells a kill loop when the last ack came and how much is in flight, and through which it ends
+ * the sending.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +43,7 @@ struct status {
 	_Atomic uint64_t sent;
 	_Atomic uint64_t durable;
 	_Atomic uint64_t failed;
+	_Atomic uint64_t stop; /* the reader sets it: no more records */
 };
 
 struct arguments {
@@ -119,7 +121,7 @@ produce_all(struct producer *p, struct penstock_producer *handle)
 		uint64_t now_ns = clock_now_ns(clock_system());
 		int rc;
 
-		if (now_ns >= end_ns) {
+		if (now_ns >= end_ns || atomic_load(&p->status->stop)) {
 			break;
 		}
 		if (p->arguments->rate) {
@@ -272,7 +274,7 @@ main(int argc, char **argv)
 	static struct histogram all;
 	pthread_t threads[PRODUCERS_MAX];
 	struct arguments arguments;
-	uint64_t start_ns, end_ns, sent = 0, digest = 0, retransmissions = 0;
+	uint64_t start_ns, end_ns, sent = 0, digest = 0, retransmissions = 0, credit_waits = 0;
 	char nic_json[STATION_DEVICE_JSON_BYTES];
 	struct status *status;
 	intptr_t failure = 0;
@@ -306,14 +308,16 @@ main(int argc, char **argv)
 		sent += producers[i].sent;
 		digest += producers[i].digest;
 		retransmissions += producers[i].stats.retransmissions;
+		credit_waits += producers[i].stats.credit_waits;
 		histogram_merge(&all, &producers[i].latency);
 	}
 	end_ns = clock_now_ns(clock_system());
 	adds_up = close_nic(&arguments, nic_json, sizeof(nic_json));
 	printf("{\"sent\": %" PRIu64 ", \"durable\": %" PRIu64 ", \"failed\": %" PRIu64
-	       ", \"digest\": \"%016" PRIx64 "\", \"retransmissions\": %" PRIu64 ", \"seconds\": %.3f"
+	       ", \"digest\": \"%016" PRIx64 "\", \"retransmissions\": %" PRIu64
+	       ", \"credit_waits\": %" PRIu64 ", \"seconds\": %.3f"
 	       ", \"ack_p50_us\": %.1f, \"ack_p99_us\": %.1f, \"ack_p999_us\": %.1f, \"nic\": %s}\n",
-		sent, (uint64_t)status->durable, (uint64_t)status->failed, digest, retransmissions,
+		sent, (uint64_t)status->durable, (uint64_t)status->failed, digest, retransmissions, credit_waits,
 		(double)(end_ns - start_ns) / 1e9,
 		(double)histogram_percentile(&all, 500000) / 1e3,
 		(double)histogram_percentile(&all, 990000) / 1e3,
