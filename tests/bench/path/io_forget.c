@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/compiler.h"
 #include "logstore/io/io_host.h"
 
@@ -13,8 +14,11 @@
 
 struct io_forget {
 	struct io_host host; /* first */
+	struct clock *clock;
+	uint64_t latency_ns;
 	uint32_t queued, submitted, taken;
 	struct io_completion completions[QUEUE_DEPTH];
+	uint64_t due_ns[QUEUE_DEPTH];
 };
 
 static struct io_forget *
@@ -80,7 +84,13 @@ forget_submit(struct io *io)
 {
 	struct io_forget *f = forget_of(io);
 
-	f->submitted = f->queued;
+	if (f->submitted != f->queued) {
+		uint64_t due_ns = clock_now_ns(f->clock) + f->latency_ns;
+
+		while (f->submitted != f->queued) {
+			f->due_ns[f->submitted++ % QUEUE_DEPTH] = due_ns;
+		}
+	}
 	return 0;
 }
 
@@ -88,9 +98,10 @@ static uint32_t
 forget_reap(struct io *io, struct io_completion *ret, uint32_t max)
 {
 	struct io_forget *f = forget_of(io);
+	uint64_t now_ns = f->taken != f->submitted ? clock_now_ns(f->clock) : 0;
 	uint32_t n = 0;
 
-	while (n < max && f->taken != f->submitted) {
+	while (n < max && f->taken != f->submitted && f->due_ns[f->taken % QUEUE_DEPTH] <= now_ns) {
 		ret[n++] = f->completions[f->taken++ % QUEUE_DEPTH];
 	}
 	return n;
@@ -185,7 +196,7 @@ static const struct io_ops forget_ops = {
 };
 
 int
-io_forget_create(const char *data_dir, struct io **ret_io)
+io_forget_create(const char *data_dir, uint64_t latency_ns, struct io **ret_io)
 {
 	struct io_forget *f = calloc(1, sizeof(*f));
 	int rc = f ? io_host_init(&f->host, &forget_ops, data_dir) : -ENOMEM;
@@ -194,6 +205,8 @@ io_forget_create(const char *data_dir, struct io **ret_io)
 		free(f);
 		return rc;
 	}
+	f->clock = clock_system();
+	f->latency_ns = latency_ns;
 	*ret_io = &f->host.io;
 	return 0;
 }

@@ -7,10 +7,15 @@
 #ifndef BENCH_IO_FORGET_H
 #define BENCH_IO_FORGET_H
 
+#include <stdint.h>
 #include "base/compiler.h"
 #include "base/io.h"
 
-/* Files and names are real, below data_dir, but sparse; hot requests complete at the next reap. */
-int io_forget_create(const char *data_dir, struct io **ret_io) MUST_CHECK;
+/*
+ * Files and names are real, below data_dir, but sparse. Hot requests complete latency_ns after they
+ * were submitted: with a disk that is done at once every turn would commit a group of its own, and
+ * what is measured would be the guard's tail copies.
+ */
+int io_forget_create(const char *data_dir, uint64_t latency_ns, struct io **ret_io) MUST_CHECK;
 
 #endif

@@ -6,7 +6,7 @@
  *
  *   path_server --nic DEVICE,DEVARGS [--address IP] [--cpu N] [--partitions N] [--seconds N]
  *               [--topic NAME] [--prefix P] [--hugepages]
- *               [--buffer-mib N] [--cache-mib N]
+ *               [--buffer-mib N] [--cache-mib N] [--disk-us N]
  */
 #include <errno.h>
 #include <ftw.h>
@@ -41,6 +41,7 @@ struct arguments {
 	const char *address, *topic;
 	uint32_t partitions, seconds;
 	uint32_t buffer_mib, cache_mib; /* log.buffer.bytes, log.cache.bytes */
+	uint64_t disk_us; /* what a write takes */
 	int cpu; /* of the lcore; -1: not pinned */
 };
 
@@ -201,8 +202,8 @@ start_log(struct server *s)
 
 	snprintf(s->dir, sizeof(s->dir), "/tmp/penstock-path-XXXXXX");
 	must(mkdtemp(s->dir) ? 0 : -errno, "temporary directory");
-	must(io_forget_create(s->dir, &s->keeper_io), "disk");
-	must(io_forget_create(s->dir, &s->shard_io), "disk");
+	must(io_forget_create(s->dir, 0, &s->keeper_io), "disk");
+	must(io_forget_create(s->dir, s->arguments.disk_us * NS_PER_US, &s->shard_io), "disk");
 	log_options_init(&options);
 	options.clock = s->clock;
 	options.rand = &s->rand;
@@ -454,12 +455,12 @@ parse(int argc, char **argv, struct arguments *a)
 	static const struct option options[] = {{"nic", 1, NULL, 'n'}, {"address", 1, NULL, 'a'},
 		{"cpu", 1, NULL, 'c'}, {"partitions", 1, NULL, 'p'}, {"seconds", 1, NULL, 's'},
 		{"topic", 1, NULL, 't'}, {"prefix", 1, NULL, 'P'}, {"hugepages", 0, NULL, 'h'},
-		{"buffer-mib", 1, NULL, 'B'}, {"cache-mib", 1, NULL, 'C'}, {NULL, 0, NULL, 0}};
+		{"buffer-mib", 1, NULL, 'B'}, {"cache-mib", 1, NULL, 'C'}, {"disk-us", 1, NULL, 'd'}, {NULL, 0, NULL, 0}};
 	int option;
 
 	*a = (struct arguments){
 		.address = "192.0.2.2", .topic = "path", .partitions = 16, .cpu = -1,
-		.buffer_mib = 64, .cache_mib = 16};
+		.buffer_mib = 64, .cache_mib = 16, .disk_us = 100};
 	nic_device_options_init(&a->nic);
 	a->nic.prefix = "penstock-path-server";
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -473,6 +474,7 @@ parse(int argc, char **argv, struct arguments *a)
 		case 'P': a->nic.prefix = optarg; break;
 		case 'B': a->buffer_mib = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'C': a->cache_mib = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'd': a->disk_us = strtoull(optarg, NULL, 10); break;
 		case 'h': a->nic.hugepages = true; break;
 		default: exit(64);
 		}
