@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The log itself as the model's log: logstore on a simulated disk, shards and keeper stepped like
- * everything else. A crash is a power cut or a SIGKILL, by seed; recovery is logstore's own. Client
- * index lane_count is the reader that looks at the end. Small buffers and segments, so that wraps,
+ * everything else. A crash is a power cut or a SIGKILL, by seed; recovery is logstore's own. A trace
+ * judges what each shard writes and flushes, and every DURABLE note on its way to the lanes (through
+ * a ring of ours). Client index lane_count is the reader that looks at the end. Small buffers and segments, so that wraps,
  * rolls and pool pressure are usual.
  */
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/ensure.h"
 #include "logstore/io/io_sim.h"
+#include "logstore/io/io_trace.h"
 #include "logstore/logstore.h"
 #include "model_log.h"
 #include "wire/record_batch.h"
@@ -21,6 +23,7 @@
 #define STORE_READ_SLOTS  16
 #define STORE_TURNS_MAX	  200000
 #define STORE_PARTITIONS  16
+#define STORE_DONE_SLOTS  256
 
 struct store_reader {
 	struct ring append_req, append_done; /* never used */
@@ -34,9 +37,12 @@ struct log_store {
 	struct logstore *store; /* NULL while down */
 	struct io *keeper_io;
 	struct io *shard_io[MODEL_SHARDS_MAX];
+	struct io_trace *traces[MODEL_SHARDS_MAX];
+	uint64_t notes_judged;
 	struct rand rand;
 	struct ring *append_req[MODEL_LANES_MAX][MODEL_SHARDS_MAX];
 	struct ring *append_done[MODEL_LANES_MAX][MODEL_SHARDS_MAX];
+	struct ring judged[MODEL_LANES_MAX][MODEL_SHARDS_MAX]; /* shard -> here -> append_done */
 	struct store_reader readers[MODEL_SHARDS_MAX];
 	uint32_t indexes[STORE_PARTITIONS]; /* of partition p */
 	uint8_t topic_id[16];
@@ -58,6 +64,16 @@ store_violation(void *user_data, const char *text)
 
 	if (s->broken[0] == '\0') {
 		snprintf(s->broken, sizeof(s->broken), "simulated disk: %s", text);
+	}
+}
+
+static void
+store_disorder(void *user_data, const char *text)
+{
+	struct log_store *s = user_data;
+
+	if (s->broken[0] == '\0') {
+		snprintf(s->broken, sizeof(s->broken), "trace of the I/O seam: %s", text);
 	}
 }
 
@@ -119,7 +135,7 @@ store_attach_all(struct log_store *s)
 			logstore_attach(s->store, lane, shard,
 				&(struct log_client_rings){
 					.append_req = s->append_req[lane][shard],
-					.append_done = s->append_done[lane][shard],
+					.append_done = &s->judged[lane][shard],
 				});
 		}
 		logstore_attach(s->store, s->options.lane_count, shard,
@@ -135,6 +151,38 @@ store_attach_all(struct log_store *s)
 }
 
 static uint32_t
+store_partition_of(const struct log_store *s, uint32_t partition_index)
+{
+	for (uint32_t p = 0; p < s->options.partition_count; p++) {
+		if (s->indexes[p] == partition_index) {
+			return p;
+		}
+	}
+	ensure(!"an answer for a partition nobody made");
+	return 0;
+}
+
+/* Answers go on to the lane; what they call durable must be so by what the disk was given. */
+static uint32_t
+store_judge(struct log_store *s, uint32_t lane, uint32_t shard)
+{
+	struct ring *out = s->append_done[lane][shard];
+	struct append_done done;
+	uint32_t count = 0;
+
+	while (ring_free(out) > 0 && ring_take(&s->judged[lane][shard], &done, 1) == 1) {
+		if (done.kind == APPEND_DURABLE) {
+			io_trace_note(s->traces[shard], s->topic_id,
+				store_partition_of(s, done.partition_index), done.offset);
+			s->notes_judged++;
+		}
+		ensure(ring_offer(out, &done, 1) == 1);
+		count++;
+	}
+	return count;
+}
+
+static uint32_t
 store_turn(struct log_store *s, uint64_t now_ns)
 {
 	struct commit_note note;
@@ -142,6 +190,9 @@ store_turn(struct log_store *s, uint64_t now_ns)
 
 	for (uint32_t shard = 0; shard < s->options.shard_count; shard++) {
 		work += log_shard_poll(logstore_shard(s->store, shard), now_ns);
+		for (uint32_t lane = 0; lane < s->options.lane_count; lane++) {
+			work += store_judge(s, lane, shard);
+		}
 		while (ring_take(&s->readers[shard].notes, &note, 1) == 1) {
 			work++;
 		}
@@ -211,6 +262,8 @@ store_start(struct model_log *log, uint64_t now_ns)
 	ensure(sim_disk_view(s->disk, 0, &s->keeper_io) == 0);
 	for (uint32_t shard = 0; shard < s->options.shard_count; shard++) {
 		ensure(sim_disk_view(s->disk, 256, &s->shard_io[shard]) == 0);
+		ensure(io_trace_attach(s->shard_io[shard], store_disorder, s,
+			       &s->traces[shard]) == 0);
 	}
 	store_options(s, &options);
 	ensure(logstore_create(&options, &s->store, NULL) == 0);
@@ -264,6 +317,10 @@ store_drop(struct log_store *s)
 		s->shard_io[shard]->ops->destroy(s->shard_io[shard]);
 		for (uint32_t i = 0; i < ARRAY_COUNT(rings); i++) {
 			while (ring_take(rings[i], item, 1) == 1) {
+			}
+		}
+		for (uint32_t lane = 0; lane < s->options.lane_count; lane++) {
+			while (ring_take(&s->judged[lane][shard], item, 1) == 1) {
 			}
 		}
 	}
@@ -342,6 +399,9 @@ store_visit(struct model_log *log, uint32_t partition, model_visit_fn fn, void *
 	struct log_partition_status status;
 
 	ensure(logstore_status(s->store, index, &status) == 0);
+	if (status.high_watermark > 0 && s->notes_judged == 0 && s->broken[0] == '\0') {
+		snprintf(s->broken, sizeof(s->broken), "records, and no DURABLE note was judged");
+	}
 	for (int64_t at = 0; at < status.high_watermark;) {
 		struct read_req req = {
 			.partition_index = index,
@@ -393,6 +453,9 @@ store_destroy(struct model_log *log)
 		ring_destroy(&s->readers[shard].read_done);
 		ring_destroy(&s->readers[shard].extent_release);
 		ring_destroy(&s->readers[shard].notes);
+		for (uint32_t lane = 0; lane < s->options.lane_count; lane++) {
+			ring_destroy(&s->judged[lane][shard]);
+		}
 	}
 	sim_disk_destroy(s->disk);
 	free(s);
@@ -435,6 +498,10 @@ model_log_store(const struct model_log_options *options)
 	for (uint32_t shard = 0; shard < options->shard_count; shard++) {
 		struct store_reader *reader = &s->readers[shard];
 
+		for (uint32_t lane = 0; lane < options->lane_count; lane++) {
+			ensure(ring_create(&s->judged[lane][shard], STORE_DONE_SLOTS,
+				       sizeof(struct append_done), NULL) == 0);
+		}
 		ensure(ring_create(&reader->append_req, STORE_READ_SLOTS,
 			       sizeof(struct append_req), NULL) == 0);
 		ensure(ring_create(&reader->append_done, STORE_READ_SLOTS,

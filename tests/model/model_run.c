@@ -559,11 +559,11 @@ model_run(const struct model_run_options *options, struct model_run_result *ret_
 	}
 	if (ret_result->broken[0] == '\0') {
 		run_settle(run);
+		run_check(run);
 		broken = run->server->ops->broken(run->server, true);
 		if (broken) {
 			run_broken(run, "%s", broken);
 		}
-		run_check(run);
 	}
 	ret_result->datagrams = run->net.sent;
 	ret_result->lost = run->net.lost;

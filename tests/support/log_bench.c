@@ -135,6 +135,7 @@ make_ios(struct log_bench *b)
 			ensure(sim_disk_view(b->disk, 256, &b->shard_io[i]) == 0);
 		}
 		ensure(b->shard_io[i]);
+		ensure(io_trace_attach(b->shard_io[i], NULL, NULL, &b->traces[i]) == 0);
 	}
 }
 
@@ -142,6 +143,10 @@ static void
 destroy_ios(struct log_bench *b)
 {
 	for (uint32_t i = 0; i < b->options.shard_count; i++) {
+		struct io_trace_counts counts;
+
+		io_trace_counts(b->traces[i], &counts);
+		b->trace_proven += counts.proven;
 		b->shard_io[i]->ops->destroy(b->shard_io[i]);
 		b->shard_io[i] = NULL;
 	}
@@ -299,6 +304,7 @@ take_done(struct log_bench *b, const struct append_done *done)
 		break;
 	case APPEND_DURABLE:
 		ensure(done->offset < p->end);
+		io_trace_note(b->traces[shard_of(b, p)], p->topic_id, p->partition, done->offset);
 		p->durable = done->offset + 1 > p->durable ? done->offset + 1 : p->durable;
 		break;
 	case APPEND_REFUSED:

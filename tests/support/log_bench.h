@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "base/rand.h"
 #include "logstore/io/io_sim.h"
+#include "logstore/io/io_trace.h"
 #include "logstore/logstore.h"
 #include "support/clock_fake.h"
 
@@ -69,6 +70,8 @@ struct log_bench {
 	struct logstore *store;
 	struct io *keeper_io;
 	struct io *shard_io[LOG_BENCH_SHARDS_MAX];
+	struct io_trace *traces[LOG_BENCH_SHARDS_MAX]; /* judge every write, flush and DURABLE note */
+	uint64_t trace_proven; /* groups, of all starts that ended */
 	struct ring append_req[LOG_BENCH_SHARDS_MAX], append_done[LOG_BENCH_SHARDS_MAX];
 	struct ring read_req[LOG_BENCH_SHARDS_MAX], read_done[LOG_BENCH_SHARDS_MAX];
 	struct ring extent_release[LOG_BENCH_SHARDS_MAX], notes[LOG_BENCH_SHARDS_MAX];
