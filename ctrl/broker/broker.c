@@ -26,6 +26,7 @@ struct pending_answer {
 struct broker {
 	struct broker_options options;
 	enum broker_state state;
+	bool reconciled; /* the metadata log is read; topics found at the start open now */
 	const char *failure;
 	struct metadata *metadata;
 	struct topics *topics;
@@ -291,6 +292,10 @@ broker_take_log_answers(struct broker *b)
 static void
 broker_load(struct broker *b)
 {
+	if (b->reconciled) {
+		b->state = topics_settled(b->topics) ? BROKER_RUNNING : BROKER_LOADING;
+		return;
+	}
 	if (!topics_bootstrap(b->topics)) {
 		return;
 	}
@@ -299,7 +304,7 @@ broker_load(struct broker *b)
 		b->failure = "the metadata log cannot be read: see quarantine.json in its directory";
 	} else if (metadata_replayed(b->metadata)) {
 		topics_reconcile(b->topics);
-		b->state = BROKER_RUNNING;
+		b->reconciled = true;
 	}
 }
 

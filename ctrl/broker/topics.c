@@ -167,6 +167,7 @@ topics_new(struct topics *t, const char *name, const uint8_t topic_id[16], uint3
 	route->flags = strncmp(name, "__", 2) == 0 ? ROUTE_INTERNAL : 0;
 	topic_config_init(&t->topics[index].config, &t->options.topic_defaults);
 	t->topics[index].done = NULL;
+	t->topics[index].config_step = partitions; /* CREATE brings them along */
 	atomic_store_explicit(&t->options.routes->topic_count, index + 1, memory_order_release);
 	return index;
 }
@@ -398,6 +399,49 @@ topics_advance_deleting(struct topics *t, uint32_t index)
 	return 1;
 }
 
+/* --- settings ------------------------------------------------------------------------------------ */
+
+/* The log keeps no settings: each partition is told after a start and after a change. */
+static uint32_t
+topics_advance_config(struct topics *t, uint32_t index)
+{
+	struct topic *topic = &t->topics[index];
+	struct route_topic *route = topics_route(t, index);
+	uint32_t work = 0;
+
+	while (topic->config_step < route->partition_count && topic->config_out < CONFIGS_OUT_MAX) {
+		struct command *c =
+			topics_partition_command(t, COMMAND_CONFIG, LOG_COMMAND_CONFIG, index);
+
+		if (!c) {
+			break;
+		}
+		c->log.partition = topic->config_step;
+		c->log.partition_index = route->first_partition_index + topic->config_step;
+		topic->config_step++;
+		topic->config_out++;
+		work++;
+	}
+	if (topic->state == TOPIC_CONFIGURING && topic->config_step == route->partition_count &&
+		topic->config_out == 0) {
+		topics_set_routes(t, index, ROUTE_OPEN);
+		topic->state = TOPIC_OPEN;
+		work++;
+	}
+	return work;
+}
+
+bool
+topics_settled(const struct topics *t)
+{
+	for (uint32_t i = 0; i < topics_count(t); i++) {
+		if (t->topics[i].state == TOPIC_CONFIGURING) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* --- the turn ----------------------------------------------------------------------------------- */
 
 static void
@@ -429,6 +473,7 @@ topics_answered(struct topics *t, struct command *c)
 		t->topics[c->topic_index].steps_out--;
 		break;
 	case COMMAND_CONFIG:
+		t->topics[c->topic_index].config_out--;
 		break;
 	case COMMAND_ROLL:
 		snprintf(text, sizeof(text), "%lld", (long long)c->log.offset);
@@ -457,6 +502,8 @@ topics_poll(struct topics *t)
 			work += topics_advance_creating(t, i);
 		} else if (t->topics[i].state == TOPIC_DELETING) {
 			work += topics_advance_deleting(t, i);
+		} else if (t->topics[i].state == TOPIC_OPEN || t->topics[i].state == TOPIC_CONFIGURING) {
+			work += topics_advance_config(t, i);
 		}
 	}
 	for (uint32_t i = 0; i < COMMANDS_MAX; i++) {

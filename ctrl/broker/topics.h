@@ -19,6 +19,7 @@ enum topic_state {
 	TOPIC_RECORDING, /* its record is on the way to disk */
 	TOPIC_CREATING,	 /* partitions are being made */
 	TOPIC_READYING,	 /* the ready record is on the way to disk */
+	TOPIC_CONFIGURING, /* found at a start; the log is told its settings before it opens */
 	TOPIC_OPEN,
 	TOPIC_DELETE_RECORDING,
 	TOPIC_DELETING,
@@ -41,6 +42,8 @@ int topics_replay(struct topics *topics, const json_t *record);
 bool topics_bootstrap(struct topics *topics);
 /* After the replay: opens what is whole, takes up what was half done. */
 void topics_reconcile(struct topics *topics);
+/* No topic waits for the log to know its settings: what a start found is open. */
+bool topics_settled(const struct topics *topics);
 uint32_t topics_poll(struct topics *topics);
 
 /* Name rules of Kafka: 1..249 of [A-Za-z0-9._-], not "." or "..". */

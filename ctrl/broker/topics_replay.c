@@ -108,8 +108,8 @@ topics_reopen(struct topics *t, uint32_t index)
 		return;
 	}
 	topics_publish_config(t, index);
-	topics_set_routes(t, index, ROUTE_OPEN);
-	t->topics[index].state = TOPIC_OPEN;
+	t->topics[index].state = TOPIC_CONFIGURING;
+	t->topics[index].config_step = 0;
 }
 
 static void

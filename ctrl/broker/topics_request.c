@@ -143,21 +143,10 @@ topics_alter_durable(void *user_data, int16_t error)
 	struct command *link = user_data;
 	struct topics *t = link->done_user_data;
 	uint32_t index = link->topic_index;
-	struct route_topic *route = topics_route(t, index);
 
 	link->in_use = false;
-	for (uint32_t p = 0; !error && p < route->partition_count; p++) {
-		struct command *c =
-			topics_partition_command(t, COMMAND_CONFIG, LOG_COMMAND_CONFIG, index);
-
-		if (!c) {
-			log_warning("broker", "topic %s: new settings reach partitions from %u on only at the "
-					      "next start",
-				route->name, p);
-			break;
-		}
-		c->log.partition = p;
-		c->log.partition_index = route->first_partition_index + p;
+	if (!error) {
+		t->topics[index].config_step = 0;
 	}
 	topics_publish_config(t, index);
 	topics_finish(t, index, TOPIC_OPEN, error, error ? "metadata log refused the record" : "");

@@ -9,6 +9,7 @@
 #include "ctrl/broker/topics.h"
 
 #define COMMANDS_MAX	 64
+#define CONFIGS_OUT_MAX	 32 /* of one topic, so that others find room */
 #define NO_TOPIC	 UINT32_MAX
 #define FOUND_NAME_BYTES (HANDOFF_TOPIC_NAME_MAX + 1)
 
@@ -17,6 +18,8 @@ struct topic {
 	bool ready;	    /* topic_ready seen or written */
 	uint32_t step;	    /* next partition to make or delete */
 	uint32_t steps_out; /* commands not yet answered */
+	uint32_t config_step; /* next partition whose settings the log is told; the count: none */
+	uint32_t config_out;
 	uint32_t stale_out; /* deletes of half-made partitions that go first */
 	int16_t error;
 	struct topic_config config;

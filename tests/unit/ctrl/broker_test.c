@@ -24,6 +24,7 @@ struct fake_partition {
 	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
 	uint32_t partition;
 	uint8_t topic_id[16];
+	struct log_topic_config config;
 	int64_t end;
 	int64_t durable;
 	uint32_t bytes;
@@ -57,6 +58,7 @@ logstore_command(struct logstore *store, struct log_command *command)
 		p->partition = command->partition;
 		snprintf(p->topic, sizeof(p->topic), "%s", command->topic);
 		memcpy(p->topic_id, command->topic_id, 16);
+		p->config = command->config;
 		break;
 	case LOG_COMMAND_DELETE:
 		store->partitions[command->partition_index].exists = false;
@@ -65,6 +67,7 @@ logstore_command(struct logstore *store, struct log_command *command)
 		command->offset = store->partitions[command->partition_index].end;
 		break;
 	case LOG_COMMAND_CONFIG:
+		store->partitions[command->partition_index].config = command->config;
 		break;
 	}
 	store->answered[store->answered_count++] = command;
@@ -258,6 +261,7 @@ restart(struct fixture *f)
 	for (uint32_t i = 0; i < f->store->partition_count; i++) {
 		struct fake_partition *p = &f->store->partitions[i];
 
+		log_topic_config_init(&p->config); /* as recovery leaves it */
 		if (p->exists) {
 			broker_found(f->broker, i, p->topic, p->partition, p->topic_id);
 		}
@@ -427,6 +431,11 @@ topics_and_settings_survive_a_restart(void **state)
 		}
 	}
 	assert_int_equal(f->routes.partitions[topic->first_partition_index].flags >> ROUTE_RISK_SHIFT & 3, 1);
+	/* The log keeps none: it was told before the topic opened. */
+	for (uint32_t p = 0; p < 3; p++) {
+		assert_int_equal(
+			f->store->partitions[topic->first_partition_index + p].config.ack_risk, 1);
+	}
 }
 
 static void
