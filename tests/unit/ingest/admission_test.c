@@ -75,6 +75,37 @@ packets_resolve_at_copied_and_bytes_at_durable(void **state)
 	lane_harness_fini(h);
 }
 
+/* However many batches go through, a client at rest may send as many more as at first. */
+static void
+copied_batches_give_their_packet_credit_back(void **state)
+{
+	struct lane_harness *h = &harness;
+	struct append_req req;
+	struct session_msg_ack before, after;
+
+	lane_harness_init(h);
+	lane_harness_create(h);
+	lane_client_init(&client, 1);
+	lane_client_connect(&client, h);
+	lane_harness_open_stream(h, &client, 1, &req);
+	for (uint32_t i = 0; i <= 500; i++) {
+		lane_harness_done(h, &req, APPEND_COPIED, i);
+		lane_harness_done(h, &req, APPEND_DURABLE, i);
+		turn();
+		if (i == 0) {
+			before = ping();
+		}
+		if (i < 500) {
+			data(req.base_sequence + (int32_t)req.record_count, 1);
+			assert_true(lane_harness_request(h, &req));
+			lane_harness_discard(h);
+		}
+	}
+	after = ping();
+	assert_true(after.credit_pkts >= before.credit_pkts + 500);
+	lane_harness_fini(h);
+}
+
 static void
 refusals_give_the_credit_back(void **state)
 {
@@ -173,6 +204,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_resolve_at_copied_and_bytes_at_durable),
+		cmocka_unit_test(copied_batches_give_their_packet_credit_back),
 		cmocka_unit_test(refusals_give_the_credit_back),
 		cmocka_unit_test(credit_never_decreases),
 		cmocka_unit_test(what_an_earlier_session_left_costs_no_credit),
