@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -82,13 +83,24 @@ demo_call(struct demo *demo, const char *method, json_t *params, json_t **ret_re
 	return err;
 }
 
-static int
-find_files(struct demo *demo)
+/* A file from the program's own place, "" if it is not there: a moved tree stays whole. */
+static void
+find_beside(const struct demo *demo, const char *path, char *ret_path)
 {
-	const char *dir = demo->daemon.program_dir;
-	const char *const beside[] = {"docs/examples/delays.so", "delays.so"};
-	bool found = false;
+	char beside[700];
 
+	snprintf(beside, sizeof(beside), "%s/%s", demo->daemon.program_dir, path);
+	if (!realpath(beside, ret_path) || access(ret_path, R_OK) != 0) {
+		ret_path[0] = '\0';
+	}
+}
+
+static int
+find_data(struct demo *demo)
+{
+	if (!demo->data[0]) {
+		find_beside(demo, DEMO_DATA_BESIDE "/" DATA_FILE, demo->data);
+	}
 	for (size_t i = 0; i < ARRAY_COUNT(data_dirs) && !demo->data[0]; i++) {
 		snprintf(demo->data, sizeof(demo->data), "%s/%s", data_dirs[i], DATA_FILE);
 		if (access(demo->data, R_OK) != 0) {
@@ -99,19 +111,29 @@ find_files(struct demo *demo)
 		return cli_error(CLI_FAILED, "the data set cannot be read",
 			demo->data[0] ? demo->data : data_dirs[0], "penstock demo --data FILE.csv.xz");
 	}
-	for (size_t i = 0; i < ARRAY_COUNT(beside) && !found; i++) {
-		snprintf(demo->plugin, sizeof(demo->plugin), "%s/%s", dir, beside[i]);
-		found = access(demo->plugin, R_OK) == 0;
-	}
-	for (size_t i = 0; i < ARRAY_COUNT(plugin_paths) && !found; i++) {
-		snprintf(demo->plugin, sizeof(demo->plugin), "%s", plugin_paths[i]);
-		found = access(demo->plugin, R_OK) == 0;
-	}
-	if (!found || strchr(demo->plugin, '\'')) {
-		return cli_error(CLI_FAILED, "the example window function delays.so is not there",
-			demo->plugin, "build it: ninja -C build");
-	}
 	return 0;
+}
+
+static int
+find_plugin(struct demo *demo)
+{
+	static const char *const places[] = {"docs/examples/delays.so", "delays.so", DEMO_PLUGIN_BESIDE};
+	char found[PATH_MAX] = "";
+
+	for (size_t i = 0; i < ARRAY_COUNT(places) && !found[0]; i++) {
+		find_beside(demo, places[i], found);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(plugin_paths) && !found[0]; i++) {
+		if (access(plugin_paths[i], R_OK) == 0) {
+			snprintf(found, sizeof(found), "%s", plugin_paths[i]);
+		}
+	}
+	if (found[0] && strlen(found) < sizeof(demo->plugin) && !strchr(found, '\'')) {
+		memcpy(demo->plugin, found, strlen(found) + 1);
+		return 0;
+	}
+	return cli_error(CLI_FAILED, "the example window function delays.so is not there",
+		found[0] ? found : plugin_paths[0], "build it: ninja -C build");
 }
 
 /* `xz -dc FILE` with its output in a pipe; ends when the pipe is closed. */
@@ -531,9 +553,10 @@ demo_run(struct demo *demo, const struct demo_daemon_options *options)
 static int
 run_both(struct demo *demo, struct demo *nic, const struct demo_daemon_options *options)
 {
-	int err = find_files(demo);
+	int err = find_data(demo);
 	int nic_err = 0;
 
+	err = err ? err : find_plugin(demo);
 	err = err ? err : count_records(demo);
 	err = err ? err : demo_run(demo, options);
 	if (err != CLI_OK || !demo->keep) {

@@ -3,6 +3,7 @@
 #ifndef CTRL_CLI_DEMO_H
 #define CTRL_CLI_DEMO_H
 
+#include <limits.h>
 #include "ctrl/cli/demo_daemon.h"
 #include "ctrl/cli/demo_netns.h"
 #include "ctrl/cli/line_reader.h"
@@ -31,7 +32,7 @@ struct demo {
 	struct client client;
 	struct sender sender;
 	struct progress progress;
-	char data[512];
+	char data[PATH_MAX];
 	char plugin[600];
 	char bootstrap[64];
 	int interrupt_fd;
