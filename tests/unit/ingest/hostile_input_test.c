@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What malformed and hostile datagrams get, over all of set-up: every rule that a HELLO can break, and
+ * the property that counts against reflection: before a valid cookie no answer is larger than its
+ * question and nothing is remembered.
+ *
+ * Where each row of "malformed input" (docs/protocols/native.md) is tested; files of this folder
+ * unless another is named:
+ *
+ *   payload < 40, magic, type, version, flags, length,     native_input_test: frame_faults_are_dropped_each_...
+ *     head_crc
+ *   version != 1 in a HELLO; range without 1               native_setup_test: a_foreign_version_is_told_ours
+ *   session_id unknown; rate of RESET; its limits          native_input_test: unknown_session_..., resets_are_...;
+ *                                                          here: resets_go_to_no_group_and_no_well_known_port
+ *   address of a live session differs                      native_input_test: another_address_...
+ *   AUTH flag missing or extra                             native_input_test: an_auth_flag_...
+ *   pn = 0, pn_low_delta                                   native_input_test: packet_number_rules_...
+ *   pn already seen                                        native_input_test: a_repeated_pn_...
+ *   HELLO: size, nonce, lengths, name, padding, flags ...  here: each_rule_of_hello_...; native_setup_test: bad_hellos_...
+ *   HELLO cookie old or wrong                              native_setup_test: an_old_or_foreign_cookie_...
+ *   HELLO auth                                             native_setup_test: authentication_is_refused_...
+ *   RESOLVE name                                           resolve_test: bad_names_...; here: names_of_no_or_...
+ *   stream 0 or unknown                                    native_order_test: unknown_handles_...
+ *   DATA body, batchLength, magic; baseOffset, counts,     native_order_test: broken_batches_..., a_short_body_...;
+ *     control, codec, transactional, ids, timestamps       here: every_unknown_codec_...
+ *   batch CRC                                              logstore/log_append_test: a_damaged_batch_is_refused_2_...
+ *   bytes beyond max_batch_bytes or the topic's            native_order_test: too_large_for_the_topic_...
+ *   FRAG (not offered in this version)                     native_input_test: frag_is_dropped_...
+ *   PROBE size                                             native_input_test: probes_are_answered_by_their_size
+ *   RESOLVE, PING, CLOSE, PROBE bodies                     native_input_test: control_frames_with_wrong_bodies_...
+ *   CLOSE and repeats                                      session_end_test: close_is_answered_...
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include <string.h>
+#include "support/lane_harness.h"
+#include "support/records.h"
+
+#define ROUNDS 40000
+
+static struct lane_harness harness;
+static struct lane_client client;
+
+#define COUNT(c) lane_harness_counter(&harness, LANE_##c)
+
+static struct lane_harness *
+begin_empty(void)
+{
+	lane_harness_init(&harness);
+	lane_harness_create(&harness);
+	lane_client_init(&client, 1);
+	return &harness;
+}
+
+/* A frame of these bytes, with a right length and head_crc. */
+static size_t
+frame_of(uint8_t *room, size_t room_bytes, struct frame frame, const uint8_t *bytes, size_t len)
+{
+	struct writer body = frame_body_writer(room, room_bytes);
+
+	writer_copy(&body, bytes, len);
+	return frame_finish(&frame, room, &body);
+}
+
+static void
+inject(const uint8_t *bytes, size_t len)
+{
+	lane_harness_put(&harness, &client.peer, bytes, len);
+	(void)lane_harness_turn(&harness);
+}
+
+static void
+each_rule_of_hello_is_kept_without_an_answer(void **state)
+{
+	static const struct {
+		const char *what;
+		uint16_t at; /* in the body */
+		uint8_t len;
+		uint8_t bytes[16];
+	} rows[] = {
+		{"auth 3", 2, 1, {3}},
+		{"flag bit 2", 3, 1, {4}},
+		{"flag bit 7", 3, 1, {0x80}},
+		{"JOIN with BUMP", 3, 1, {3}},
+		{"nonce zero", 8, 16, {0}},
+		{"id without JOIN or BUMP", 24, 8, {5}},
+		{"max_datagram 1199", 34, 2, {0xaf, 0x04}},
+		{"cookie_len 5", 38, 1, {5}},
+		{"cookie_len 17", 38, 1, {17}},
+		{"name_len 65", 39, 1, {65}},
+		{"NUL in the name", 39, 1, {1}},
+		{"padding", 200, 1, {1}},
+		{"last byte of padding", 1159, 1, {1}},
+	};
+	struct lane_harness *h = begin_empty();
+	uint8_t plain[1500], room[1500], body[1500];
+	size_t len = lane_client_hello(&client, NULL, plain, sizeof(plain));
+	struct frame taken;
+
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memcpy(body, plain + FRAME_HEADER_BYTES, len - FRAME_HEADER_BYTES);
+		memcpy(body + rows[i].at, rows[i].bytes, rows[i].len);
+		inject(room, frame_of(room, sizeof(room), (struct frame){.type = FRAME_HELLO}, body,
+				     len - FRAME_HEADER_BYTES));
+		if (COUNT(hello_bad) != i + 1 || lane_harness_take(h, &taken)) {
+			fail_msg("%s: hello_bad %llu", rows[i].what, (unsigned long long)COUNT(hello_bad));
+		}
+	}
+	memcpy(body, plain + FRAME_HEADER_BYTES, len - FRAME_HEADER_BYTES);
+	body[39] = 2; /* a name that is no UTF-8 */
+	memcpy(body + 56, "\xff\xfe", 2);
+	inject(room, frame_of(room, sizeof(room), (struct frame){.type = FRAME_HELLO}, body,
+			     len - FRAME_HEADER_BYTES));
+	assert_int_equal(COUNT(hello_bad), sizeof(rows) / sizeof(rows[0]) + 1);
+	assert_false(lane_harness_take(h, &taken));
+	lane_harness_fini(h);
+}
+
+static void
+resets_go_to_no_group_and_no_well_known_port(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	uint8_t zeros[20] = {0}, room[128];
+	struct frame taken;
+	size_t len = frame_of(room, sizeof(room),
+		(struct frame){.type = FRAME_PING, .pn = 5, .session_id = 99}, zeros, sizeof(zeros));
+	struct packet_peer peer = client.peer;
+
+	client.peer.port = 1023;
+	inject(room, len);
+	assert_false(lane_harness_take(h, &taken));
+	client.peer.port = 1024;
+	inject(room, len);
+	lane_harness_expect(h, FRAME_RESET, &taken);
+	client.peer = peer;
+	client.peer.address[12] = 224;
+	inject(room, len);
+	assert_false(lane_harness_take(h, &taken));
+	assert_int_equal(COUNT(session_unknown), 3);
+	assert_int_equal(COUNT(resets_sent), 1);
+	lane_harness_fini(h);
+}
+
+static void
+names_of_no_or_too_many_bytes_are_answered_17(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	struct control_ask ask;
+
+	lane_client_connect(&client, h);
+	for (uint32_t len = 0; len <= 250; len += 250) {
+		uint8_t body[12 + 250] = {0};
+		struct frame frame = {.type = FRAME_RESOLVE}, taken;
+		struct session_msg_resolved resolved;
+
+		body[8] = (uint8_t)len;
+		memset(body + 12, 'a', len);
+		lane_client_send(&client, h, &frame, body, 12 + len);
+		(void)lane_harness_turn(h);
+		lane_harness_expect(h, FRAME_RESOLVED, &taken);
+		assert_int_equal(session_msg_resolved_decode(taken.body, taken.body_len, &resolved), 0);
+		assert_int_equal(resolved.error, KAFKA_INVALID_TOPIC_EXCEPTION);
+		lane_harness_discard(h);
+	}
+	assert_false(lane_harness_ask(h, &ask));
+	lane_harness_fini(h);
+}
+
+static void
+every_unknown_codec_is_refused_76(void **state)
+{
+	for (uint8_t codec = 5; codec <= 7; codec++) {
+		struct lane_harness *h = begin_empty();
+		struct session_msg_ack ack;
+		struct append_req request;
+		uint8_t bytes[512];
+
+		lane_client_connect(&client, h);
+		lane_harness_open_stream(h, &client, 1, &request);
+		struct records_spec spec = {.producer_id = client.accept.producer_id,
+			.producer_epoch = client.accept.producer_epoch,
+			.base_sequence = (int32_t)request.record_count,
+			.count = 1,
+			.value_bytes = 8,
+			.timestamp_ms = 1700000000000};
+		size_t len = records_batch(&spec, bytes, sizeof(bytes));
+		struct frame frame = {.type = FRAME_DATA, .stream = 1, .flags = FRAME_ACK_NOW};
+
+		bytes[22] = codec;
+		lane_client_send(&client, h, &frame, bytes, len);
+		(void)lane_harness_turn(h);
+		lane_harness_last_ack(h, &ack);
+		assert_int_equal(ack.entries, 1);
+		assert_int_equal(ack.entry[0].error, KAFKA_UNSUPPORTED_COMPRESSION_TYPE);
+		lane_harness_done(h, &request, APPEND_COPIED, 0);
+		(void)lane_harness_turn(h);
+		lane_harness_fini(h);
+	}
+}
+
+/* --- before the cookie --------------------------------------------------------------------------- */
+
+/* One datagram of somebody without a session: noise, any frame type, or a HELLO with faults. */
+static size_t
+hostile_bytes(struct rand *rand, uint8_t *room, size_t room_bytes)
+{
+	uint8_t bytes[1500];
+	size_t len = rand_below(rand, 1460);
+	struct frame frame = {.type = (uint8_t)rand_u64(rand),
+		.flags = rand_below(rand, 2) ? (uint16_t)(rand_u64(rand) & 0xff07) : 0,
+		.session_id = rand_u64(rand),
+		.pn = rand_below(rand, 3) ? rand_below(rand, 3000) : 0,
+		.pn_low_delta = rand_below(rand, 2) ? (uint32_t)rand_below(rand, 2000) : 0,
+		.stream = (uint32_t)rand_below(rand, 12)};
+
+	switch (rand_below(rand, 4)) {
+	case 0:
+		rand_fill(rand, room, len);
+		return len;
+	case 1: /* one of the protocol's own types */
+		frame.type = (uint8_t)((rand_below(rand, 2) << 7) + 1 + rand_below(rand, 9));
+		break;
+	case 2:
+		break;
+	default:
+		len = lane_client_hello(&client, NULL, room, room_bytes) - FRAME_HEADER_BYTES;
+		memcpy(bytes, room + FRAME_HEADER_BYTES, len);
+		for (uint64_t edits = rand_below(rand, 4); edits > 0; edits--) {
+			bytes[rand_below(rand, rand_below(rand, 2) ? 60 : len)] = (uint8_t)rand_u64(rand);
+		}
+		len = rand_below(rand, 4) ? len : rand_below(rand, len);
+		return frame_of(room, room_bytes, (struct frame){.type = FRAME_HELLO}, bytes, len);
+	}
+	rand_fill(rand, bytes, len);
+	return frame_of(room, room_bytes, frame, bytes, len);
+}
+
+static void
+no_answer_is_larger_than_its_question_before_a_cookie(void **state)
+{
+	struct lane_harness *h = begin_empty();
+	struct control_ask ask;
+	uint8_t room[1600];
+	uint64_t answered = 0;
+	struct rand rand;
+
+	rand_init(&rand, 20);
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		uint64_t in = h->bytes_in, out = h->bytes_out;
+
+		client.peer.port = (uint16_t)(1 + rand_below(&rand, 65535));
+		client.peer.address[15] = (uint8_t)rand_u64(&rand);
+		inject(room, hostile_bytes(&rand, room, sizeof(room)));
+		lane_harness_discard(h);
+		if (h->bytes_out - out > h->bytes_in - in) {
+			fail_msg("round %u: %llu bytes answered %llu", i,
+				(unsigned long long)(h->bytes_out - out),
+				(unsigned long long)(h->bytes_in - in));
+		}
+		answered += h->bytes_out > out;
+		if (i % 64 == 0) {
+			clock_fake_advance(&h->clock, 50 * NS_PER_MS);
+		}
+	}
+	/* Not by silence alone, and nothing was remembered. */
+	assert_true(answered > ROUNDS / 20);
+	assert_true(COUNT(hello) > 0 && COUNT(hello_bad) > 0 && COUNT(session_unknown) > 0);
+	assert_int_equal(COUNT(sessions), 0);
+	assert_false(lane_harness_ask(h, &ask));
+	lane_harness_fini(h);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_rule_of_hello_is_kept_without_an_answer),
+		cmocka_unit_test(resets_go_to_no_group_and_no_well_known_port),
+		cmocka_unit_test(names_of_no_or_too_many_bytes_are_answered_17),
+		cmocka_unit_test(every_unknown_codec_is_refused_76),
+		cmocka_unit_test(no_answer_is_larger_than_its_question_before_a_cookie),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
