@@ -22,7 +22,7 @@
 #include "ctrl/cli/demo_netns.h"
 
 #define SETS_MAX	32
-#define START_SECONDS	15
+#define START_SECONDS	30
 #define STOP_SECONDS	15
 #define TAIL_LINES	15
 #define ERROR_LINES	3
@@ -346,7 +346,7 @@ demo_daemon_start(struct demo_daemon *daemon, const struct demo_daemon_options *
 		return CLI_FAILED;
 	}
 	return cli_error(CLI_FAILED,
-		daemon->pid ? "penstockd does not listen after 15 s" : "penstockd ended instead of starting",
+		daemon->pid ? "penstockd does not listen after 30 s" : "penstockd ended instead of starting",
 		daemon->socket, "penstockd --dev --check");
 }
 
