@@ -234,6 +234,11 @@ logstore_create(const struct log_options *options, struct logstore **ret_store, 
 	store->options = *options;
 	store->lock_fd = -1;
 	rc = lock_directory(store);
+	if (rc == -EWOULDBLOCK && ret_holder_pid) {
+		int pid = options->keeper_io->ops->lock_holder(options->keeper_io, ".lock");
+
+		*ret_holder_pid = pid > 0 ? pid : 0;
+	}
 	rc = rc < 0 ? rc : set_up(store);
 	if (rc < 0) {
 		logstore_destroy(store);

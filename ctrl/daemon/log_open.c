@@ -228,10 +228,15 @@ log_open(struct wiring *w, struct wiring_error *error)
 	log_open_options(w, &options);
 	rc = logstore_create(&options, &w->engine.store, &holder_pid);
 	if (rc == -EWOULDBLOCK) {
+		char holder[32] = "";
+
+		if (holder_pid > 0) {
+			snprintf(holder, sizeof(holder), ": pid %d", holder_pid);
+		}
 		snprintf(error->text, sizeof(error->text),
-			"error: data directory %s is in use\n  why   another process holds its lock: pid %d\n"
+			"error: data directory %s is in use\n  why   another process holds its lock%s\n"
 			"  fix   stop that one first (penstock sys stop), or choose another data directory\n",
-			w->engine.data_dir, holder_pid);
+			w->engine.data_dir, holder);
 	} else if (rc < 0) {
 		snprintf(error->text, sizeof(error->text), "error: the log in %s cannot be opened: %s\n",
 			w->engine.data_dir, strerror(-rc));
