@@ -73,6 +73,7 @@ class Daemon:
         self.program, self.ready_seconds = program, None
         self.own_state = state is None
         self.state = state or tempfile.mkdtemp(prefix='penstock-test-')
+        os.makedirs(self.state, exist_ok=True)
         self.settings, self.port, self.process = list(settings), port, None
         self.prefix, self.control = list(prefix), None
         self.log_path = os.path.join(self.state, 'stderr.txt')
