@@ -240,7 +240,12 @@ jansson_problem(const json_error_t *error, struct rpc_problem *problem)
 	enum json_error_code code = json_error_code(error);
 	const char *near = strstr(error->text, " near ");
 	int len = near ? (int)(near - error->text) : (int)strlen(error->text);
+	const char *expected = error->text;
 
+	if (code == json_error_invalid_syntax && strncmp(error->text, "invalid token", 13) == 0) {
+		expected = "a JSON value"; /* jansson names what stands there */
+		len = (int)strlen(expected);
+	}
 	if (code == json_error_duplicate_key) {
 		const char *quote = strchr(error->text, '"');
 		size_t key_len = quote ? strcspn(quote + 1, "\"") : 0;
@@ -253,7 +258,7 @@ jansson_problem(const json_error_t *error, struct rpc_problem *problem)
 	}
 	return problem_set(problem, code == json_error_invalid_utf8 || code == json_error_null_character ?
 					    ERROR_BAD_ENCODING : ERROR_PARSE_ERROR,
-		json_pack("{s:i,s:s%}", "byte", error->position, "expected", error->text, (size_t)len),
+		json_pack("{s:i,s:s%}", "byte", error->position, "expected", expected, (size_t)len),
 		"request line, byte %d: not JSON: %s", error->position, error->text);
 }
 

@@ -248,6 +248,7 @@ expect(struct fixture *f, const char *line, int64_t code, const char *kind, cons
 	assert_int_equal(f->ran, 0);
 }
 
+#define BYTES_65 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefx"
 #define ECHO(params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test.echo\",\"params\":" params "}"
 
 static void
@@ -277,6 +278,8 @@ malformed_input_is_answered_by_kind_and_not_executed(void **state)
 		{"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"test.echo\"}", -32600, "bad_id", "null"},
 		{"{\"jsonrpc\":\"2.0\",\"id\":18446744073709551615,\"method\":\"test.echo\"}", -32600, "bad_id",
 			"null"},
+		{"{\"jsonrpc\":\"2.0\",\"id\":\"" BYTES_65 "\",\"method\":\"test.echo\"}", -32600, "bad_id", "null"},
+		{"{\"jsonrpc\":\"2.0\",\"id\":true,\"method\":\"test.echo\"}", -32600, "bad_id", "null"},
 		{"{\"jsonrpc\":\"2.0\",\"id\":1}", -32600, "bad_method", "1"},
 		{"{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"test.eco\"}", -32601, "method_not_found", "\"a\""},
 		{ECHO("[\"x\"]"), -32602, "positional_params", "1"},
@@ -302,26 +305,52 @@ malformed_input_is_answered_by_kind_and_not_executed(void **state)
 }
 
 static void
-errors_name_path_want_and_nearest(void **state)
+assert_data(struct fixture *f, const char *line, size_t len, const char *member, const char *want)
 {
-	struct fixture *f = *state;
 	json_t *reply;
-	const json_t *data;
+	char *got;
 
-	give(f->fd, ECHO("{\"text\":\"x\",\"mode\":\"fsat\"}") "\n");
+	clock_fake_advance(&f->clock, 20 * NS_PER_S);
+	assert_int_equal(send(f->fd, line, len, MSG_NOSIGNAL), (ssize_t)len);
+	give(f->fd, "\n");
 	reply = take(f, f->fd);
-	data = json_object_get(json_object_get(reply, "error"), "data");
-	assert_string_equal(json_string_value(json_object_get(data, "path")), "/params/mode");
-	assert_string_equal(json_string_value(json_object_get(data, "value")), "fsat");
-	assert_string_equal(json_string_value(json_object_get(data, "want")), "one of fast, slow");
-	assert_string_equal(json_string_value(json_array_get(json_object_get(data, "nearest"), 0)), "fast");
+	got = json_dumps(json_object_get(json_object_get(json_object_get(reply, "error"), "data"), member), JSON_ENCODE_ANY);
+	assert_non_null(got);
+	assert_string_equal(got, want);
+	free(got);
 	json_decref(reply);
-	give(f->fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test.eco\"}\n");
-	reply = take(f, f->fd);
-	data = json_object_get(json_object_get(reply, "error"), "data");
-	assert_string_equal(json_string_value(json_array_get(json_object_get(data, "nearest"), 0)),
-		"test.echo");
-	json_decref(reply);
+}
+
+/* What error.data carries besides kind, row by row. */
+static void
+malformed_input_is_answered_with_what_is_wrong_in_it(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *member;
+		const char *text; /* of the member as JSON */
+	} table[] = {
+		{"hello", "byte", "5"},
+		{"hello", "expected", "\"a JSON value\""},
+		{"{\"a\" 1}", "expected", "\"':' expected\""},
+		{"{\"a\":\"\xff\"}", "byte", "6"},
+		{"{\"id\":1,\"id\":2}", "key", "\"id\""},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"metod\":\"x\"}", "nearest", "[\"method\"]"},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test.late2\"}", "nearest",
+			"[\"test.late\", \"test.large\", \"test.wait\"]"},
+		{ECHO("{\"text\":\"x\",\"cuont\":1}"), "nearest", "[\"count\"]"},
+		{ECHO("{\"text\":\"x\",\"count\":11}"), "want", "\"u32 1..10\""},
+		{ECHO("{}"), "path", "\"/params/text\""},
+		{ECHO("{\"text\":\"x\",\"mode\":\"fsat\"}"), "path", "\"/params/mode\""},
+		{ECHO("{\"text\":\"x\",\"mode\":\"fsat\"}"), "value", "\"fsat\""},
+		{ECHO("{\"text\":\"x\",\"mode\":\"fsat\"}"), "want", "\"one of fast, slow\""},
+		{ECHO("{\"text\":\"x\",\"mode\":\"fsat\"}"), "nearest", "[\"fast\"]"},
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+		assert_data(*state, table[i].line, strlen(table[i].line), table[i].member, table[i].text);
+	}
+	assert_data(*state, "{\"a\":\"\0\"}", 9, "byte", "6"); /* a true NUL */
 }
 
 static void
@@ -742,7 +771,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(malformed_input_is_answered_by_kind_and_not_executed),
-		CASE(errors_name_path_want_and_nearest),
+		CASE(malformed_input_is_answered_with_what_is_wrong_in_it),
 		CASE(a_good_request_is_answered_with_its_id_and_defaults),
 		CASE(limits_of_json_are_kept_before_parsing),
 		CASE(ten_protocol_errors_within_ten_seconds_close),
