@@ -6,7 +6,7 @@
  *
  *   path_server --nic DEVICE,DEVARGS [--address IP] [--cpu N] [--partitions N] [--seconds N]
  *               [--topic NAME] [--prefix P] [--hugepages]
- *               [--buffer-mib N] [--cache-mib N] [--disk-us N]
+ *               [--buffer-mib N] [--cache-mib N] [--disk-us N] [--linger-us N] [--burst N]
  */
 #include <errno.h>
 #include <ftw.h>
@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "base/errcode.h"
+#include "base/histogram.h"
 #include "dataplane.h"
 #include "io_forget.h"
 #include "logstore/logstore.h"
@@ -41,7 +42,9 @@ struct arguments {
 	const char *address, *topic;
 	uint32_t partitions, seconds;
 	uint32_t buffer_mib, cache_mib; /* log.buffer.bytes, log.cache.bytes */
-	uint64_t disk_us; /* what a write takes */
+	uint64_t disk_us;   /* what a write takes */
+	uint64_t linger_us; /* log.group.linger */
+	uint32_t burst;	    /* dataplane.burst */
 	int cpu; /* of the lcore; -1: not pinned */
 };
 
@@ -65,6 +68,7 @@ struct server {
 	pthread_t thread;
 	_Atomic bool stop, failed;
 	_Atomic uint64_t busy_ns, turns, busy_turns;
+	struct histogram full_turns; /* ns of turns that took a whole burst; read after the end */
 };
 
 static volatile sig_atomic_t stop_asked;
@@ -121,6 +125,10 @@ lcore_run(void *argument)
 		uint64_t after_ns = clock_now_ns(s->clock);
 
 		add(&s->turns, 1);
+		/* Received, offered, appended; answers besides. */
+		if (work >= 3 * s->arguments.burst) {
+			histogram_add(&s->full_turns, after_ns - now_ns);
+		}
 		if (work > 0) {
 			add(&s->busy_turns, 1);
 			add(&s->busy_ns, after_ns - now_ns);
@@ -215,6 +223,7 @@ start_log(struct server *s)
 	options.group_max_bytes = options.buffer_bytes / 8;
 	options.spare_bytes = GIB;
 	options.free_low_bytes = 16 * MIB;
+	options.group_linger_ns = s->arguments.linger_us * NS_PER_US;
 	options.durable_method = LOG_DURABLE_DSYNC;
 	options.flush_scope = LOG_FLUSH_FILE;
 	must(ring_create(&s->append_req, APPEND_SLOTS, sizeof(struct append_req), NULL), "ring");
@@ -274,6 +283,7 @@ start_lane(struct server *s)
 	options.secrets = &s->secrets;
 	options.native_port_base = NATIVE_PORT;
 	options.sessions_max = 256;
+	options.burst = s->arguments.burst;
 	options.max_datagram = s->arguments.nic.mtu - 28u;
 	options.address_count = 1;
 	must(nic_device_address(s->arguments.address, options.addresses[0]), "--address");
@@ -455,12 +465,13 @@ parse(int argc, char **argv, struct arguments *a)
 	static const struct option options[] = {{"nic", 1, NULL, 'n'}, {"address", 1, NULL, 'a'},
 		{"cpu", 1, NULL, 'c'}, {"partitions", 1, NULL, 'p'}, {"seconds", 1, NULL, 's'},
 		{"topic", 1, NULL, 't'}, {"prefix", 1, NULL, 'P'}, {"hugepages", 0, NULL, 'h'},
-		{"buffer-mib", 1, NULL, 'B'}, {"cache-mib", 1, NULL, 'C'}, {"disk-us", 1, NULL, 'd'}, {NULL, 0, NULL, 0}};
+		{"buffer-mib", 1, NULL, 'B'}, {"cache-mib", 1, NULL, 'C'}, {"disk-us", 1, NULL, 'd'},
+		{"linger-us", 1, NULL, 'l'}, {"burst", 1, NULL, 'u'}, {NULL, 0, NULL, 0}};
 	int option;
 
 	*a = (struct arguments){
 		.address = "192.0.2.2", .topic = "path", .partitions = 16, .cpu = -1,
-		.buffer_mib = 64, .cache_mib = 16, .disk_us = 100};
+		.buffer_mib = 64, .cache_mib = 16, .disk_us = 100, .burst = 32};
 	nic_device_options_init(&a->nic);
 	a->nic.prefix = "penstock-path-server";
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -475,6 +486,8 @@ parse(int argc, char **argv, struct arguments *a)
 		case 'B': a->buffer_mib = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'C': a->cache_mib = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'd': a->disk_us = strtoull(optarg, NULL, 10); break;
+		case 'l': a->linger_us = strtoull(optarg, NULL, 10); break;
+		case 'u': a->burst = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'h': a->nic.hugepages = true; break;
 		default: exit(64);
 		}
@@ -494,6 +507,7 @@ main(int argc, char **argv)
 
 	ensure(s != NULL);
 	memset(s, 0, sizeof(*s));
+	histogram_init(&s->full_turns);
 	parse(argc, argv, &s->arguments);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
@@ -505,6 +519,9 @@ main(int argc, char **argv)
 		last = end;
 	}
 	print_rates("total", &first, &last);
+	printf(", \"full_turn_ns_p10\": %llu, \"full_turn_ns_p50\": %llu",
+		(unsigned long long)histogram_percentile(&s->full_turns, 100000),
+		(unsigned long long)histogram_percentile(&s->full_turns, 500000));
 	adds_up = print_ledger(s, end.values);
 	printf("}\n");
 	finish(s);
