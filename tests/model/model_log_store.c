@@ -3,7 +3,7 @@
  * The log itself as the model's log: logstore on a simulated disk, shards and keeper stepped like
  * everything else. A crash is a power cut or a SIGKILL, by seed; recovery is logstore's own. A trace
  * judges what each shard writes and flushes, and every DURABLE note on its way to the lanes (through
- * a ring of ours). Client index lane_count is the reader that looks at the end. Small buffers and segments, so that wraps,
+ * a ring of ours). Client index lane_count is the reader that looks at the end, the next one the batcher. Small buffers and segments, so that wraps,
  * rolls and pool pressure are usual.
  */
 #include <errno.h>
@@ -15,7 +15,9 @@
 #include "logstore/io/io_sim.h"
 #include "logstore/io/io_trace.h"
 #include "logstore/logstore.h"
+#include "batcher/record_digest.h"
 #include "model_log.h"
+#include "model_windows.h"
 #include "wire/record_batch.h"
 
 #define STORE_STALL_NS	  (400 * NS_PER_MS)
@@ -44,6 +46,9 @@ struct log_store {
 	struct ring *append_done[MODEL_LANES_MAX][MODEL_SHARDS_MAX];
 	struct ring judged[MODEL_LANES_MAX][MODEL_SHARDS_MAX]; /* shard -> here -> append_done */
 	struct store_reader readers[MODEL_SHARDS_MAX];
+	struct store_reader window_rings[MODEL_SHARDS_MAX];
+	struct model_windows *windows; /* NULL while down */
+	uint64_t logged_records, logged_digest; /* as visited */
 	uint32_t indexes[STORE_PARTITIONS]; /* of partition p */
 	uint8_t topic_id[16];
 	uint64_t segment_bytes;
@@ -113,7 +118,7 @@ store_options(struct log_store *s, struct log_options *o)
 	o->keeper_io = s->keeper_io;
 	memcpy(o->shard_io, s->shard_io, sizeof(s->shard_io));
 	o->shard_count = s->options.shard_count;
-	o->client_count = s->options.lane_count + 1;
+	o->client_count = s->options.lane_count + 2;
 	o->partitions_max = STORE_PARTITIONS;
 	o->buffer_bytes = MIB;
 	o->cache_bytes = MIB;
@@ -129,7 +134,7 @@ static void
 store_attach_all(struct log_store *s)
 {
 	for (uint32_t shard = 0; shard < s->options.shard_count; shard++) {
-		struct store_reader *reader = &s->readers[shard];
+		struct store_reader *readers[] = {&s->readers[shard], &s->window_rings[shard]};
 
 		for (uint32_t lane = 0; lane < s->options.lane_count; lane++) {
 			logstore_attach(s->store, lane, shard,
@@ -138,15 +143,17 @@ store_attach_all(struct log_store *s)
 					.append_done = &s->judged[lane][shard],
 				});
 		}
-		logstore_attach(s->store, s->options.lane_count, shard,
-			&(struct log_client_rings){
-				.append_req = &reader->append_req,
-				.append_done = &reader->append_done,
-				.read_req = &reader->read_req,
-				.read_done = &reader->read_done,
-				.extent_release = &reader->extent_release,
-			});
-		logstore_attach_notes(s->store, shard, &reader->notes);
+		for (uint32_t i = 0; i < ARRAY_COUNT(readers); i++) {
+			logstore_attach(s->store, s->options.lane_count + i, shard,
+				&(struct log_client_rings){
+					.append_req = &readers[i]->append_req,
+					.append_done = &readers[i]->append_done,
+					.read_req = &readers[i]->read_req,
+					.read_done = &readers[i]->read_done,
+					.extent_release = &readers[i]->extent_release,
+				});
+		}
+		logstore_attach_notes(s->store, shard, &s->window_rings[shard].notes);
 	}
 }
 
@@ -185,7 +192,6 @@ store_judge(struct log_store *s, uint32_t lane, uint32_t shard)
 static uint32_t
 store_turn(struct log_store *s, uint64_t now_ns)
 {
-	struct commit_note note;
 	uint32_t work = 0;
 
 	for (uint32_t shard = 0; shard < s->options.shard_count; shard++) {
@@ -193,9 +199,9 @@ store_turn(struct log_store *s, uint64_t now_ns)
 		for (uint32_t lane = 0; lane < s->options.lane_count; lane++) {
 			work += store_judge(s, lane, shard);
 		}
-		while (ring_take(&s->readers[shard].notes, &note, 1) == 1) {
-			work++;
-		}
+	}
+	if (s->windows) {
+		work += model_windows_poll(s->windows, now_ns);
 	}
 	return work + log_keeper_poll(logstore_keeper(s->store), now_ns);
 }
@@ -209,6 +215,12 @@ store_deadline(struct log_store *s, uint64_t now_ns)
 		uint64_t at_ns = log_shard_deadline_ns(logstore_shard(s->store, shard));
 
 		deadline_ns = at_ns < deadline_ns ? at_ns : deadline_ns;
+	}
+	if (s->windows) {
+		uint64_t at_ns = model_windows_deadline_ns(s->windows);
+
+		/* One that has passed waits for the log, not for time. */
+		deadline_ns = at_ns > now_ns && at_ns < deadline_ns ? at_ns : deadline_ns;
 	}
 	return deadline_ns < now_ns + STORE_KEEPER_NS ? deadline_ns : now_ns + STORE_KEEPER_NS;
 }
@@ -254,6 +266,33 @@ store_create_partitions(struct log_store *s)
 }
 
 static void
+store_start_windows(struct log_store *s)
+{
+	struct model_windows_options options = {
+		.clock = s->options.clock,
+		.rand = &s->rand,
+		.client = s->options.lane_count + 1,
+		.shard_count = s->options.shard_count,
+		.partition_count = s->options.partition_count,
+	};
+
+	for (uint32_t p = 0; p < s->options.partition_count; p++) {
+		options.indexes[p] = s->indexes[p];
+		options.shards[p] =
+			logstore_shard_of(s->topic_id, p, s->options.shard_count);
+	}
+	for (uint32_t shard = 0; shard < s->options.shard_count; shard++) {
+		struct store_reader *rings = &s->window_rings[shard];
+
+		options.commit_notes[shard] = &rings->notes;
+		options.read_req[shard] = &rings->read_req;
+		options.read_done[shard] = &rings->read_done;
+		options.extent_release[shard] = &rings->extent_release;
+	}
+	s->windows = model_windows_create(&options);
+}
+
+static void
 store_start(struct model_log *log, uint64_t now_ns)
 {
 	struct log_store *s = store_of(log);
@@ -275,6 +314,7 @@ store_start(struct model_log *log, uint64_t now_ns)
 	if (!s->made) {
 		store_create_partitions(s);
 	}
+	store_start_windows(s);
 }
 
 /* --- running ----------------------------------------------------------------------------------- */
@@ -307,12 +347,18 @@ store_drop(struct log_store *s)
 {
 	uint8_t item[64];
 
+	if (model_windows_broken(s->windows) && s->broken[0] == '\0') {
+		snprintf(s->broken, sizeof(s->broken), "%s", model_windows_broken(s->windows));
+	}
+	model_windows_destroy(s->windows);
+	s->windows = NULL;
 	logstore_destroy(s->store);
 	s->store = NULL;
 	for (uint32_t shard = 0; shard < s->options.shard_count; shard++) {
-		struct store_reader *reader = &s->readers[shard];
+		struct store_reader *reader = &s->readers[shard], *batcher = &s->window_rings[shard];
 		struct ring *rings[] = {&reader->read_req, &reader->read_done,
-			&reader->extent_release, &reader->notes};
+			&reader->extent_release, &batcher->read_req, &batcher->read_done,
+			&batcher->extent_release, &batcher->notes};
 
 		s->shard_io[shard]->ops->destroy(s->shard_io[shard]);
 		for (uint32_t i = 0; i < ARRAY_COUNT(rings); i++) {
@@ -353,7 +399,7 @@ store_disk(struct model_log *log, bool running)
 static bool
 store_quiet(struct model_log *log)
 {
-	return true;
+	return model_windows_drained(store_of(log)->windows);
 }
 
 static uint64_t
@@ -369,7 +415,10 @@ store_broken(struct model_log *log)
 {
 	struct log_store *s = store_of(log);
 
-	return s->broken[0] != '\0' ? s->broken : NULL;
+	if (s->broken[0] != '\0') {
+		return s->broken;
+	}
+	return s->windows ? model_windows_broken(s->windows) : NULL;
 }
 
 /* --- reading at the end ------------------------------------------------------------------------ */
@@ -389,6 +438,21 @@ store_read(struct log_store *s, uint32_t shard, const struct read_req *req,
 	}
 	snprintf(s->broken, sizeof(s->broken), "a read is never answered");
 	return false;
+}
+
+static void
+store_sum(struct log_store *s, const uint8_t *bytes, uint32_t len)
+{
+	struct record_iterator it;
+	struct record_view view;
+
+	if (record_iterator_init(&it, bytes, len) == 0) {
+		while (record_iterator_next(&it, &view) == 1) {
+			s->logged_records++;
+			s->logged_digest += record_digest(
+				view.key, view.key_len, view.value, view.value_len);
+		}
+	}
 }
 
 static void
@@ -425,6 +489,7 @@ store_visit(struct model_log *log, uint32_t partition, model_visit_fn fn, void *
 				load_be32(done.data + pos + 8) + RECORD_BATCH_LENGTH_BYTES;
 
 			fn(user_data, done.data + pos, len);
+			store_sum(s, done.data + pos, len);
 			pos += len;
 		}
 		at = done.next_offset;
@@ -434,9 +499,40 @@ store_visit(struct model_log *log, uint32_t partition, model_visit_fn fn, void *
 		ensure(ring_offer(&s->readers[shard].extent_release, &release, 1) == 1);
 		store_step(s);
 	}
+	if (partition + 1 == s->options.partition_count) {
+		model_windows_check(s->windows, s->logged_records, s->logged_digest);
+	}
 }
 
 /* --- life -------------------------------------------------------------------------------------- */
+
+static void
+store_reader_init(struct store_reader *reader)
+{
+	ensure(ring_create(&reader->append_req, STORE_READ_SLOTS,
+		       sizeof(struct append_req), NULL) == 0);
+	ensure(ring_create(&reader->append_done, STORE_READ_SLOTS,
+		       sizeof(struct append_done), NULL) == 0);
+	ensure(ring_create(&reader->read_req, STORE_READ_SLOTS, sizeof(struct read_req),
+		       NULL) == 0);
+	ensure(ring_create(&reader->read_done, STORE_READ_SLOTS, sizeof(struct read_done),
+		       NULL) == 0);
+	ensure(ring_create(&reader->extent_release, STORE_READ_SLOTS,
+		       sizeof(struct extent_release), NULL) == 0);
+	ensure(ring_create(&reader->notes, STORE_READ_SLOTS, sizeof(struct commit_note),
+		       NULL) == 0);
+}
+
+static void
+store_reader_fini(struct store_reader *reader)
+{
+	ring_destroy(&reader->append_req);
+	ring_destroy(&reader->append_done);
+	ring_destroy(&reader->read_req);
+	ring_destroy(&reader->read_done);
+	ring_destroy(&reader->extent_release);
+	ring_destroy(&reader->notes);
+}
 
 static void
 store_destroy(struct model_log *log)
@@ -447,12 +543,8 @@ store_destroy(struct model_log *log)
 		store_drop(s);
 	}
 	for (uint32_t shard = 0; shard < s->options.shard_count; shard++) {
-		ring_destroy(&s->readers[shard].append_req);
-		ring_destroy(&s->readers[shard].append_done);
-		ring_destroy(&s->readers[shard].read_req);
-		ring_destroy(&s->readers[shard].read_done);
-		ring_destroy(&s->readers[shard].extent_release);
-		ring_destroy(&s->readers[shard].notes);
+		store_reader_fini(&s->readers[shard]);
+		store_reader_fini(&s->window_rings[shard]);
 		for (uint32_t lane = 0; lane < s->options.lane_count; lane++) {
 			ring_destroy(&s->judged[lane][shard]);
 		}
@@ -496,24 +588,12 @@ model_log_store(const struct model_log_options *options)
 	sim.violation_user_data = s;
 	ensure(sim_disk_create(&sim, &s->disk) == 0);
 	for (uint32_t shard = 0; shard < options->shard_count; shard++) {
-		struct store_reader *reader = &s->readers[shard];
-
 		for (uint32_t lane = 0; lane < options->lane_count; lane++) {
 			ensure(ring_create(&s->judged[lane][shard], STORE_DONE_SLOTS,
 				       sizeof(struct append_done), NULL) == 0);
 		}
-		ensure(ring_create(&reader->append_req, STORE_READ_SLOTS,
-			       sizeof(struct append_req), NULL) == 0);
-		ensure(ring_create(&reader->append_done, STORE_READ_SLOTS,
-			       sizeof(struct append_done), NULL) == 0);
-		ensure(ring_create(&reader->read_req, STORE_READ_SLOTS, sizeof(struct read_req),
-			       NULL) == 0);
-		ensure(ring_create(&reader->read_done, STORE_READ_SLOTS, sizeof(struct read_done),
-			       NULL) == 0);
-		ensure(ring_create(&reader->extent_release, STORE_READ_SLOTS,
-			       sizeof(struct extent_release), NULL) == 0);
-		ensure(ring_create(&reader->notes, STORE_READ_SLOTS, sizeof(struct commit_note),
-			       NULL) == 0);
+		store_reader_init(&s->readers[shard]);
+		store_reader_init(&s->window_rings[shard]);
 	}
 	return &s->log;
 }

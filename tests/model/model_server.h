@@ -60,7 +60,7 @@ struct model_server {
 struct model_server *model_server_reference(const struct model_server_options *options);
 /* Real lanes on a log in memory. */
 struct model_server *model_server_lanes(const struct model_server_options *options);
-/* Real lanes on the real log, on a simulated disk. */
+/* Real lanes on the real log, on a simulated disk, with the batcher and a worker behind it. */
 struct model_server *model_server_pipeline(const struct model_server_options *options);
 
 #endif
