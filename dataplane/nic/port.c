@@ -11,9 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_flow.h>
+#include <rte_mbuf_pool_ops.h>
+#include <rte_memzone.h>
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/ensure.h"
@@ -153,6 +156,61 @@ port_configure(struct port *port)
 	return 0;
 }
 
+static void
+pool_memory_free(struct rte_mempool_memhdr *chunk, void *zone)
+{
+	(void)chunk;
+	(void)rte_memzone_free(zone);
+}
+
+/* Elements back to back, from a page's begin on. */
+static int
+pool_populate_array(const struct port *port, struct rte_mempool *pool, uint32_t count)
+{
+	uint32_t bytes = port->options.plan.element_bytes;
+	const struct rte_memzone *zone = rte_memzone_reserve_aligned(pool->name, (size_t)count * bytes,
+		pool->socket_id, 0, bytes);
+	int rc;
+
+	if (!zone) {
+		return -ENOMEM;
+	}
+	rc = rte_mempool_populate_virt(pool, zone->addr, zone->len, (size_t)sysconf(_SC_PAGESIZE), pool_memory_free,
+		(void *)(uintptr_t)zone);
+	return rc < 0 ? rc : rc != (int)count ? -ENOMEM : 0;
+}
+
+/*
+ * As rte_pktmbuf_pool_create, but elements are exactly as long as planned. AF_XDP's driver takes the
+ * pool's count times the element for the length of its memory: with gaps at the ends of pages, where
+ * elements do not divide a page, the last buffers would lie outside, and the kernel would drop each of
+ * them for good at its first use.
+ */
+static struct rte_mempool *
+pool_create_exact(const struct port *port, const char *name, uint32_t count, uint32_t cache)
+{
+	const struct port_plan *plan = &port->options.plan;
+	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = (uint16_t)plan->data_room};
+	struct rte_mempool *pool = rte_mempool_create_empty(name, count,
+		(uint32_t)sizeof(struct rte_mbuf) + plan->data_room, cache, sizeof(private),
+		rte_eth_dev_socket_id(port->port_id), RTE_MEMPOOL_F_NO_SPREAD);
+
+	if (!pool) {
+		return NULL;
+	}
+	rte_errno = -rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+	if (rte_errno == 0) {
+		rte_pktmbuf_pool_init(pool, &private);
+		rte_errno = -pool_populate_array(port, pool, count);
+	}
+	if (rte_errno != 0) {
+		rte_mempool_free(pool);
+		return NULL;
+	}
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
+}
+
 static struct rte_mempool *
 pool_create(struct port *port, const char *kind, uint16_t queue, uint32_t count)
 {
@@ -161,8 +219,42 @@ pool_create(struct port *port, const char *kind, uint16_t queue, uint32_t count)
 	uint32_t cache = plan->cache < count / 3 ? plan->cache : count / 3;
 
 	snprintf(name, sizeof(name), "%s_%u_%u", kind, port->options.index, queue);
+	if (plan->exact_elements) {
+		return pool_create_exact(port, name, count, cache);
+	}
 	return rte_pktmbuf_pool_create(name, count, cache, 0, (uint16_t)plan->data_room,
 		rte_eth_dev_socket_id(port->port_id));
+}
+
+/* An element of a pool that must be one array: how far it lies from where it belongs. */
+static void
+element_measure(struct rte_mempool *pool, void *user_data, void *element, unsigned int index)
+{
+	const struct rte_mempool_memhdr *chunk = STAILQ_FIRST(&pool->mem_list);
+	uint64_t place = (uint64_t)((uint8_t *)element - (uint8_t *)chunk->addr) - pool->header_size;
+	uint32_t *misplaced = user_data;
+
+	*misplaced += place != (uint64_t)index * (pool->header_size + pool->elt_size + pool->trailer_size);
+}
+
+/* -EINVAL if a driver that wants one array of elements, from a page's begin on, does not get it. */
+static int
+pool_check_array(struct port *port, struct rte_mempool *pool)
+{
+	const struct rte_mempool_memhdr *chunk = STAILQ_FIRST(&pool->mem_list);
+	uint32_t misplaced = 0;
+
+	if (!port->options.plan.exact_elements) {
+		return 0;
+	}
+	rte_mempool_obj_iter(pool, element_measure, &misplaced);
+	if (misplaced > 0 || (uintptr_t)chunk->addr % port->options.driver->chunk_bytes != 0) {
+		port_fail(port, -EINVAL, "packet pool");
+		port_say(port, ": %u of %u buffers are not where the driver will look for them", misplaced,
+			pool->populated_size);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 static int
@@ -178,9 +270,9 @@ queue_create(struct port *port, uint16_t queue)
 		return port_fail(port, rte_errno ? -rte_errno : -ENOMEM,
 			"packet pool (memory.per_node, hugepages)");
 	}
-	if (strcmp(o->driver->name, "af_xdp") == 0 && q->rx_pool->nb_mem_chunks != 1) {
-		port_say(port, "port %s: the rx pool lies in %u pieces: packets are copied twice\n",
-			o->device, q->rx_pool->nb_mem_chunks);
+	rc = pool_check_array(port, q->rx_pool);
+	if (rc < 0) {
+		return rc;
 	}
 	q->rx_at_start = rte_mempool_avail_count(q->rx_pool);
 	q->tx_at_start = rte_mempool_avail_count(q->tx_pool);

@@ -20,7 +20,7 @@ static const struct port_driver port_drivers[] = {
 	{.name = "af_xdp", .eal_name = "net_af_xdp", .package = PACKAGE("net-af-xdp"),
 		.is_virtual = true, .needs_interface = true, .counts_losses = true,
 		.counts_nombuf = true, .reaps_on_tx = true, .mtu_max = 3520, .idle_rx_every = 8,
-		.extra_buffers = 2048, .queues_key = "queue_count", .defaults = "busy_budget=64"},
+		.extra_buffers = 2048, .chunk_bytes = 4096, .queues_key = "queue_count", .defaults = "busy_budget=64"},
 	{.name = "tap", .eal_name = "net_tap", .package = PACKAGE("net-tap"), .is_virtual = true,
 		.counts_nombuf = true, .reaps_on_tx = true, .has_rx_fd = true, .holds_rx_ring = true,
 		.mtu_max = 1500, .idle_rx_every = 1},

@@ -28,6 +28,7 @@ struct port_driver {
 	uint16_t mtu_max;
 	uint16_t idle_rx_every; /* an empty rx is a system call: only every n-th empty turn */
 	uint32_t extra_buffers; /* taken at queue set-up besides */
+	uint32_t chunk_bytes; /* a buffer with all its headers must be this long; 0: any length */
 	const char *queues_key; /* devarg that holds the number of queues, or NULL */
 	const char *defaults; /* devargs added where the profile says nothing */
 };

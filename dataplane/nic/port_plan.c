@@ -16,7 +16,6 @@
 #define MBUF_HEADER	 128
 #define FRAME_HEADERS	 22 /* Ethernet, two VLAN tags */
 #define ROOM_STANDARD	 2048
-#define ROOM_AF_XDP_LARGE 3712
 #define ROOM_STEP	 1024
 #define MEMORY_CHANNELS	 4
 #define CACHE_WANTED	 256
@@ -92,9 +91,8 @@ data_room(const struct port_plan_in *in, uint32_t *ret_room, char *text, uint32_
 	}
 	room = room < slot ? (uint32_t)bytes_ceil(slot, CACHE_LINE_BYTES) : room;
 	room = room < ROOM_STANDARD ? ROOM_STANDARD : room;
-	if (strcmp(in->driver->name, "af_xdp") == 0 && room > ROOM_STANDARD) {
-		/* The element must stay within a page, the umem's chunk. */
-		room = ROOM_AF_XDP_LARGE;
+	if (in->driver->chunk_bytes > 0) {
+		room = in->driver->chunk_bytes - OBJECT_HEADER - MBUF_HEADER - HEADROOM;
 	}
 	*ret_room = HEADROOM + room;
 	return 0;
@@ -172,7 +170,9 @@ port_plan(const struct port_plan_in *in, struct port_plan *ret_plan, char *text,
 		return -EINVAL;
 	}
 	plan.driver_extra = driver_extra(in);
-	plan.element_bytes = element_bytes(plan.data_room);
+	plan.exact_elements = in->driver->chunk_bytes > 0;
+	plan.element_bytes =
+		plan.exact_elements ? in->driver->chunk_bytes : element_bytes(plan.data_room);
 	fixed = terms_without_park(in, &plan);
 	plan.pool_count = in->pool_count ? in->pool_count : smallest_pool(fixed);
 	plan.park_max = plan.pool_count / 4;

@@ -7,6 +7,7 @@
 #ifndef NIC_PORT_PLAN_H
 #define NIC_PORT_PLAN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/compiler.h"
 #include "nic/port_driver.h"
@@ -31,6 +32,7 @@ void port_plan_init(struct port_plan_in *in);
 struct port_plan {
 	uint32_t data_room;	/* headroom included */
 	uint32_t element_bytes;
+	bool exact_elements; /* element_bytes as they are, without the padding that spreads them */
 	uint32_t cache;
 	uint32_t driver_extra;
 	uint32_t park_max;	/* batches ahead of order that a lane may hold */

@@ -71,7 +71,9 @@ af_xdp_pays_for_its_fill_ring(void **state)
 	assert_int_equal(plan.pool_need, 5951 + 2048);
 	in.mtu = 3520;
 	assert_int_equal(port_plan(&in, &plan, text, sizeof(text)), 0);
-	assert_int_equal(plan.data_room, 128 + 3712);
+	assert_int_equal(plan.data_room, 4096 - 64 - 128);
+	assert_int_equal(plan.element_bytes, 4096);
+	assert_true(plan.exact_elements);
 	assert_true(plan.element_bytes <= 4096);
 	in.mtu = 3521;
 	assert_int_equal(port_plan(&in, &plan, text, sizeof(text)), -EINVAL);
