@@ -6,7 +6,6 @@ Usage: driver_matrix.py NIC_ECHO [DRIVER...]. Needs root: every case with an int
 network namespaces of its own, named after the process id and removed in the end. Exit 77 with the
 reason when nothing can run here. Each case ends with nic_echo's own ledger, which must add up.
 """
-import atexit
 import json
 import os
 import signal
@@ -14,9 +13,9 @@ import subprocess
 import sys
 import time
 
+from netns import OURS4, OURS6, PEER4, PEER6, Hugepages, Skip, Wire, run
+
 PORT = 9292
-OURS4, PEER4 = "192.0.2.2", "192.0.2.1"
-OURS6, PEER6 = "2001:db8::2", "2001:db8::1"
 READY_SECONDS = 20
 
 # Runs inside the peer's namespace: echo of every size, closed port, both families.
@@ -85,68 +84,6 @@ print('share', share)
 assert strange < 20, 'echoes that match nothing'
 assert share >= needed if needed == 1.0 else needed <= share < 1.0, share
 """
-
-
-class Skip(Exception):
-    """A case that cannot run here, with the reason."""
-
-
-def run(*words, check=True):
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if check and done.returncode != 0:
-        raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
-    return done
-
-
-class Wire:
-    """Two namespaces and a veth pair between them: `a` is ours, without addresses, `b` the peer's."""
-
-    def __init__(self, number, vlan=0):
-        self.spaces = [f"psn{os.getpid()}{number}{end}" for end in "ab"]
-        self.links = [f"v{os.getpid()}{number}{end}"[-15:] for end in "ab"]
-        self.vlan = vlan
-
-    def __enter__(self):
-        atexit.register(self.close)
-        a, b = self.spaces
-        la, lb = self.links
-        for space in self.spaces:
-            run("ip", "netns", "add", space)
-        made = run("ip", "-n", a, "link", "add", la, "type", "veth", "peer", "name", lb, "netns", b,
-                   check=False)
-        if made.returncode != 0:
-            self.close()
-            raise Skip(f"no veth: {made.stderr.strip()}")
-        self.inside(a, "sysctl", "-q", "-w", f"net.ipv6.conf.{la}.disable_ipv6=1", check=False)
-        self.inside(b, "sysctl", "-q", "-w", f"net.ipv6.conf.{lb}.accept_dad=0", check=False)
-        self.inside(b, "ethtool", "-K", lb, "tx", "off", check=False)
-        self.inside(b, "ethtool", "-K", lb, "gro", "on", check=False)
-        run("ip", "-n", a, "link", "set", la, "up")
-        run("ip", "-n", b, "link", "set", lb, "up")
-        run("ip", "-n", b, "link", "set", "lo", "up")
-        carrier = lb
-        if self.vlan:
-            carrier = f"{lb}.{self.vlan}"[-15:]
-            made = run("ip", "-n", b, "link", "add", "link", lb, "name", carrier, "type", "vlan", "id",
-                       str(self.vlan), check=False)
-            if made.returncode != 0:
-                self.close()
-                raise Skip(f"no VLAN links in this kernel: {made.stderr.strip()}")
-            run("ip", "-n", b, "link", "set", carrier, "up")
-        run("ip", "-n", b, "addr", "add", f"{PEER4}/24", "dev", carrier)
-        run("ip", "-n", b, "addr", "add", f"{PEER6}/64", "dev", carrier, "nodad")
-        return self
-
-    def inside(self, space, *words, check=True):
-        return run("ip", "netns", "exec", space, *words, check=check)
-
-    def close(self):
-        for space in self.spaces:
-            run("ip", "netns", "del", space, check=False)
-
-    def __exit__(self, *_):
-        self.close()
-        atexit.unregister(self.close)
 
 
 class Echo:
@@ -263,37 +200,6 @@ def case_tap(program, number):
         run("ip", "netns", "del", space, check=False)
     assert ledger["native"] >= 400, ledger
     return ledger
-
-
-def free_hugepages():
-    with open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", encoding="ascii") as file:
-        return int(file.read())
-
-
-class Hugepages:
-    """Raises the pool while a case runs, and puts it back."""
-
-    def __init__(self, count):
-        self.count = count
-
-    def __enter__(self):
-        self.path = "/proc/sys/vm/nr_hugepages"
-        with open(self.path, encoding="ascii") as file:
-            self.before = int(file.read())
-        with open(self.path, "w", encoding="ascii") as file:
-            file.write(str(self.before + self.count))
-        atexit.register(self.close)
-        if free_hugepages() < self.count:
-            self.close()
-            raise Skip("not enough memory for hugepages")
-
-    def close(self):
-        with open(self.path, "w", encoding="ascii") as file:
-            file.write(str(self.before))
-
-    def __exit__(self, *_):
-        self.close()
-        atexit.unregister(self.close)
 
 
 def with_hugepages(count, case, *words, **options):

@@ -6,12 +6,13 @@ own numbers against the producer's; `allowed` are drops that a host on such a li
 Skip with the reason."""
 import json
 import os
+import signal
+import sys
+import time
+
+from netns import OURS4, Skip, Wire
 
 FAULTS = {'loss': '1%', 'duplicate': '1%', 'reorder': '1%'}
-
-
-class Skip(Exception):
-    """A link that cannot run here, with the reason."""
 
 
 class Link:
@@ -85,4 +86,52 @@ class Memif(Link):
         assert terms['ipackets'] == report['nic']['opackets'], (terms, report)
 
 
-LINKS = {link.name: link for link in (Socket, Memif)}
+class Veth(Link):
+    """A DPDK driver on one end of a veth pair, kernel sockets on the other, each in a namespace of its own."""
+    port = 9292
+    counts_losses = False
+
+    def __enter__(self):
+        if os.geteuid() != 0:
+            raise Skip('needs root for network namespaces and packet sockets')
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped'))  # so that namespaces are removed
+        self.wire = Wire(f'{len(self.name)}p', ip6=False).__enter__()
+        self.daemon_prefix, self.producer_prefix = (('ip', 'netns', 'exec', space) for space in self.wire.spaces)
+        return self
+
+    def __exit__(self, *about):
+        self.wire.__exit__(*about)
+
+    def port_options(self):
+        self.wire.forget_neighbours()
+        self.sent_before = self.wire.peer_sent()
+        return {'driver': 'vdev', 'devargs': f'net_{self.name}0,iface={self.wire.links[0]}', 'address': [OURS4]}
+
+    def bootstrap(self, daemon):
+        return f'{OURS4}:{daemon.port}'
+
+    def check(self, daemon, report):
+        """E1: what the port received and what it saw lost is what the peer sent; without sight of losses, at most that."""
+        until = time.monotonic() + 10
+        while True:
+            lane = daemon.call('drop.list')['lanes'][0]
+            terms = {t['name']: t['value'] for e in lane['equations'] if e['name'].startswith('E1') for t in e['terms']}
+            unseen = self.wire.peer_sent() - self.sent_before - sum(value or 0 for value in terms.values())
+            if unseen == 0 or time.monotonic() > until:
+                break
+            time.sleep(0.2)
+        assert lane['driver'] == f'net_{self.name}', lane['driver']
+        assert (terms['imissed'] is not None) == self.counts_losses, terms
+        assert unseen == 0 if self.counts_losses else unseen >= 0, (unseen, terms)
+
+
+class AfPacket(Veth):
+    name = 'af_packet'
+
+
+class AfXdp(Veth):
+    name = 'af_xdp'
+    counts_losses = True
+
+
+LINKS = {link.name: link for link in (Socket, Memif, AfPacket, AfXdp)}
