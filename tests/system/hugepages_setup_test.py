@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""hw-config/setup/hugepages on the real machine: apply, show, undo; hugeadm agrees; everything is put back.
+"""hw-config/setup/hugepages on the real machine: apply, show, undo; hugeadm agrees; everything is put back. A daemon that
+misses hugepages names the command of this script that helps it.
 
-Usage: hugepages_setup_test.py SCRIPT. Other programs may change the pool at any time: a round during which
+Usage: hugepages_setup_test.py SCRIPT PENSTOCKD. Other programs may change the pool at any time: a round during which
 somebody did is run again, and only a round that was undisturbed is judged.
 """
 import glob
@@ -120,15 +121,37 @@ def changed_since(script, size_kb):
         raise Disturbed
 
 
+def helps_the_daemon(script, size_kb):
+    """The error's own command, as it stands, lets the daemon start."""
+    free_mib = min(read(path + '/free_hugepages') for path in nodes(size_kb).values()) * size_kb // 1024
+    folder = f'/tmp/penstock-hugepages-daemon-{os.getpid()}'
+    words = [sys.argv[2], '--dev', '--check', '--state', folder, '--set', 'native.port=9292',
+             '--set', 'ports=[{driver: vdev, devargs: "net_ring0", address: [192.0.2.2]}]',
+             '--set', 'memory.hugepage_size=2MiB', '--set', f'memory.per_node={free_mib + 64}MiB']
+    try:
+        refused = run(*words, code=None)
+        if refused.returncode == 0:
+            raise Disturbed
+        fix = re.search(r'fix +hw-config/setup/hugepages (apply \d+)', refused.stderr)
+        assert refused.returncode == 2 and fix, refused.stderr
+        run(script, *fix[1].split())
+        started = run(*words, code=None)
+        run(script, 'undo', '--force')
+        if started.returncode != 0:
+            raise Disturbed(started.stderr)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def undisturbed(what, script, size_kb):
     for number in range(ROUNDS):
         first = totals(size_kb)
         try:
             what(script, size_kb)
             return
-        except Disturbed:
+        except Disturbed as why:
             run(script, 'undo', '--force', code=None)
-            print(f'{what.__name__}: round {number + 1} was disturbed (pool {first} -> {totals(size_kb)})')
+            print(f'{what.__name__}: round {number + 1} was disturbed (pool {first} -> {totals(size_kb)}) {why}')
     raise AssertionError(f'{what.__name__}: somebody changed the pool in each of {ROUNDS} rounds')
 
 
@@ -164,6 +187,8 @@ def main():
         undisturbed(lambda s, _: agrees_with_hugeadm(s), script, size_kb)
         undisturbed(round_trip, script, size_kb)
         undisturbed(changed_since, script, size_kb)
+        if size_kb == 2048:
+            undisturbed(helps_the_daemon, script, size_kb)
     finally:
         shutil.rmtree(folder)
         if os.path.exists(STATE):
