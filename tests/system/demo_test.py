@@ -5,6 +5,7 @@
 As root the demo's second run, over a veth pair, is part of it; it must succeed wherever namespaces can be made.
 """
 import fcntl
+import glob
 import json
 import os
 import pty
@@ -210,6 +211,35 @@ def a_killed_demo_takes_its_daemon_along_and_the_next_one_cleans_up():
         place.assert_clean()
 
 
+def with_drivers(place, keep):
+    """The demo where only those of DPDK's driver files are installed that `keep` takes: a directory mounted over theirs."""
+    installed = glob.glob('/usr/lib/*/dpdk/pmds-*')
+    assert len(installed) == 1, installed
+    fewer = os.path.join(place.path, 'drivers')
+    shutil.copytree(installed[0], fewer, symlinks=True, ignore=lambda _, names: [name for name in names if not keep(name)])
+    result = subprocess.run(['unshare', '-m', 'sh', '-c', f'mount --bind {fewer} {installed[0]} && exec "$@"', 'sh',
+                             tool('penstock'), '-o', 'json', 'demo'], env=place.environment, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
+    assert result.returncode == 0, result
+    data = json.loads(result.stdout)['data']
+    check_run(data, 'socket')
+    place.assert_clean(but=['drivers'])
+    return data['nic'], result.stderr
+
+
+def a_missing_driver_is_named_with_its_package():
+    if not namespaces():
+        return  # there is no second run to miss it
+    with Place() as place:
+        nic, said = with_drivers(place, lambda name: 'af_xdp' not in name)
+        check_run(nic, 'net_af_packet')
+        assert 'AF_XDP cannot be used here' in said and 'librte-net-af-xdp' in said, said
+    with Place() as place:
+        nic, said = with_drivers(place, lambda name: 'net_af_' not in name)
+        assert set(nic) == {'left_out'} and 'penstockd' in nic['left_out'], nic
+        assert 'librte-net-af-xdp' in said and 'librte-net-af-packet' in said and 'Left out' in said, said
+
+
 def an_ordinary_user_is_told_what_was_left_out():
     if os.geteuid() != 0:
         return  # the first case was it
@@ -236,7 +266,7 @@ def main():
     cases = [the_account_adds_up, every_line_to_try_works_against_the_kept_daemon,
              every_line_to_try_works_with_a_daemon_of_ones_own, tables_fit_a_narrow_terminal,
              ctrl_c_at_any_moment_leaves_nothing, a_killed_demo_takes_its_daemon_along_and_the_next_one_cleans_up,
-             an_ordinary_user_is_told_what_was_left_out]
+             a_missing_driver_is_named_with_its_package, an_ordinary_user_is_told_what_was_left_out]
     for case in [case for case in cases if not chosen or case.__name__ in chosen]:
         started = time.monotonic()
         case()
