@@ -75,7 +75,7 @@ print_verdict(const struct demo *socket, const struct demo *nic, const char *nam
 	bool same = strcmp(socket->window_digest, nic->window_digest) == 0 &&
 		    socket->windows_count == nic->windows_count;
 
-	fprintf(nic->talk, "\n  Carried by %s (%s) and Penstock's own ARP, IP and UDP. %s\n", nic->driver, name,
+	fprintf(nic->talk, "\n  Carried by %s (%s), with Penstock's own ARP, IP and UDP.\n  %s\n", nic->driver, name,
 		same ? "The windows are the same as over kernel sockets, to the byte." :
 		       "THE WINDOWS DIFFER from those over kernel sockets.");
 }

@@ -36,8 +36,7 @@ busiest_carrier(const json_t *rows, char *text, size_t room)
 		if (sscanf(json_string_value(row), "%7s flights %ld cancelled %ld mean %ld max %ld", code,
 			    &flights, &cancelled, &mean, &max) == 5 && flights > most) {
 			most = flights;
-			snprintf(text, room, "%s: %ld flights, %ld cancelled, delay mean %ld max %ld min",
-				code, flights, cancelled, mean, max);
+			snprintf(text, room, "%s %4ld  mean %2ld  max %3ld", code, flights, mean, max);
 		}
 	}
 }
@@ -69,14 +68,14 @@ print_window(struct demo *demo, const json_t *w)
 		fflush(stderr);
 	}
 	if (demo->windows_count == 1) {
-		snprintf(row, sizeof(row), "        %-20s  %8s  %-7s %7s  %s", "window (event time)", "flights",
-			"fired", "task us", "busiest carrier");
+		snprintf(row, sizeof(row), "    %-20s  %7s  %-7s  %7s  %s", "window (event time)", "flights",
+			"fired", "task us", "busiest, delay in min");
 		print_cut(demo->talk, row);
 	}
 	date_text(json_integer_value(json_object_get(w, "start_ms")), from, sizeof(from));
 	date_text(json_integer_value(json_object_get(w, "end_ms")), until, sizeof(until));
 	busiest_carrier(json_object_get(w, "rows"), carrier, sizeof(carrier));
-	snprintf(row, sizeof(row), "        %s..%s  %8s  %-7s %7" JSON_INTEGER_FORMAT "  %s", from, until + 2,
+	snprintf(row, sizeof(row), "    %s..%s  %7s  %-7s  %7" JSON_INTEGER_FORMAT "  %s", from, until + 2,
 		output_count((uint64_t)json_integer_value(json_object_get(w, "records")), count,
 			sizeof(count)),
 		json_string_value(json_object_get(w, "reason")),
