@@ -696,6 +696,18 @@ appender_poll(struct log_shard *shard)
 	return done;
 }
 
+/* Tells who judges DURABLE notes of this one. */
+static void
+deliver_told(struct log_shard *shard, const struct append_done *done)
+{
+	const struct log_options *o = &shard->store->options;
+	const struct partition *p = shard->partitions[done->partition_index];
+
+	if (o->durable && done->kind == APPEND_DURABLE && p) {
+		o->durable(o->durable_user_data, shard->index, p->topic_id, p->partition, done->offset);
+	}
+}
+
 uint32_t
 appender_deliver(struct log_shard *shard)
 {
@@ -707,6 +719,7 @@ appender_deliver(struct log_shard *shard)
 		while (list->first != NOTE_NONE &&
 			ring_offer(shard->rings[c].append_done, &shard->notes.notes[list->first].done, 1) ==
 				1) {
+			deliver_told(shard, &shard->notes.notes[list->first].done);
 			note_free(&shard->notes, note_list_pop(&shard->notes, list));
 			delivered++;
 		}

@@ -44,6 +44,13 @@ enum log_flush_scope {
 	LOG_FLUSH_FILE,
 };
 
+/*
+ * Called on the log lcore with each DURABLE note that a client is given: all of the partition up to
+ * `offset` (inclusive) is durable. For tests and dev mode, which judge it by the trace of the I/O seam.
+ */
+typedef void (*log_durable_fn)(void *user_data, uint32_t shard, const uint8_t topic_id[16],
+	uint32_t partition, int64_t offset);
+
 struct log_options {
 	struct clock *clock;
 	struct rand *rand;	/* file ids, directory id; seeded in models */
@@ -68,6 +75,8 @@ struct log_options {
 	char cluster_id[23];	/* 22-char base64url + NUL, into meta.properties when the dir is new;
 				   empty: a random one */
 	uint32_t node_id;
+	log_durable_fn durable; /* NULL: nobody asks */
+	void *durable_user_data;
 };
 
 /* Fills in every default of LOG.md 19; clock, rand, io stay NULL. */

@@ -16,6 +16,7 @@
 #include "ctrl/daemon/host_limits.h"
 #include "logstore/io/io_fault.h"
 #include "logstore/io/io_sync.h"
+#include "logstore/io/io_trace.h"
 #include "logstore/io/io_uring.h"
 
 #define SLOTS_SPARE 64 /* guard, flush file, spares and segments that are being sealed */
@@ -179,6 +180,16 @@ log_open_fault(struct wiring *w, uint32_t shard)
 	return io_fault_create(w->shard_io[shard], &options, &w->shard_io[shard]);
 }
 
+/* A shard's lcore; aborts where the trace does not agree. */
+static void
+log_open_durable(void *user_data, uint32_t shard, const uint8_t topic_id[16], uint32_t partition,
+	int64_t offset)
+{
+	struct wiring *w = user_data;
+
+	io_trace_note(w->shard_trace[shard], topic_id, partition, offset);
+}
+
 static void
 log_open_options(struct wiring *w, struct log_options *options)
 {
@@ -188,6 +199,10 @@ log_open_options(struct wiring *w, struct log_options *options)
 	options->clock = w->clock;
 	options->rand = &w->rand;
 	options->keeper_io = w->keeper_io;
+	if (c->fault_io_trace) {
+		options->durable = log_open_durable;
+		options->durable_user_data = w;
+	}
 	memcpy(options->shard_io, w->shard_io, sizeof(options->shard_io));
 	options->shard_count = w->engine.shard_count;
 	options->client_count = w->client_count;
@@ -221,6 +236,9 @@ log_open(struct wiring *w, struct wiring_error *error)
 	for (uint32_t s = 0; s < w->engine.shard_count && rc == 0; s++) {
 		rc = log_open_shard_io(w, s, slots, error);
 		rc = rc < 0 ? rc : log_open_fault(w, s);
+		if (rc == 0 && w->config->fault_io_trace) {
+			rc = io_trace_attach(w->shard_io[s], NULL, NULL, &w->shard_trace[s]);
+		}
 	}
 	if (rc < 0) {
 		return rc;

@@ -40,6 +40,7 @@ struct wiring {
 	struct waker keeper_waker;	     /* and on the keeper's */
 	struct io *keeper_io;
 	struct io *shard_io[LOG_SHARDS_MAX];
+	struct io_trace *shard_trace[LOG_SHARDS_MAX]; /* fault.io.trace; its io frees it */
 	uint32_t client_count;
 	uint16_t control_client, batcher_client;
 	struct wiring_log_rings log_rings[WIRING_CLIENTS_MAX][LOG_SHARDS_MAX];

@@ -40,6 +40,8 @@ def check_counters(daemon, link, report, faults):
 
 def run(link, arguments, size):
     settings = link.settings(arguments.faults, arguments.seed)
+    if arguments.faults:
+        settings.append('fault.io.trace=true')  # aborts at a DURABLE note before its flush
     with Daemon(*settings, prefix=link.daemon_prefix, port=link.port) as daemon:
         daemon.call('topic.create', topic='path', partitions=PARTITIONS)
         job = DigestJob(daemon, 'proof', 'path')
