@@ -81,7 +81,8 @@ class Daemon:
     def start(self, seconds=30):
         """Starts it and waits until it says that it is ready."""
         command = [*self.prefix, self.program or tool('penstockd'), '--dev', '--state', self.state, '--set', f'native.port={self.port}']
-        for setting in self.settings:
+        # The trace of the I/O seam: a DURABLE note before the flush that covers it ends the daemon.
+        for setting in ['fault.io.trace=true', *self.settings]:
             command += ['--set', setting]
         mark = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, 'ab') as log:
@@ -117,6 +118,8 @@ class Daemon:
 
     def kill(self):
         self.hang_up()
+        ended = self.process.poll()
+        assert ended is None or ended >= 0, f'penstockd ended by itself, by signal {-ended}:\n{self.log()}'
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
