@@ -184,6 +184,7 @@ static void
 flush_done(struct log_shard *shard)
 {
 	histogram_add(&shard->flush_times, shard->now_ns - shard->flush_started_ns);
+	shard_count(shard, SHARD_flush_ns, shard->now_ns - shard->flush_started_ns);
 	shard->flush_busy = false;
 	for (uint32_t i = 0; i < shard->group_count; i++) {
 		struct group *g = shard_group(shard, i);
@@ -304,6 +305,7 @@ queue_part(struct log_shard *shard, struct group *g, uint32_t group_index)
 			g->writes_pending++;
 			g->next_off += piece;
 			shard_count(shard, SHARD_write_data_bytes, piece);
+			shard_count(shard, SHARD_writes, 1);
 		}
 		g->next_off = 0;
 		g->next_count++;
@@ -333,6 +335,7 @@ queue_guard(struct log_shard *shard, struct group *g, uint32_t group_index)
 			return false;
 		}
 		g->writes_pending++;
+		shard_count(shard, SHARD_writes, 1);
 		g->guard_off += piece;
 	}
 	return true;
@@ -675,6 +678,7 @@ acknowledge(struct log_shard *shard)
 			ack_part(shard, &g->parts[i]);
 		}
 		histogram_add(&shard->group_times, shard->now_ns - g->opened_ns);
+		shard_count(shard, SHARD_group_ns, shard->now_ns - g->opened_ns);
 		g->state = GROUP_FREE;
 		g->part_count = 0;
 		shard->group_first = (shard->group_first + 1) % GROUPS_MAX;

@@ -406,13 +406,15 @@ wiring_pollers(struct wiring *w)
 	}
 	for (uint32_t i = 0; i < e->shard_count; i++) {
 		struct log_shard *shard = logstore_shard(e->store, i);
+		/* Asking for the descriptor turns on signals, which cost calls: only for who sleeps on it. */
+		bool sleeps = w->shard_loop[i]->policy == IDLE_INTERRUPT;
 
 		lcore_loop_add(w->shard_loop[i],
 			&(struct poller){.stage = shard,
 				.start = wiring_log_shard_start,
 				.poll = wiring_log_shard_poll,
 				.deadline_ns = wiring_log_shard_deadline_ns,
-				.wait_fd = log_shard_wait_fd(shard)});
+				.wait_fd = sleeps ? log_shard_wait_fd(shard) : -1});
 	}
 	lcore_loop_add(w->batcher_loop,
 		&(struct poller){.stage = e->batcher,
@@ -547,6 +549,7 @@ wiring_lcore_error(const struct wiring *w, uint32_t lcore, int rc, struct wiring
 static int
 wiring_start_threads(struct wiring *w, struct wiring_error *error)
 {
+	char name[16];
 	int rc;
 
 	for (uint32_t i = 0; i < w->loop_count; i++) {
@@ -555,9 +558,15 @@ wiring_start_threads(struct wiring *w, struct wiring_error *error)
 			wiring_lcore_error(w, i, rc, error);
 			return rc;
 		}
+		/* As `lcore list` numbers them: for top -H, perf and gdb. */
+		snprintf(name, sizeof(name), "lcore-%u", i);
+		(void)pthread_setname_np(w->loops[i].thread, name);
 	}
 	rc = -pthread_create(&w->keeper_thread, NULL, wiring_keeper_run, w);
 	w->keeper_running = rc == 0;
+	if (w->keeper_running) {
+		(void)pthread_setname_np(w->keeper_thread, "keeper");
+	}
 	return wiring_no_memory(error, "the keeper thread", rc);
 }
 
