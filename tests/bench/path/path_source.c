@@ -7,8 +7,9 @@
  *
  *   path_source --nic DEVICE,DEVARGS [--address IP] [--server IP:PORT] [--topic NAME] [--sessions N]
  *               [--streams N] [--frame-bytes N] [--seconds N] [--cpu N] [--prefix P] [--hugepages]
- *               [--raw]
+ *               [--raw] [--idle-us N]
  *
+ * --idle-us: sleep for so long when there is no credit, where the server's flushes want this CPU too.
  * --raw: no session, no credit: the same frames to whoever takes them (testpmd). UDP checksums are left
  * out (0, IPv4): the native frame's own CRCs cover what it carries. Ethernet frames of --frame-bytes.
  */
@@ -54,7 +55,7 @@
 struct arguments {
 	struct nic_device_options nic;
 	const char *address, *server, *topic;
-	uint32_t sessions, streams, frame_bytes, seconds;
+	uint32_t sessions, streams, frame_bytes, seconds, idle_us;
 	int cpu;
 	bool raw;
 };
@@ -535,6 +536,9 @@ send_all(struct source *s)
 			moved_ns = now_ns;
 		} else {
 			s->stalls++;
+			if (s->arguments.idle_us > 0) {
+				clock_sleep_ns(s->clock, s->arguments.idle_us * NS_PER_US);
+			}
 			if (now_ns - moved_ns > STALL_NS) {
 				die("stall", "no credit for 5 s: something was lost, or the server is gone");
 			}
@@ -657,7 +661,7 @@ parse(int argc, char **argv, struct arguments *a)
 		{"server", 1, NULL, 'S'}, {"topic", 1, NULL, 't'}, {"sessions", 1, NULL, 'N'},
 		{"streams", 1, NULL, 'p'}, {"frame-bytes", 1, NULL, 'b'}, {"seconds", 1, NULL, 's'},
 		{"cpu", 1, NULL, 'c'}, {"prefix", 1, NULL, 'P'}, {"hugepages", 0, NULL, 'h'},
-		{"raw", 0, NULL, 'r'}, {NULL, 0, NULL, 0}};
+		{"raw", 0, NULL, 'r'}, {"idle-us", 1, NULL, 'i'}, {NULL, 0, NULL, 0}};
 	int option;
 
 	*a = (struct arguments){.address = "192.0.2.1", .server = "192.0.2.2:9292", .topic = "path",
@@ -680,6 +684,7 @@ parse(int argc, char **argv, struct arguments *a)
 		case 'P': a->nic.prefix = optarg; break;
 		case 'h': a->nic.hugepages = true; break;
 		case 'r': a->raw = true; break;
+		case 'i': a->idle_us = number; break;
 		default: exit(64);
 		}
 	}
