@@ -38,7 +38,7 @@ def memif(bench):
 
 def source(bench, link, seconds):
     command = [bench.tool('tests/bench/path/path_source'), '--nic',
-               f'net_memif0,role=client,id=0,socket={link},socket-abstract=no,bsize=2048,rsize=10', '--prefix',
+               f'net_memif0,role=client,id=0,socket={link},socket-abstract=no,bsize=2048,rsize=12', '--prefix',
                f'psb{os.getpid()}', '--sessions', '4', '--streams', str(PARTITIONS), '--frame-bytes', '1400', '--seconds',
                str(seconds), '--cpu', '1', '--idle-us', '20']
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -57,7 +57,7 @@ def durable_once(bench):
     folder = tempfile.mkdtemp(dir=bench.directory)
     link = os.path.join(folder, 'm.sock')
     port = (f'ports=[{{driver: vdev, devargs: "net_memif0,role=server,id=0,socket={link},socket-abstract=no,bsize=2048,'
-            'rsize=10", address: [192.0.2.2]}]')
+            'rsize=12", rx_desc: 4096, address: [192.0.2.2]}]')
     prep = PREP_BYTES // 4 if bench.quick else PREP_BYTES
     with Daemon(bench, port, f'log.prep.bytes={prep >> 20}MiB', *SETTINGS) as daemon:
         daemon.ctl('topic', 'create', 'path', '--partitions', str(PARTITIONS))
