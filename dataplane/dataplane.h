@@ -26,7 +26,8 @@ struct lane;
 /* Shared by all lanes: secrets and identity of this start. Read only for lanes; rotated by control. */
 struct lane_secrets {
 	_Atomic uint32_t cookie_index;	 /* newest; index & 1 selects the key */
-	uint8_t cookie_keys[2][16];
+	/* By words: a lane that reads while the older one is replaced gets a wrong key, and the peer asks again. */
+	_Atomic uint64_t cookie_keys[2][2];
 	uint8_t reset_key[32];
 	uint64_t boot_id;
 };

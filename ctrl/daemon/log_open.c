@@ -197,7 +197,7 @@ log_open_options(struct wiring *w, struct log_options *options)
 
 	log_options_init(options);
 	options->clock = w->clock;
-	options->rand = &w->rand;
+	options->rand = &w->keeper_rand;
 	options->keeper_io = w->keeper_io;
 	if (c->fault_io_trace) {
 		options->durable = log_open_durable;

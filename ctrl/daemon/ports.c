@@ -121,6 +121,24 @@ ports_fault(struct wiring *w, const struct ports_row *row, uint32_t lane, struct
 	return rc;
 }
 
+/* A device of whoever embeds the wiring; EAL is theirs too. It is closed with the ports. */
+static int
+ports_adopt(struct wiring *w)
+{
+	struct ports_row *row = &w->ports->rows[0];
+
+	row->device = w->device_made;
+	row->own_net = true;
+	snprintf(row->name, sizeof(row->name), "%.39s", row->config->devargs);
+	for (uint32_t i = 0; i < row->lane_count; i++) {
+		uint32_t lane = row->lane_first + i;
+
+		w->engine.nics[lane] = port_queue(row->device, (uint16_t)i);
+		w->engine.lane_ports[lane] = (uint16_t)(w->config->native_port + lane);
+	}
+	return 0;
+}
+
 int
 ports_open(struct wiring *w, struct wiring_error *error)
 {
@@ -131,7 +149,7 @@ ports_open(struct wiring *w, struct wiring_error *error)
 		return -ENOMEM;
 	}
 	rc = ports_rows(w->ports, w->config, error);
-	rc = rc < 0 ? rc : ports_dpdk_open(w, error);
+	rc = rc < 0 ? rc : w->device_made ? ports_adopt(w) : ports_dpdk_open(w, error);
 	for (uint32_t p = 0; rc == 0 && p < w->ports->count; p++) {
 		const struct ports_row *row = &w->ports->rows[p];
 

@@ -517,9 +517,21 @@ wiring_no_memory(struct wiring_error *error, const char *what, int rc)
 }
 
 static void
+wiring_new_cookie_key(struct wiring *w, uint32_t which)
+{
+	uint64_t words[2];
+
+	rand_os_fill(words, sizeof(words));
+	for (uint32_t i = 0; i < 2; i++) {
+		atomic_store_explicit(&w->secrets.cookie_keys[which][i], words[i], memory_order_relaxed);
+	}
+}
+
+static void
 wiring_secrets(struct wiring *w)
 {
-	rand_os_fill(w->secrets.cookie_keys, sizeof(w->secrets.cookie_keys));
+	wiring_new_cookie_key(w, 0);
+	wiring_new_cookie_key(w, 1);
 	rand_os_fill(&w->secrets.boot_id, sizeof(w->secrets.boot_id));
 	w->cookie_rotated_ns = clock_now_ns(w->clock);
 }
@@ -597,6 +609,7 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	w->config = config;
 	w->clock = clock_system();
 	rand_init_os(&w->rand);
+	rand_init_os(&w->keeper_rand);
 	for (uint32_t i = 0; i < LANES_MAX; i++) {
 		rand_init_os(&w->lane_rand[i]);
 	}
@@ -648,7 +661,7 @@ wiring_rotate_cookies(struct wiring *w, uint64_t now_ns)
 	}
 	w->cookie_rotated_ns = now_ns;
 	next = atomic_load(&w->secrets.cookie_index) + 1;
-	rand_os_fill(w->secrets.cookie_keys[next & 1], sizeof(w->secrets.cookie_keys[0]));
+	wiring_new_cookie_key(w, next & 1);
 	atomic_store(&w->secrets.cookie_index, next);
 }
 

@@ -31,8 +31,10 @@ struct wiring {
 	struct engine engine;
 	const struct config *config;
 	struct ports *ports; /* ctrl/daemon/ports.h */
+	struct port *device_made; /* set before the start: ports[0] is this device, open already (tests) */
 	struct clock *clock;
 	struct rand rand;		     /* start-up and control */
+	struct rand keeper_rand;	     /* the log's: recovery, then the keeper thread */
 	struct rand lane_rand[LANES_MAX];
 	struct lane_secrets secrets;
 	struct route_table routes;

@@ -16,6 +16,16 @@
 #define FALLTHROUGH	__attribute__((fallthrough))
 #define PUBLIC_API	__attribute__((visibility("default")))
 
+/*
+ * One body compiled per CPU generation, chosen when the program is loaded. Not under the sanitizers:
+ * the chooser is instrumented there and runs before their runtime does.
+ */
+#if defined(__x86_64__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define CPU_CLONES __attribute__((target_clones("avx2", "default"), optimize("O3")))
+#else
+#define CPU_CLONES
+#endif
+
 #define ARRAY_COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 

@@ -64,17 +64,24 @@ ring_take(struct ring *ring, void *ret_items, uint32_t max)
 	return rte_ring_sc_dequeue_burst_elem(ring->queue, ret_items, ring->item_bytes, max, NULL);
 }
 
-/* Either side; exact for the caller's own end, a bound for the other. */
-static inline uint32_t
-ring_free(const struct ring *ring)
-{
-	return rte_ring_free_count(ring->queue);
-}
-
+/*
+ * Either side; exact for the caller's own end, a bound for the other. As rte_ring_count, which reads the
+ * other side's tail without the order that C11 asks for.
+ */
 static inline uint32_t
 ring_used(const struct ring *ring)
 {
-	return rte_ring_count(ring->queue);
+	uint32_t offered = __atomic_load_n(&ring->queue->prod.tail, __ATOMIC_ACQUIRE);
+	uint32_t taken = __atomic_load_n(&ring->queue->cons.tail, __ATOMIC_ACQUIRE);
+	uint32_t used = (offered - taken) & ring->queue->mask;
+
+	return used < ring->queue->capacity ? used : ring->queue->capacity;
+}
+
+static inline uint32_t
+ring_free(const struct ring *ring)
+{
+	return ring->queue->capacity - ring_used(ring);
 }
 
 #endif

@@ -29,7 +29,11 @@ setup_secrets(const struct lane *lane)
 	uint32_t index = atomic_load_explicit(&shared->cookie_index, memory_order_acquire);
 	struct cookie_secrets secrets = {.index = (uint8_t)index, .has_previous = index > 0};
 
-	memcpy(secrets.secrets, shared->cookie_keys, sizeof(secrets.secrets));
+	for (uint32_t i = 0; i < 4; i++) {
+		uint64_t word = atomic_load_explicit(&shared->cookie_keys[i / 2][i % 2], memory_order_relaxed);
+
+		memcpy(secrets.secrets[i / 2] + 8 * (i % 2), &word, sizeof(word));
+	}
 	return secrets;
 }
 

@@ -7,17 +7,12 @@
 #include "net/checksum.h"
 
 #include <string.h>
+#include "base/compiler.h"
 
 #define CHECKSUM_LANES 8
 #define CHECKSUM_STEP  (CHECKSUM_LANES * 4)
 
-#if defined(__x86_64__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define CHECKSUM_CLONES __attribute__((target_clones("avx2", "default"), optimize("O3")))
-#else
-#define CHECKSUM_CLONES
-#endif
-
-CHECKSUM_CLONES static uint64_t
+CPU_CLONES static uint64_t
 checksum_steps(const uint8_t *at, size_t steps)
 {
 	uint64_t lanes[CHECKSUM_LANES] = {0};

@@ -30,6 +30,7 @@ struct port {
 	uint16_t port_id;
 	uint16_t queue_count;
 	bool started, configured, steers;
+	struct rte_ether_addr mac;
 	struct port_options options;
 	struct rte_eth_dev_info info;
 	char driver_name[64];
@@ -393,7 +394,6 @@ static void
 queue_finish(struct port *port, uint16_t queue)
 {
 	struct nic_dpdk *q = &port->queues[queue];
-	struct rte_ether_addr mac;
 
 	nic_dpdk_init(q);
 	q->port_id = port->port_id;
@@ -409,15 +409,23 @@ queue_finish(struct port *port, uint16_t queue)
 	if (q->driver->has_rx_fd) {
 		q->rx_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port->port_id, queue);
 	}
-	if (rte_eth_macaddr_get(port->port_id, &mac) == 0) {
-		memcpy(q->mac, mac.addr_bytes, 6);
-	}
+	memcpy(q->mac, port->mac.addr_bytes, 6);
 	q->pool_count = port->options.plan.pool_count;
 	q->pool_held = q->rx_at_start - rte_mempool_avail_count(q->rx_pool);
 	/* Some take theirs only when a peer connects. */
 	q->pool_reserved = port->options.plan.driver_extra > q->pool_held
 		? port->options.plan.driver_extra
 		: q->pool_held;
+}
+
+/* Some virtual devices (net_ring) have none, and a host without one is on no network. */
+static void
+port_find_mac(struct port *port)
+{
+	if (rte_eth_macaddr_get(port->port_id, &port->mac) != 0 ||
+		!rte_is_valid_assigned_ether_addr(&port->mac)) {
+		rte_eth_random_addr(port->mac.addr_bytes);
+	}
 }
 
 static int
@@ -442,6 +450,7 @@ port_start(struct port *port)
 		return port_fail(port, rc, "start");
 	}
 	port->started = true;
+	port_find_mac(port);
 	for (uint16_t i = 0; i < port->options.queues; i++) {
 		queue_finish(port, i);
 	}

@@ -158,7 +158,9 @@ static void
 lanes_up(struct server_lanes *s, uint64_t now_ns)
 {
 	s->secrets.boot_id = rand_u64(s->options.rand) | 1;
-	rand_fill(s->options.rand, s->secrets.cookie_keys, sizeof(s->secrets.cookie_keys));
+	for (uint32_t i = 0; i < 4; i++) {
+		s->secrets.cookie_keys[i / 2][i % 2] = rand_u64(s->options.rand);
+	}
 	for (uint16_t i = 0; i < s->options.lane_count; i++) {
 		struct nic_fake_options nic;
 

@@ -62,7 +62,9 @@ lane_harness_init(struct lane_harness *h)
 	ensure(ring_create(&h->control_ask, 64, sizeof(struct control_ask), NULL) == 0);
 	ensure(ring_create(&h->control_answer, 64, sizeof(struct control_answer), NULL) == 0);
 	harness_routes(h);
-	rand_fill(&h->rand, h->secrets.cookie_keys, sizeof(h->secrets.cookie_keys));
+	for (uint32_t i = 0; i < 4; i++) {
+		h->secrets.cookie_keys[i / 2][i % 2] = rand_u64(&h->rand);
+	}
 	rand_fill(&h->rand, h->secrets.reset_key, sizeof(h->secrets.reset_key));
 	h->secrets.boot_id = 77;
 	h->log_buffer_free = 64 * MIB;

@@ -8,15 +8,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-#include <rte_eth_ring.h>
-#include <rte_ring.h>
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "net/net.h"
 #include "nic/eal.h"
 #include "nic/port.h"
+#include "support/ring_pair.h"
 
 #define LANES	    2
 #define RING_SLOTS  128
@@ -158,65 +156,6 @@ ask_all(struct asker *a)
 	}
 }
 
-/* --- set-up ------------------------------------------------------------------------------------------ */
-
-static struct port *
-open_port(const char *device, uint16_t index)
-{
-	struct port_options options;
-	struct port_plan_in plan;
-	struct port *port = NULL;
-	char text[PORT_TEXT_BYTES];
-
-	port_plan_init(&plan);
-	plan.driver = port_driver_find("ring");
-	plan.lanes = LANES;
-	plan.page_bytes = 4096;
-	plan.rx_desc = plan.tx_desc = 128;
-	port_options_init(&options);
-	ensure(port_plan(&plan, &options.plan, text, sizeof(text)) == 0);
-	options.device = device;
-	options.driver = plan.driver;
-	options.index = index;
-	options.queues = LANES;
-	options.rx_desc = options.tx_desc = 128;
-	if (port_open(&options, &port, text, sizeof(text)) < 0) {
-		fprintf(stderr, "%s\n", text);
-	}
-	ensure(port != NULL);
-	return port;
-}
-
-static void
-start(struct port **ret_a, struct port **ret_b)
-{
-	struct eal_options options;
-	struct rte_ring *there[LANES], *back[LANES];
-	char text[EAL_TEXT_BYTES], name[32];
-
-	eal_options_init(&options);
-	options.hugepages = false;
-	options.memory_mib = 128;
-	snprintf(options.file_prefix, sizeof(options.file_prefix), "psring%d", (int)getpid());
-	if (eal_start(&options, text, sizeof(text)) < 0) {
-		fprintf(stderr, "%s\n", text);
-		ensure(false);
-	}
-	ensure(eal_start(&options, text, sizeof(text)) < 0); /* once a process */
-	for (uint32_t i = 0; i < LANES; i++) {
-		snprintf(name, sizeof(name), "there%u", i);
-		there[i] = rte_ring_create(name, RING_SLOTS, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-		snprintf(name, sizeof(name), "back%u", i);
-		back[i] = rte_ring_create(name, RING_SLOTS, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-		ensure(there[i] != NULL);
-		ensure(back[i] != NULL);
-	}
-	ensure(rte_eth_from_rings("A", there, LANES, back, LANES, 0) >= 0);
-	ensure(rte_eth_from_rings("B", back, LANES, there, LANES, 0) >= 0);
-	*ret_a = open_port("net_ring_A", 0);
-	*ret_b = open_port("net_ring_B", 1);
-}
-
 int
 main(void)
 {
@@ -227,7 +166,7 @@ main(void)
 	struct nic_caps caps;
 	uint32_t missing, wrong;
 
-	start(&a, &b);
+	ensure(ring_pair_open(LANES, RING_SLOTS, &a, &b));
 	for (uint16_t i = 0; i < LANES; i++) {
 		lanes[i].nic = port_queue(a, i);
 		lanes[i].stop = &stop;

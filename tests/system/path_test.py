@@ -4,7 +4,7 @@
 1,000 B; order and absence of duplicates per producer and partition from the producers' own numbers; the ledger to the record.
 Then the same log after a restart.
 
-  path_test.py LINK [--faults] [--records N] [--bytes B]... [--seed S]
+  path_test.py LINK [--faults] [--records N] [--bytes B]... [--seed S] [--spread]
 
 --faults: 1 % loss, 1 % duplication and 1 % reordering, each way, by the decorator over the daemon's queue.
 """
@@ -15,6 +15,7 @@ from links import LINKS, Skip
 from penstock_daemon import Daemon, DigestJob, log_check, produce
 
 PARTITIONS, PRODUCERS = 16, 4
+SPREAD = ['lcores.share=none', 'log.shards=2', 'batcher.workers=2', 'ports[0].rx_queues=2']
 
 
 def send(daemon, link, records, size, faults):
@@ -39,7 +40,7 @@ def check_counters(daemon, link, report, faults):
 
 
 def run(link, arguments, size):
-    settings = link.settings(arguments.faults, arguments.seed)
+    settings = link.settings(arguments.faults, arguments.seed) + (SPREAD if arguments.spread else [])
     if arguments.faults:
         settings.append('fault.io.trace=true')  # aborts at a DURABLE note before its flush
     with Daemon(*settings, prefix=link.daemon_prefix, port=link.port) as daemon:
@@ -71,6 +72,7 @@ def main():
     parser.add_argument('--records', type=int, default=1000000)
     parser.add_argument('--bytes', type=int, action='append')
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--spread', action='store_true', help='two shards, two workers, every poller on a thread of its own')
     arguments = parser.parse_args()
     try:
         with LINKS[arguments.link]() as link:

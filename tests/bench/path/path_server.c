@@ -272,7 +272,9 @@ start_lane(struct server *s)
 	struct lane_options options;
 	char text[256] = "";
 
-	rand_fill(&s->rand, s->secrets.cookie_keys, sizeof(s->secrets.cookie_keys));
+	for (uint32_t i = 0; i < 4; i++) {
+		s->secrets.cookie_keys[i / 2][i % 2] = rand_u64(&s->rand);
+	}
 	rand_fill(&s->rand, s->secrets.reset_key, sizeof(s->secrets.reset_key));
 	s->secrets.boot_id = rand_u64(&s->rand);
 	lane_options_init(&options);

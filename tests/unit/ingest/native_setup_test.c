@@ -120,7 +120,8 @@ a_cookie_outlives_one_rotation_of_the_secret(void **state)
 	struct control_ask ask;
 
 	hello_with_cookie(&hello);
-	memset(h->secrets.cookie_keys[1], 0x55, 16);
+	atomic_store(&h->secrets.cookie_keys[1][0], 0x5555555555555555);
+	atomic_store(&h->secrets.cookie_keys[1][1], 0x5555555555555555);
 	atomic_store(&h->secrets.cookie_index, 1);
 	say_hello(&hello);
 	assert_true(lane_harness_ask(h, &ask));
