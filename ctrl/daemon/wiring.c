@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "ctrl/daemon/config.h"
 #include "ctrl/daemon/host_limits.h"
+#include "ctrl/daemon/lcore_plan.h"
 #include "ctrl/daemon/log_open.h"
 #include "ctrl/daemon/ports.h"
 #include "nic/eal.h"
@@ -38,114 +39,6 @@ wiring_fallback(struct wiring *w, const char *format, ...)
 	e->fallbacks[e->fallback_count] = w->fallback_text[e->fallback_count];
 	log_warning("daemon", "%s", e->fallbacks[e->fallback_count]);
 	e->fallback_count++;
-}
-
-/* --- lcores ----------------------------------------------------------------------------------- */
-
-/* The CPU of the i-th poller of a role, -1 if the list names none. */
-static int
-wiring_cpu(const struct config_cpus *cpus, uint32_t i)
-{
-	return cpus->count > 0 ? cpus->cpus[i % cpus->count] : -1;
-}
-
-static enum idle_policy
-wiring_idle_policy(const struct config *config, bool pinned)
-{
-	switch (config->dataplane_lcore_idle) {
-	case CONFIG_DATAPLANE_LCORE_IDLE_SPIN:
-		return IDLE_SPIN;
-	case CONFIG_DATAPLANE_LCORE_IDLE_PAUSE:
-		return IDLE_PAUSE;
-	case CONFIG_DATAPLANE_LCORE_IDLE_SLEEP:
-		return IDLE_SLEEP;
-	case CONFIG_DATAPLANE_LCORE_IDLE_INTERRUPT:
-		return IDLE_INTERRUPT;
-	case CONFIG_DATAPLANE_LCORE_IDLE_AUTO:
-		break;
-	}
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 4) {
-		return IDLE_SLEEP;
-	}
-	return pinned ? IDLE_SPIN : IDLE_PAUSE;
-}
-
-/* The loop that a poller of this role goes to: shared or its own, by lcores.share. */
-static struct lcore_loop *
-wiring_place(struct wiring *w, const struct config_cpus *cpus, uint32_t i, const char *role)
-{
-	const struct config *c = w->config;
-	int cpu = wiring_cpu(cpus, i);
-	struct lcore_loop *loop = NULL;
-	size_t len;
-
-	for (uint32_t l = 0; l < w->loop_count && !loop; l++) {
-		if (c->lcores_share == CONFIG_LCORES_SHARE_ALL ||
-			(c->lcores_share == CONFIG_LCORES_SHARE_AUTO && w->loops[l].cpu == cpu)) {
-			loop = &w->loops[l];
-		}
-	}
-	if (!loop) {
-		struct engine_lcore *status = &w->engine.lcores[w->loop_count];
-
-		if (w->loop_count == ENGINE_LCORES_MAX) {
-			return NULL;
-		}
-		loop = &w->loops[w->loop_count];
-		if (lcore_loop_init(loop, w->clock, status) < 0) {
-			return NULL;
-		}
-		loop->cpu = c->lcores_share == CONFIG_LCORES_SHARE_ALL ? -1 : cpu;
-		loop->policy = wiring_idle_policy(c, loop->cpu >= 0);
-		status->cpu = loop->cpu;
-		w->engine.lcore_count = ++w->loop_count;
-	}
-	len = strlen(loop->status->role);
-	snprintf(loop->status->role + len, sizeof(loop->status->role) - len, "%s%s %u",
-		len ? ", " : "", role, i);
-	return loop;
-}
-
-/* Every place that shows an lcore shows what carries its lanes. */
-static void
-wiring_name_driver(struct wiring *w, uint32_t lane)
-{
-	struct engine_lcore *status = w->lane_loop[lane]->status;
-	size_t len = strlen(status->role);
-	struct nic_caps caps;
-
-	w->engine.nics[lane]->ops->caps(w->engine.nics[lane], &caps);
-	snprintf(status->role + len, sizeof(status->role) - len, " (%s)", caps.driver);
-}
-
-static int
-wiring_place_all(struct wiring *w, struct wiring_error *error)
-{
-	const struct config *c = w->config;
-	struct engine *e = &w->engine;
-	bool fits = true;
-
-	for (uint32_t i = 0; i < e->lane_count; i++) {
-		fits &= (w->lane_loop[i] = wiring_place(w, &c->lcores_rx, i, "rx")) != NULL;
-		if (fits) {
-			wiring_name_driver(w, i);
-		}
-	}
-	for (uint32_t i = 0; i < e->shard_count; i++) {
-		fits &= (w->shard_loop[i] = wiring_place(w, &c->lcores_log, i, "log")) != NULL;
-	}
-	fits &= (w->batcher_loop = wiring_place(w, &c->lcores_batch, 0, "batch")) != NULL;
-	for (uint32_t i = 0; i < e->worker_count; i++) {
-		fits &= (w->worker_loop[i] = wiring_place(w, &c->lcores_worker, i, "worker")) != NULL;
-	}
-	if (!fits) {
-		snprintf(error->text, sizeof(error->text),
-			"error: more than %d lcores\n  why   lcores.share is none and there are %u lanes, %u "
-			"shards, %u workers\n  fix   set lcores.share: auto, or fewer workers\n",
-			ENGINE_LCORES_MAX, e->lane_count, e->shard_count, e->worker_count);
-		return -EINVAL;
-	}
-	return 0;
 }
 
 /* --- rings -------------------------------------------------------------------------------------- */
@@ -588,7 +481,7 @@ wiring_make_stages(struct wiring *w, struct wiring_error *error)
 	struct engine *e = &w->engine;
 	int rc = ports_open(w, error);
 
-	rc = rc < 0 ? rc : wiring_place_all(w, error);
+	rc = rc < 0 ? rc : lcore_plan_place(w, error);
 	rc = rc < 0 ? rc : wiring_no_memory(error, "the rings", wiring_rings(w));
 	rc = rc < 0 ? rc : log_open(w, error);
 	rc = rc < 0 ? rc : wiring_no_memory(error, "the broker", wiring_broker(w));
