@@ -464,7 +464,7 @@ wiring_start_threads(struct wiring *w, struct wiring_error *error)
 			return rc;
 		}
 		/* As `lcore list` numbers them: for top -H, perf and gdb. */
-		snprintf(name, sizeof(name), "lcore-%u", i);
+		snprintf(name, sizeof(name), "lcore-%u", i % ENGINE_LCORES_MAX);
 		(void)pthread_setname_np(w->loops[i].thread, name);
 	}
 	rc = -pthread_create(&w->keeper_thread, NULL, wiring_keeper_run, w);
