@@ -138,11 +138,13 @@ cursor_open_batch(struct cursor *c)
 
 	if (record_batch_decode(c->at, left, &batch) || batch.magic != RECORD_BATCH_MAGIC ||
 		batch.batch_length < RECORD_BATCH_LENGTH_MIN ||
-		record_batch_total_bytes(&batch) > left || batch.record_count < 0) {
+		record_batch_total_bytes(&batch) > left || batch.record_count < 0 ||
+		batch.base_offset < 0 || record_batch_last_offset(&batch) < batch.base_offset ||
+		record_batch_last_offset(&batch) == INT64_MAX) {
 		return -EBADMSG;
 	}
 	const uint8_t *end = c->at + record_batch_total_bytes(&batch);
-	int64_t next_offset = batch.base_offset + batch.last_offset_delta + 1;
+	int64_t next_offset = record_batch_last_offset(&batch) + 1;
 
 	if ((batch.attributes & RECORD_BATCH_CONTROL) || next_offset <= c->place.offset) {
 		c->at = end;
@@ -257,7 +259,7 @@ cursor_record(struct cursor *c, struct penstock_record *r)
 		     !cursor_varint(&p, end, &header_count))) {
 		return false;
 	}
-	r->offset = c->base_offset + offset_delta;
+	r->offset = (int64_t)((uint64_t)c->base_offset + (uint64_t)offset_delta);
 	r->timestamp_ms =
 		c->append_time
 			? c->append_time_ms

@@ -87,7 +87,7 @@ batch_row(const struct walk *w, const struct record_batch *b, bool crc_right)
 {
 	return json_pack("{s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:s,s:b,s:b,s:s}", "base_offset",
 		(json_int_t)b->base_offset, "last_offset",
-		(json_int_t)(b->base_offset + b->last_offset_delta), "count", b->record_count, "position",
+		(json_int_t)record_batch_last_offset(b), "count", b->record_count, "position",
 		(json_int_t)w->position, "bytes", (json_int_t)record_batch_total_bytes(b),
 		"max_timestamp_ms", (json_int_t)b->max_timestamp_ms, "producer_id",
 		(json_int_t)b->producer_id, "producer_epoch", (int)b->producer_epoch, "base_sequence",
@@ -109,6 +109,10 @@ judge_batch(struct walk *w, const struct record_batch *b, const uint8_t *bytes, 
 	if (b->base_offset < w->next_offset) {
 		dump_damage(w->dump, w->position, "base offset %" PRId64 ", at least %" PRId64 " is due",
 			b->base_offset, w->next_offset);
+	}
+	if (b->base_offset < 0 || record_batch_last_offset(b) == INT64_MAX ||
+		(b->last_offset_delta >= 0 && record_batch_last_offset(b) < b->base_offset)) {
+		dump_damage(w->dump, w->position, "offsets outside 0 to 2^63 - 2");
 	}
 	if (error) {
 		dump_damage(w->dump, w->position, "header fields contradict each other: %s",
@@ -148,7 +152,7 @@ walk_batch(struct walk *w)
 	}
 	w->dump->batches++;
 	w->dump->records += b.record_count > 0 ? (uint64_t)b.record_count : 0;
-	w->next_offset = b.base_offset + b.last_offset_delta + 1;
+	w->next_offset = (int64_t)((uint64_t)record_batch_last_offset(&b) + 1);
 	w->position += total;
 	return true;
 }

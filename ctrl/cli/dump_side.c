@@ -31,7 +31,7 @@ check_index_entry(struct dump *dump, const struct segment_index_entry *entry,
 
 	if (entry->position < 0 || position >= log->len ||
 		record_batch_decode(log->bytes + position, log->len - position, &b) != 0 ||
-		b.base_offset + b.last_offset_delta != base_offset + entry->relative_offset) {
+		record_batch_last_offset(&b) != base_offset + entry->relative_offset) {
 		dump_damage(dump, position, "the log has no batch here that ends at offset %" PRId64,
 			base_offset + entry->relative_offset);
 	}

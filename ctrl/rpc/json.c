@@ -74,6 +74,10 @@ scan_string(struct scan *s, struct rpc_problem *problem)
 			continue;
 		}
 		unit = scan_hex4(s, s->at + 2);
+		if (unit < 0) {
+			s->at += 2; /* no escape: the parser says so */
+			continue;
+		}
 		if (unit == 0 || (unit >= 0xdc00 && unit < 0xe000)) {
 			return scan_problem(s, problem, ERROR_BAD_ENCODING, "NUL or lone surrogate", 0);
 		}
@@ -89,7 +93,8 @@ scan_string(struct scan *s, struct rpc_problem *problem)
 		}
 		s->at += 6;
 	}
-	s->at += s->at < s->len;
+	/* A cut escape at the end of the line would step beyond it. */
+	s->at = s->at < s->len ? s->at + 1 : s->len;
 	return 0;
 }
 

@@ -406,6 +406,9 @@ client_core_fenced(struct client_core *core, struct client_session *session, uin
 		client_session_drop(session, 0, now_ns);
 		return;
 	}
+	if (alone && core->producer_state == CLIENT_PRODUCER_NEW) {
+		return; /* there is no id yet to lose: HELLO again after the session's wait */
+	}
 	if (alone) {
 		client_core_tell(core, "the server no longer takes this producer id; asking for one");
 		core_renew_id(core, now_ns);

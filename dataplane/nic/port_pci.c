@@ -31,7 +31,8 @@ port_pci_split(const char *devargs, char ret_address[PORT_PCI_ADDRESS_MAX + 1], 
 	unsigned domain, bus, device, function;
 	int used = 0;
 
-	if (len > PORT_PCI_ADDRESS_MAX ||
+	/* sscanf alone would take signs, spaces and 0x. */
+	if (len > PORT_PCI_ADDRESS_MAX || strspn(devargs, "0123456789abcdefABCDEF:.") != len ||
 		sscanf(devargs, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &used) != 4 ||
 		(size_t)used != len) {
 		return false;

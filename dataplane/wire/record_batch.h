@@ -63,6 +63,13 @@ record_batch_last_sequence(const struct record_batch *batch)
 	return (int32_t)(((int64_t)batch->base_sequence + batch->last_offset_delta) & 0x7fffffff);
 }
 
+/* Last offset of the batch; wraps instead of overflowing: headers may be damaged. */
+static inline int64_t
+record_batch_last_offset(const struct record_batch *batch)
+{
+	return (int64_t)((uint64_t)batch->base_offset + (uint64_t)(int64_t)batch->last_offset_delta);
+}
+
 /*
  * Validation on Produce without the CRC, KAFKA 5.5 rows 1-5 and 7 in that order: returns 0 or the
  * Kafka error code. `len` is what arrived, max_bytes the topic's max.message.bytes.

@@ -49,11 +49,17 @@ lane_harness_init(struct lane_harness *h)
 {
 	struct nic_fake_options nic;
 
+	nic_fake_options_init(&nic);
+	lane_harness_init_nic(h, &nic);
+}
+
+void
+lane_harness_init_nic(struct lane_harness *h, const struct nic_fake_options *nic)
+{
 	memset(h, 0, sizeof(*h));
 	clock_fake_init(&h->clock, START_NS, START_WALL);
 	rand_init(&h->rand, 1);
-	nic_fake_options_init(&nic);
-	h->nic = nic_fake_create(&nic);
+	h->nic = nic_fake_create(nic);
 	for (uint32_t i = 0; i < 2; i++) {
 		ensure(ring_create(&h->append_req[i], 64, sizeof(struct append_req), NULL) == 0);
 		ensure(ring_create(&h->append_done[i], 1024, sizeof(struct append_done), NULL) ==

@@ -48,6 +48,8 @@ struct lane_client {
 
 /* Options as a test lane has them; then create, perhaps after changes. */
 void lane_harness_init(struct lane_harness *h);
+/* The same with another size of pool. */
+void lane_harness_init_nic(struct lane_harness *h, const struct nic_fake_options *nic);
 void lane_harness_create(struct lane_harness *h);
 /* Checks that no rx buffer is lost, then frees all. */
 void lane_harness_fini(struct lane_harness *h);

@@ -142,6 +142,9 @@ the_address_is_split_from_its_options(void **state)
 	assert_false(port_pci_split("0000:41:00", address, &rest));
 	assert_false(port_pci_split("0000:41:00.0x", address, &rest));
 	assert_false(port_pci_split("", address, &rest));
+	assert_false(port_pci_split("-1:41:00.0", address, &rest));
+	assert_false(port_pci_split("0x0:41:00.0", address, &rest));
+	assert_false(port_pci_split("0000: 1:00.0", address, &rest));
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

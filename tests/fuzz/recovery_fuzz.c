@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A start over a damaged data directory on the simulated disk. The input: [how it ended][which
+ * file][damages of that file ...], each damage a byte, a run of bytes, zeros, or a cut. A directory with
+ * several segments, checkpoints and a guard ring is made once and copied. Whatever is damaged: the
+ * start ends; a read gives exactly what was written or an error; and what was acknowledged is there
+ * unless the start refused or the partition says that it is quarantined.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/bytes.h"
+#include "base/cursor.h"
+#include "base/ensure.h"
+#include "fuzz/fuzz.h"
+#include "support/log_bench.h"
+
+#define FILES_MAX     64
+#define DAMAGES_MAX   16
+#define READ_BYTES    4096
+#define DAMAGE_MAX    8192
+#define MODES	      3
+
+enum damage {
+	DAMAGE_BYTE,
+	DAMAGE_RUN,
+	DAMAGE_ZEROS, /* from there on, a block */
+	DAMAGE_CUT,
+	DAMAGE_COUNT,
+};
+
+struct file_list {
+	char names[FILES_MAX][128];
+	uint32_t count;
+	const char *dir;
+	char dirs[8][64];
+	uint32_t dir_count;
+};
+
+struct base {
+	struct sim_disk *disk;
+	struct log_bench_partition partition;
+};
+
+/* --- the directory that is damaged ------------------------------------------------------------- */
+
+static void
+append_some(struct log_bench *b, int batches)
+{
+	for (int i = 0; i < batches; i++) {
+		ensure(log_bench_append(b, 0, 1 + i % 3, 100 + 301 * (uint32_t)i));
+		log_bench_run_ns(b, NS_PER_MS);
+	}
+	log_bench_drain(b);
+}
+
+static void
+base_make(struct log_bench *b, int mode, struct base *ret_base)
+{
+	struct log_bench_options options;
+	struct log_command roll = {.kind = LOG_COMMAND_ROLL};
+
+	log_bench_options_init(&options, 7);
+	options.spare_bytes = 64 << 10;
+	options.guard_bytes = 256 << 10;
+	options.cache_bytes = 256 << 10;
+	options.group_max_bytes = 64 << 10;
+	log_bench_init(b, &options);
+	log_bench_open(b);
+	log_bench_create(b, "topic", 0, NULL);
+	append_some(b, 9);
+	roll.partition_index = b->partitions[0].index;
+	ensure(log_bench_command(b, &roll) == 0);
+	append_some(b, 5);
+	log_bench_run_ns(b, 11 * NS_PER_S); /* checkpoints, anchors, marks */
+	append_some(b, 4);
+	if (mode == 0) {
+		ensure(log_bench_stop(b));
+	} else if (mode == 1) {
+		log_bench_sigkill(b);
+	} else {
+		log_bench_crash(b, SIM_CRASH_LOSE_ALL, 1);
+	}
+	ret_base->disk = b->disk;
+	ret_base->partition = b->partitions[0];
+}
+
+/* --- damage ---------------------------------------------------------------------------------------- */
+
+static void
+list_one(void *user_data, const char *name, bool is_directory)
+{
+	struct file_list *files = user_data;
+
+	if (is_directory && files->dir[0] == '\0' && files->dir_count < 8) {
+		(void)snprintf(files->dirs[files->dir_count++], sizeof(files->dirs[0]), "%s", name);
+	} else if (!is_directory && files->count < FILES_MAX) {
+		(void)snprintf(files->names[files->count++], sizeof(files->names[0]), "%s%s%s", files->dir,
+			files->dir[0] ? "/" : "", name);
+	}
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void
+list_all(struct io *io, struct file_list *files)
+{
+	memset(files, 0, sizeof(*files));
+	files->dir = "";
+	ensure(io->ops->list(io, ".", list_one, files) == 0);
+	for (uint32_t i = 0; i < files->dir_count; i++) {
+		files->dir = files->dirs[i];
+		ensure(io->ops->list(io, files->dir, list_one, files) == 0);
+	}
+	qsort(files->names, files->count, sizeof(files->names[0]), by_name);
+}
+
+static void
+damage_once(struct io *io, int fd, const struct io_stat *stat, struct reader *r)
+{
+	static uint8_t bytes[DAMAGE_MAX];
+	uint8_t kind = reader_u8(r) % DAMAGE_COUNT;
+	uint64_t at = reader_be32(r) % stat->size_bytes;
+	uint8_t value = reader_u8(r);
+	uint64_t len = kind == DAMAGE_BYTE ? 1 : kind == DAMAGE_RUN ? 1 + reader_u8(r) : 4096;
+
+	if (kind == DAMAGE_CUT) {
+		ensure(io->ops->truncate(io, fd, at) == 0);
+		return;
+	}
+	len = len < stat->size_bytes - at ? len : stat->size_bytes - at;
+	ensure(io->ops->pread(io, fd, bytes, len, at) == 0);
+	for (uint64_t i = 0; i < len; i++) {
+		bytes[i] = kind == DAMAGE_ZEROS ? 0 : bytes[i] ^ value;
+	}
+	ensure(io->ops->pwrite(io, fd, bytes, len, at) == 0);
+}
+
+static void
+damage(struct sim_disk *disk, struct reader *r)
+{
+	struct file_list files;
+	struct io_stat stat;
+	struct io *io;
+	const char *name;
+	int fd;
+
+	ensure(sim_disk_view(disk, 0, &io) == 0);
+	list_all(io, &files);
+	ensure(files.count > 0);
+	name = files.names[reader_u8(r) % files.count];
+	for (int i = 0; reader_left(r) > 0 && i < DAMAGES_MAX; i++) {
+		/* A cut makes the file shorter for the next one. */
+		ensure(io->ops->stat(io, name, &stat) == 0);
+		if (stat.size_bytes == 0) {
+			break;
+		}
+		fd = io->ops->open(io, name, 0);
+		ensure(fd >= 0);
+		damage_once(io, fd, &stat, r);
+		io->ops->close(io, fd);
+	}
+	io->ops->destroy(io);
+}
+
+/* --- what the start makes of it ------------------------------------------------------------------------ */
+
+static bool
+same_batch(const struct log_bench_batch *model, const uint8_t *bytes, uint32_t len)
+{
+	return len >= model->len && (int64_t)load_be64(bytes) == model->base_offset &&
+		memcmp(bytes + 8, model->bytes + 8, 4) == 0 &&
+		memcmp(bytes + 16, model->bytes + 16, model->len - 16) == 0;
+}
+
+/* The model's batch that begins at this offset. */
+static const struct log_bench_batch *
+batch_at(const struct log_bench_partition *p, int64_t base_offset)
+{
+	for (uint32_t k = 0; k < p->answered; k++) {
+		if (p->batches[k].base_offset == base_offset) {
+			return &p->batches[k];
+		}
+	}
+	return NULL;
+}
+
+/* Reads on from an offset. Returns where to go on, or -1: the log refused. */
+static int64_t
+check_read(struct log_bench *b, int64_t from, int64_t until)
+{
+	struct read_done done = log_bench_read(b, 0, from, until, READ_BYTES);
+	const struct log_bench_batch *model;
+
+	if (done.error != 0) {
+		return -1;
+	}
+	ensure(done.data_len > 0);
+	for (uint32_t pos = 0; pos < done.data_len; pos += model->len) {
+		model = batch_at(&b->partitions[0], (int64_t)load_be64(done.data + pos));
+		ensure(model != NULL);
+		ensure(same_batch(model, done.data + pos, done.data_len - pos));
+	}
+	ensure(done.next_offset > from);
+	from = done.next_offset;
+	log_bench_release(b, 0, &done);
+	return from;
+}
+
+static void
+check_partition(struct log_bench *b)
+{
+	const struct log_recovery_report *report = &b->reports[0];
+	struct log_partition_status status = log_bench_status(b, 0);
+	int64_t durable = b->partitions[0].durable;
+	int64_t at = 0;
+
+	if (report->quarantined) {
+		ensure(report->reason[0] != '\0');
+	} else if (status.state != LOG_PARTITION_OFFLINE) {
+		ensure(status.log_end_offset >= durable);
+	}
+	while (at >= 0 && at < status.high_watermark) {
+		at = check_read(b, at, status.high_watermark);
+	}
+	/* It answers: whether it takes more or not. */
+	b->partitions[0].next_sequence = 0;
+	b->partitions[0].epoch++;
+	ensure(log_bench_append(b, 0, 1, 10));
+	log_bench_drain(b);
+	ensure(!b->stalled);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	static struct log_bench benches[MODES];
+	static struct base bases[MODES];
+	struct reader r = reader_init(bytes, len);
+	int mode = reader_u8(&r) % MODES;
+	struct log_bench *b = &benches[mode];
+
+	if (!bases[mode].disk) {
+		base_make(b, mode, &bases[mode]);
+	}
+	ensure(sim_crash_copy(bases[mode].disk, &(struct sim_crash_options){.mode = SIM_CRASH_KEEP_ALL},
+		       &b->disk, NULL) == 0);
+	b->partitions[0] = bases[mode].partition;
+	b->partitions[0].index = UINT32_MAX;
+	b->stalled = false;
+	damage(b->disk, &r);
+	if (log_bench_try_open(b) == 0) {
+		/* Not found: its directory tells another topic. The daemon says so by name. */
+		if (b->partitions[0].index != UINT32_MAX) {
+			check_partition(b);
+		}
+		log_bench_drop(b);
+	}
+	/* The batch of check_partition, whether it was taken or not. */
+	free(b->partitions[0].batches[bases[mode].partition.offered].bytes);
+	b->partitions[0].batches[bases[mode].partition.offered].bytes = NULL;
+	sim_disk_destroy(b->disk);
+	b->disk = bases[mode].disk;
+	return 0;
+}
