@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hot */
 /*
  * RecordBatch v2: header codec, validation and the record iterator. Called by lanes, log lcores, the
  * batcher and the client; stateless. Validation of what comes from outside returns Kafka codes.

@@ -28,8 +28,13 @@ BANNED_STEMS = {"util", "utils", "helper", "helpers", "common", "misc"}
 CLOCK_CALLS = ("sleep", "usleep", "nanosleep", "clock_nanosleep", "clock_gettime", "gettimeofday",
                "time")
 UNSAFE_CALLS = ("strcpy", "strcat", "sprintf", "vsprintf", "gets", "strtok", "atoi", "atol", "alloca")
-HOT_CALLS = ("malloc", "calloc", "realloc", "free", "aligned_alloc", "log_line", "log_at",
-             "log_error", "log_warning", "log_info", "log_debug")
+HOT_CALLS = ("malloc", "calloc", "realloc", "free", "aligned_alloc", "strdup", "log_line", "log_at", "log_error",
+             "log_warning", "log_info", "log_debug", "printf", "fprintf", "clock_now_ns", "clock_wall_ns",
+             "clock_sleep_ns", "pthread_mutex_lock", "pthread_rwlock_rdlock", "pthread_rwlock_wrlock",
+             "pthread_cond_wait", "sem_wait", "open", "close", "read", "write", "poll", "epoll_wait", "ioctl", "syscall",
+             "rand_os_fill")
+# Functions of start and end.
+COLD_NAME = re.compile(r"(^|_)(create|destroy|init|fini|open|close|allocate|setup|start)(_|$)")
 PACKAGES = ("libdpdk", "libisal", "liburing", "jansson", "libfyaml", "libcrypto")
 
 Finding = collections.namedtuple("Finding", "rule where count why")
@@ -131,6 +136,12 @@ def check_layers(sources):
 
 def functions_of(source):
     """(name, first line, body lines) by the house layout: `{` and `}` of a function in column 0."""
+    for name, line, body in bodies_of(source):
+        yield name, line, len(body)
+
+
+def bodies_of(source):
+    """(name, first line, lines of the body)."""
     lines = source.code.splitlines()
     start = None
     for i, line in enumerate(lines):
@@ -141,7 +152,7 @@ def functions_of(source):
             while head > 0 and not re.match(r"\w+\(", lines[head]) and start - head < 8:
                 head -= 1
             name = re.match(r"\w+", lines[head])
-            yield (name.group(0) if name else "?"), start + 1, i - start - 1
+            yield (name.group(0) if name else "?"), start + 1, lines[start + 1:i]
             start = None
 
 
@@ -168,11 +179,44 @@ def check_names():
 # --- what code may call, hold and leave behind ----------------------------------------------------
 
 
-def calls(source, names):
+def calls(code, names):
     found = collections.Counter()
-    for match in re.finditer(r"(?<![\w.>])(" + "|".join(names) + r")\s*\(", source.code):
+    for match in re.finditer(r"(?<![\w.>])(" + "|".join(names) + r")\s*\(", code):
         found[match.group(1)] += 1
     return found
+
+
+def read_hot():
+    """hot.txt: (patterns of files, {file:function that is let off})."""
+    patterns, excused = [], set()
+    path = TIDY / "hot.txt"
+    for line in path.read_text().splitlines() if path.exists() else []:
+        if line.strip() and not line.startswith("#"):
+            parts = line.split(":", 2)
+            if len(parts) == 1:
+                patterns.append(line.strip())
+            elif len(parts) == 3 and parts[2].strip():
+                excused.add(f"{parts[0]}:{parts[1]}")
+            else:
+                raise SystemExit(f"hot.txt: {line}: want file, or file:function: reason")
+    return patterns, excused
+
+
+def check_hot(sources):
+    patterns, excused = read_hot()
+    matched, used = set(), set()
+    for source in sources:
+        files = [p for p in patterns if pathlib.PurePath(source.name).match(p) and p.count("/") == source.name.count("/")]
+        matched.update(files)
+        for name, _, body in bodies_of(source) if files else ():
+            for call, count in calls("\n".join(body), HOT_CALLS).items():
+                where = f"{source.name}:{name}"
+                if where in excused:
+                    used.add(where)
+                elif not COLD_NAME.search(name):
+                    yield Finding("hot", f"{where}:{call}", count, f"{call}(): not on an lcore's way (hot.txt)")
+    for idle in sorted({p for p in patterns if p not in matched} | (excused - used)):
+        yield Finding("hot", idle, 1, "hot.txt names what is not there")
 
 
 def check_calls(sources):
@@ -182,10 +226,8 @@ def check_calls(sources):
             groups.append((UNSAFE_CALLS, "unbounded or deprecated"))
         if not source.in_tests() and source.name != "dataplane/base/clock.c":
             groups.append((CLOCK_CALLS, "time comes from base/clock.h"))
-        if "/* hot */" in source.lines[:5]:
-            groups.append((HOT_CALLS, "not in a file marked hot"))
         for names, why in groups:
-            for name, count in calls(source, names).items():
+            for name, count in calls(source.code, names).items():
                 yield Finding("call", f"{source.name}:{name}", count, f"{name}(): {why}")
 
 
@@ -418,7 +460,7 @@ def main():
     warnings = []
     sources = [Source(p) for p in tree_files(CODE_TOPS, {".c", ".h"})]
     findings = [*check_layers(sources), *check_lengths(sources, warnings), *check_names(),
-                *check_calls(sources), *check_globals(sources), *check_debts(),
+                *check_calls(sources), *check_hot(sources), *check_globals(sources), *check_debts(),
                 *check_counters(sources), *check_meson(), *check_docs()]
     cache = args.build / "tidy_headers.json" if args.build else None
     findings += Headers(args.build, cache).check(deadline)

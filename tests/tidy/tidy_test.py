@@ -54,7 +54,7 @@ class Tidy(unittest.TestCase):
         sources = [tidy.Source(p) for p in tidy.tree_files(tidy.CODE_TOPS, {".c", ".h"})]
         return [(f.rule, f.where) for f in (
             *tidy.check_layers(sources), *tidy.check_lengths(sources, []), *tidy.check_names(),
-            *tidy.check_calls(sources), *tidy.check_globals(sources), *tidy.check_debts(),
+            *tidy.check_calls(sources), *tidy.check_hot(sources), *tidy.check_globals(sources), *tidy.check_debts(),
             *tidy.check_counters(sources), *tidy.check_meson(), *tidy.check_docs(),
             *tidy.Headers(None, None).check(time.monotonic() + 30))]
 
@@ -94,8 +94,14 @@ class Tidy(unittest.TestCase):
         self.offence("int\nword_cp(void)\n{\n\tstrcpy(a, b);\n}\n", "call", "dataplane/base/word.c:strcpy")
 
     def test_hot(self):
-        self.offence("/* hot */\n#include <stdlib.h>\nstatic inline int\nhot_get(void)\n{\n\treturn malloc(1) != 0;\n}\n", "call",
-                     "dataplane/base/hot.h:malloc", "dataplane/base/hot.h")
+        self.put("tests/tidy/hot.txt", "dataplane/base/word.c\ndataplane/base/*.h\n")
+        self.offence("#include <stdlib.h>\nstatic inline int\nhot_create(void)\n{\n\treturn malloc(1) != 0;\n}\n"
+                     "static inline int\nhot_get(void)\n{\n\treturn malloc(1) != 0;\n}\n", "hot",
+                     "dataplane/base/hot.h:hot_get:malloc", "dataplane/base/hot.h")
+
+    def test_hot_excuse_without_cause(self):
+        self.put("tests/tidy/hot.txt", "dataplane/base/word.c\ndataplane/base/word.c:word_count: it does nothing\n")
+        self.assertEqual(self.found(), [("hot", "dataplane/base/word.c:word_count")])
 
     def test_global(self):
         self.offence("static int word_last;\n", "global", "dataplane/base/word.c:word_last")

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hot */
 /* The native header. Runs once a datagram on the lanes and in the client; stateless. */
 #include "wire/native/frame.h"
 
