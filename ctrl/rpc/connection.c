@@ -231,7 +231,7 @@ run_lines(struct connection *c, uint64_t now_ns)
 	}
 	if (used) {
 		buffer_drop(c->server, &c->in, used);
-		c->line_start_ns = 0;
+		c->line_start_ns = c->in.len > 0 ? now_ns : 0;
 	}
 	if (!memchr(c->in.bytes ? c->in.bytes : "", '\n', c->in.len)) {
 		if (c->skipping) {

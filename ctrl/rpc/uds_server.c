@@ -54,17 +54,20 @@ lock_take(struct rpc_server *s, char *text, size_t text_bytes)
 	return err;
 }
 
-/* Only a refused connection proves that an existing socket is dead. */
+/* Only a refused connection proves that an existing socket is dead; a plain file refuses as well. */
 static int
 remove_dead_socket(const struct sockaddr_un *address, char *text, size_t text_bytes)
 {
+	struct stat st;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int err = 0;
 
 	if (fd < 0) {
 		return -errno;
 	}
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
+	if (lstat(address->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		err = -ENOTSOCK;
+	} else if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
 		err = -EADDRINUSE;
 	} else if (errno == ECONNREFUSED) {
 		err = unlink(address->sun_path) == 0 ? 0 : -errno;
