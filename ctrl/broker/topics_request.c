@@ -12,16 +12,15 @@
 /* --- requests ----------------------------------------------------------------------------------- */
 
 static json_t *
-topics_record(const struct topics *t, uint32_t topic_index)
+topics_record(const struct topics *t, uint32_t topic_index, const struct topic_config *config)
 {
-	const struct topic *topic = &t->topics[topic_index];
 	json_t *record = topics_id_record(t, topic_index, "topic");
 	json_t *configs = json_object();
 	char value[64];
 
 	for (int i = 0; i < TOPIC_CONFIG_COUNT; i++) {
-		if (topic->config.set[i]) {
-			topic_config_format(&topic->config, i, value, sizeof(value));
+		if (config->set[i]) {
+			topic_config_format(config, i, value, sizeof(value));
 			json_object_set_new(configs, topic_config_name(i), json_string(value));
 		}
 	}
@@ -92,7 +91,7 @@ topics_add(struct topics *t, const struct broker_topic_create *create, broker_do
 	t->topics[index].state = TOPIC_RECORDING;
 	t->topics[index].done = done;
 	t->topics[index].done_user_data = user_data;
-	if (topics_append(t, index, topics_record(t, index), topics_record_durable) < 0) {
+	if (topics_append(t, index, topics_record(t, index, &config), topics_record_durable) < 0) {
 		topics_finish(t, index, TOPIC_DELETED, KAFKA_THROTTLING_QUOTA_EXCEEDED,
 			"too many changes at once; try again");
 	}
@@ -112,8 +111,9 @@ topics_changeable(struct topics *t, const char *name, broker_done_fn done, void 
 		done(user_data, KAFKA_INVALID_TOPIC_EXCEPTION, "internal topic");
 		return NO_TOPIC;
 	}
-	if (t->topics[index].state != TOPIC_OPEN) {
-		done(user_data, KAFKA_LEADER_NOT_AVAILABLE, "being created or deleted; try again");
+	if (t->topics[index].state != TOPIC_OPEN || t->topics[index].altering) {
+		done(user_data, KAFKA_LEADER_NOT_AVAILABLE,
+			"being created, changed or deleted; try again");
 		return NO_TOPIC;
 	}
 	return index;
@@ -145,10 +145,12 @@ topics_alter_durable(void *user_data, int16_t error)
 	uint32_t index = link->topic_index;
 
 	link->in_use = false;
+	t->topics[index].altering = false;
 	if (!error) {
+		t->topics[index].config = t->topics[index].asked;
 		t->topics[index].config_step = 0;
+		topics_publish_config(t, index);
 	}
-	topics_publish_config(t, index);
 	topics_finish(t, index, TOPIC_OPEN, error, error ? "metadata log refused the record" : "");
 }
 
@@ -170,13 +172,14 @@ topics_alter(struct topics *t, const char *name, uint32_t config_count,
 		done(user_data, KAFKA_INVALID_CONFIG, text);
 		return;
 	}
-	t->topics[index].config = config;
+	if (topics_append(t, index, topics_record(t, index, &config), topics_alter_durable) < 0) {
+		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "too many changes at once; try again");
+		return;
+	}
+	t->topics[index].altering = true;
+	t->topics[index].asked = config;
 	t->topics[index].done = done;
 	t->topics[index].done_user_data = user_data;
-	if (topics_append(t, index, topics_record(t, index), topics_alter_durable) < 0) {
-		topics_finish(t, index, TOPIC_OPEN, KAFKA_THROTTLING_QUOTA_EXCEEDED,
-			"too many changes at once; try again");
-	}
 }
 
 void

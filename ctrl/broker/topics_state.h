@@ -23,6 +23,8 @@ struct topic {
 	uint32_t stale_out; /* deletes of half-made partitions that go first */
 	int16_t error;
 	struct topic_config config;
+	bool altering; /* `asked` is on its way to disk; one change at a time, for there is one `done` */
+	struct topic_config asked;
 	broker_done_fn done;
 	void *done_user_data;
 };

@@ -499,6 +499,45 @@ a_deleted_topic_is_gone_and_its_name_is_free(void **state)
 }
 
 static void
+count_answer(void *user_data, int16_t error, const char *text)
+{
+	uint32_t *answers = user_data;
+
+	(void)text;
+	answers[error ? 1 : 0]++;
+}
+
+static void
+while_a_change_is_on_its_way_to_disk_another_one_is_refused(void **state)
+{
+	static const char *const names[] = {"max.message.bytes"};
+	static const char *const first[] = {"2000"}, *const second[] = {"3000"};
+	struct fixture *f = *state;
+	uint32_t alter[2] = {0}, again[2] = {0}, gone[2] = {0};
+
+	run(f);
+	create_topic(f, "t", 1);
+	f->store->hold_durable = true;
+	broker_topic_alter(f->broker, "t", 1, names, first, count_answer, alter);
+	broker_topic_alter(f->broker, "t", 1, names, second, count_answer, again);
+	broker_topic_delete(f->broker, "t", count_answer, gone);
+	run(f);
+	assert_int_equal(alter[0] + alter[1], 0);
+	assert_int_equal(again[1], 1);
+	assert_int_equal(gone[1], 1);
+	assert_int_equal(f->routes.topics[1].max_message_bytes, 1048588);
+	f->store->hold_durable = false;
+	create_topic(f, "u", 1); /* its records make the held one durable */
+	assert_int_equal(alter[0], 1);
+	assert_int_equal(again[0] + gone[0], 0);
+	assert_int_equal(f->routes.topics[1].max_message_bytes, 2000);
+	assert_int_equal(f->store->partitions[1].config.max_message_bytes, 2000);
+	broker_topic_delete(f->broker, "t", count_answer, gone);
+	run(f);
+	assert_int_equal(gone[0], 1);
+}
+
+static void
 producer_ids_are_fresh_and_never_given_twice(void **state)
 {
 	struct fixture *f = *state;
@@ -615,6 +654,7 @@ main(void)
 		CASE(a_half_made_topic_is_made_again_after_a_restart),
 		CASE(a_topic_with_a_missing_directory_is_not_served),
 		CASE(a_deleted_topic_is_gone_and_its_name_is_free),
+		CASE(while_a_change_is_on_its_way_to_disk_another_one_is_refused),
 		CASE(producer_ids_are_fresh_and_never_given_twice),
 		CASE(a_name_keeps_its_id_and_fences_the_older_session),
 		CASE(a_bump_raises_the_epoch_once),
