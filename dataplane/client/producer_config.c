@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/bytes.h"
 #include "base/compiler.h"
+#include "base/utf8.h"
 
 /* Settings that are a number within limits. */
 static const struct config_number {
@@ -78,7 +79,7 @@ config_number(struct penstock_config *config, const struct config_number *row, c
 	errno = 0;
 	unsigned long long number = strtoull(value, &end, 10);
 
-	if (errno != 0 || end == value || *end != '\0' || value[0] == '-' || number < row->min ||
+	if (errno != 0 || value[0] < '0' || value[0] > '9' || *end != '\0' || number < row->min ||
 		number > row->max) {
 		snprintf(text, text_bytes, "%s is '%s', not a number from %llu to %llu", row->name,
 			value, (unsigned long long)row->min, (unsigned long long)row->max);
@@ -105,6 +106,11 @@ penstock_config_set(struct penstock_config *config, const char *name, const char
 			text_bytes);
 	}
 	if (strcmp(name, "client.id") == 0) {
+		if (!utf8_valid((const uint8_t *)value, strlen(value))) {
+			/* A server drops such a HELLO without an answer. */
+			snprintf(text, text_bytes, "client.id is not UTF-8");
+			return -EINVAL;
+		}
 		return config_text(config->client_id, sizeof(config->client_id), name, value, text,
 			text_bytes);
 	}

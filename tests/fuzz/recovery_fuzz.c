@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/cursor.h"
 #include "base/ensure.h"
+#include "base/log.h"
 #include "fuzz/fuzz.h"
 #include "support/log_bench.h"
 
@@ -235,6 +236,12 @@ check_partition(struct log_bench *b)
 	ensure(!b->stalled);
 }
 
+/* Starts over damage have much to say. */
+static void
+no_log(void *user_data, enum log_level level, const char *line)
+{
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
@@ -244,6 +251,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	int mode = reader_u8(&r) % MODES;
 	struct log_bench *b = &benches[mode];
 
+	log_set_sink(no_log, NULL);
 	if (!bases[mode].disk) {
 		base_make(b, mode, &bases[mode]);
 	}
