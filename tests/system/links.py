@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from netns import OURS4, Skip, Wire
+from netns import OURS4, Hugepages, Skip, Wire
 
 FAULTS = {'loss': '1%', 'duplicate': '1%', 'reorder': '1%'}
 
@@ -86,6 +86,40 @@ class Memif(Link):
         assert terms['ipackets'] == report['nic']['opackets'], (terms, report)
 
 
+class MemifHugepages(Memif):
+    """The same with the daemon's packet memory on hugepages."""
+    name = 'memif_hugepages'
+    PAGES = 160
+
+    def __enter__(self):
+        if os.geteuid() != 0:
+            raise Skip('needs root to raise the hugepage pool')
+        self.pages = Hugepages(self.PAGES)
+        self.pages.__enter__()
+        return self
+
+    def __exit__(self, *about):
+        self.pages.__exit__(*about)
+
+    def settings(self, faults=False, seed=1):
+        return super().settings(faults, seed) + ['memory.hugepage_size=2MiB', 'memory.per_node=auto']
+
+
+class MemifIp6(Memif):
+    """The same over IPv6: neighbour discovery, group addresses, UDP checksums that must be there."""
+    name = 'memif_ip6'
+    allowed = {'eth_dst': 3, 'ndp_ignored': 3}  # the producer's host announces its address to all nodes
+
+    def port_options(self):
+        return {**super().port_options(), 'address': ['2001:db8::2']}
+
+    def bootstrap(self, daemon):
+        return f'[2001:db8::2]:{daemon.port}'
+
+    def producer_words(self, faults=False):
+        return [word if word != '192.0.2.1' else '2001:db8::1' for word in super().producer_words(faults)]
+
+
 class Veth(Link):
     """A DPDK driver on one end of a veth pair, kernel sockets on the other, each in a namespace of its own."""
     port = 9292
@@ -134,4 +168,4 @@ class AfXdp(Veth):
     counts_losses = True
 
 
-LINKS = {link.name: link for link in (Socket, Memif, AfPacket, AfXdp)}
+LINKS = {link.name: link for link in (Socket, Memif, MemifHugepages, MemifIp6, AfPacket, AfXdp)}
