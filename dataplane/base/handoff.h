@@ -51,7 +51,7 @@ struct append_req {
 	uint32_t batch_len;
 	uint32_t partition_index;
 	uint64_t owner; /* opaque to the shard; comes back once, on COPIED or REFUSED */
-	uint32_t session_index;
+	uint32_t session_index; /* opaque to the shard (native_session_handle); comes back */
 	uint16_t client; /* lane index, or the control's or the batcher's client index */
 	uint16_t flags;
 	int64_t producer_id; /* -1 none */

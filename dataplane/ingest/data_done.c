@@ -207,9 +207,10 @@ static void
 done_stream(struct lane *lane, const struct append_done *done)
 {
 	uint32_t handle = done->partition_index + 1;
-	uint32_t index = native_stream_find(&lane->streams, done->session_index, handle);
+	uint32_t session_index = native_session_of_handle(&lane->sessions, done->session_index);
+	uint32_t index = native_stream_find(&lane->streams, session_index, handle);
 
-	if (index == STREAM_NONE) {
+	if (session_index == SESSION_NONE || index == STREAM_NONE) {
 		return; /* forgotten after LANE_ENDED_MAX_NS, or its QUERY was refused */
 	}
 	struct native_stream *stream = native_stream_at(&lane->streams, index);

@@ -11,7 +11,6 @@
 #include "base/ensure.h"
 #include "base/hash.h"
 #include "ingest/native_stream.h"
-#include "wire/native/frame.h"
 
 static const bool session_edges[SESSION_STATE_COUNT][SESSION_STATE_COUNT] = {
 	[SESSION_FREE] = {[SESSION_ASKING] = true},
@@ -97,6 +96,7 @@ native_session_take(struct native_session_table *table, const struct packet_peer
 	ensure(session->state == SESSION_FREE);
 	table->free_head = session->nonce_next;
 	*session = (struct native_session){
+		.life = (uint16_t)((session->life + 1) % SESSION_LIVES),
 		.peer = *peer,
 		.stream_first = STREAM_NONE,
 		.next_pn = 1,

@@ -9,8 +9,9 @@
  *     |<--refused by control------'                           v                      v
  *     `<--nothing of it in the log, control told------------ ENDED <-----------------'
  *
- * An ENDED session keeps its slot until the log has answered all, so that no late append_done can
- * meet a new session in the same slot. Its id is erased at once: frames for it get RESET.
+ * An ENDED session keeps its slot until the log has answered all, or for LANE_ENDED_MAX_NS if only
+ * DURABLE is missing; an append_done that comes even later shows an older `life` of the slot and is
+ * not taken for the new session's. Its id is erased at once: frames for it get RESET.
  */
 #ifndef INGEST_NATIVE_SESSION_H
 #define INGEST_NATIVE_SESSION_H
@@ -22,10 +23,12 @@
 #include "base/handoff.h"
 #include "ingest/pn_window.h"
 #include "nic/nic.h"
+#include "wire/native/frame.h"
 
 #define SESSION_NONE        UINT32_MAX
 #define SESSION_NONCE_BYTES 16
 #define SESSION_UNKNOWN_MAX 4
+#define SESSION_LIVES       (1u << (32 - FRAME_SESSION_SLOT_BITS))
 
 enum native_session_state {
 	SESSION_FREE,
@@ -108,6 +111,7 @@ struct native_session {
 	uint32_t producer_next;
 	uint32_t ended_next;
 	uint32_t touched_next;
+	uint16_t life; /* of the slot, +1 at each session; 12 bits: what the log's answers must show */
 	uint8_t client_nonce[SESSION_NONCE_BYTES];
 	uint8_t server_nonce[SESSION_NONCE_BYTES];
 	char name[HANDOFF_PRODUCER_NAME_MAX];
@@ -148,6 +152,23 @@ void native_session_set_state(struct native_session_table *table, struct native_
 	enum native_session_state state);
 /* Chains an OPEN session by producer id and marks older epochs of it FENCED. */
 void native_session_fence_older(struct native_session_table *table, uint32_t index);
+
+/* What the log calls the session: its slot, and which of the slot's sessions it is. */
+static inline uint32_t
+native_session_handle(const struct native_session_table *table, uint32_t index)
+{
+	return (uint32_t)table->sessions[index].life << FRAME_SESSION_SLOT_BITS | index;
+}
+
+/* The slot that a handle names, if it still is that session's; else SESSION_NONE. */
+static inline uint32_t
+native_session_of_handle(const struct native_session_table *table, uint32_t handle)
+{
+	uint32_t index = handle & ((1u << FRAME_SESSION_SLOT_BITS) - 1);
+
+	return index < table->count && native_session_handle(table, index) == handle ? index
+										      : SESSION_NONE;
+}
 
 static inline bool
 native_session_same_peer(const struct packet_peer *a, const struct packet_peer *b)

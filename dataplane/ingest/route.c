@@ -119,7 +119,7 @@ route_request(const struct lane *lane, uint32_t index, struct append_req *ret_re
 		.batch_len = batch->len,
 		.partition_index = stream->stream - 1,
 		.owner = query ? 0 : (uint64_t)index + 1,
-		.session_index = batch->session_index,
+		.session_index = native_session_handle(&lane->sessions, batch->session_index),
 		.client = lane->options.lane,
 		.flags = query ? APPEND_QUERY : APPEND_FROM_ZERO,
 		.producer_id = session->producer_id,

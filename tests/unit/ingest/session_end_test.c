@@ -139,6 +139,47 @@ a_slot_is_not_reused_before_the_log_has_answered(void **state)
 	lane_harness_fini(h);
 }
 
+/* A flush that hangs for a minute: the slot is given up, and its answer comes when another has it. */
+static void
+an_answer_to_an_older_session_of_the_slot_acknowledges_nothing(void **state)
+{
+	struct lane_harness *h = &harness;
+	struct append_req old, req;
+	struct session_msg_ack ack;
+
+	lane_harness_init(h);
+	h->options.sessions_max = 1;
+	lane_harness_create(h);
+	lane_client_init(&client, 1);
+	lane_client_connect(&client, h);
+	lane_harness_open_stream(h, &client, 1, &old);
+	lane_harness_done(h, &old, APPEND_COPIED, 1);
+	turn();
+	close_with(FRAME_CLIENT_DONE);
+	while (lane_harness_ask(h, &(struct control_ask){0})) {
+	}
+	for (uint32_t i = 0; i < 62; i++) {
+		lane_harness_advance(h, NS_PER_S);
+	}
+	lane_harness_discard(h);
+	lane_client_init(&client, 2);
+	lane_client_connect(&client, h);
+	lane_harness_open_stream(h, &client, 1, &req);
+	lane_harness_done(h, &req, APPEND_COPIED, 3);
+	turn();
+	lane_harness_done(h, &old, APPEND_DURABLE, 1);
+	lane_client_ping(&client, h, 1);
+	turn();
+	lane_harness_last_ack(h, &ack);
+	assert_int_equal(ack.entries, 1);
+	assert_int_equal(ack.entry[0].durable_seq, -1);
+	lane_harness_done(h, &req, APPEND_DURABLE, 3);
+	turn();
+	lane_harness_last_ack(h, &ack);
+	assert_int_equal(ack.entry[0].durable_seq, 1);
+	lane_harness_fini(h);
+}
+
 static void
 pending_batches_of_a_closed_session_are_discarded(void **state)
 {
@@ -271,6 +312,7 @@ main(void)
 		cmocka_unit_test(close_is_answered_and_repeats_get_our_reset),
 		cmocka_unit_test(parked_batches_of_a_closed_session_are_discarded),
 		cmocka_unit_test(a_slot_is_not_reused_before_the_log_has_answered),
+		cmocka_unit_test(an_answer_to_an_older_session_of_the_slot_acknowledges_nothing),
 		cmocka_unit_test(pending_batches_of_a_closed_session_are_discarded),
 		cmocka_unit_test(idle_sessions_end),
 		cmocka_unit_test(a_newer_epoch_fences_at_the_next_frame),
