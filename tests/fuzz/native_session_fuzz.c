@@ -364,7 +364,8 @@ log_answer(struct rig *rig, const struct append_req *req, int16_t refuse)
 	}
 	lane_harness_answer(&rig->h, &done);
 	if (done.kind == APPEND_COPIED) {
-		uint32_t i = req->session_index * PARTITIONS + req->partition_index;
+		uint32_t slot = frame_session_slot(req->session_index); /* without its life */
+		uint32_t i = slot * PARTITIONS + req->partition_index;
 
 		ensure(i < sizeof(rig->copied) / sizeof(rig->copied[0]));
 		done.owner = 0;
