@@ -598,8 +598,10 @@ append_one(struct log_shard *shard, const struct append_req *req)
 	if (req->flags & APPEND_QUERY) {
 		return answer_query(shard, req, a.p);
 	}
+	/* Internal topics go on when the disk is full: without their records nothing can be deleted. */
 	if (a.p->state != LOG_PARTITION_SERVING || store_failed(shard->store) ||
-		atomic_load_explicit(&shard->store->disk_low, memory_order_relaxed)) {
+		(!a.p->internal &&
+			atomic_load_explicit(&shard->store->disk_low, memory_order_relaxed))) {
 		return refuse(shard, req, KAFKA_KAFKA_STORAGE_ERROR);
 	}
 	if (judge(shard, &a)) {

@@ -3,6 +3,7 @@
 #include "logstore/keeper.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/bytes.h"
 #include "base/ensure.h"
@@ -14,6 +15,7 @@
 
 #define MESSAGES_A_TURN	    32
 #define COMMANDS_A_TURN	    32
+#define LATE_FAILURES_MAX   8
 #define SPACE_EVERY_NS	    NS_PER_S
 #define CHECKPOINT_EVERY_NS (60 * NS_PER_S)
 #define REPLIES_RESERVED    4
@@ -23,6 +25,15 @@ log_keeper_init(struct log_keeper *keeper, struct logstore *store)
 {
 	*keeper = (struct log_keeper){.store = store, .io = store->options.keeper_io};
 	keeper->prep.fd = -1;
+	for (uint32_t i = 0; i < store->options.shard_count; i++) {
+		struct keeper_inbox *inbox = &keeper->inbox[i];
+
+		inbox->late_max = ring_free(&store->shards[i]->to_keeper);
+		inbox->late = calloc(inbox->late_max, sizeof(inbox->late[0]));
+		if (!inbox->late) {
+			return -ENOMEM;
+		}
+	}
 	return 0;
 }
 
@@ -32,6 +43,9 @@ log_keeper_close(struct log_keeper *keeper)
 	if (keeper->prep.fd >= 0) {
 		keeper->io->ops->close(keeper->io, keeper->prep.fd);
 		keeper->prep.fd = -1;
+	}
+	for (uint32_t i = 0; i < LOG_SHARDS_MAX; i++) {
+		free(keeper->inbox[i].late);
 	}
 }
 
@@ -51,34 +65,49 @@ answer_command(struct log_keeper *keeper, struct log_command *command)
 	ensure(n == 1);
 }
 
-/* Does the work of one message. 0: done and answered; negative: try again later. */
+/* A segment of a partition that is being deleted: it needs no name any more. */
+static int
+forget_spare(struct log_keeper *keeper, const struct segment *s)
+{
+	char path[FILE_PATH_MAX];
+
+	file_util_spare_path(path, s->file_id, "prep");
+	return file_util_remove(keeper->io, NULL, path);
+}
+
+/*
+ * Does the work of one message. 0: done and answered; negative: try again later. Files of a partition
+ * that is being deleted are not completed any more: a full disk must not hold up what empties it.
+ */
 static int
 do_message(struct log_keeper *keeper, uint32_t shard, struct keeper_msg *msg)
 {
 	struct shard_msg answer = {
 		.partition = msg->partition, .segment = msg->segment, .page = msg->page, .read = msg->read};
+	bool gone = msg->partition && msg->partition->removed;
 	int rc = 0;
 
 	switch ((enum keeper_msg_kind)msg->kind) {
 	case KEEPER_ROLLED:
-		rc = keeper_segment_name(keeper, msg->partition, msg->segment);
+		rc = gone ? forget_spare(keeper, msg->segment)
+			  : keeper_segment_name(keeper, msg->partition, msg->segment);
 		if (rc == 0) {
 			keeper->inbox[shard].spares_out--;
 		}
 		return rc;
 	case KEEPER_PAGE:
-		rc = keeper_segment_page(keeper, msg->segment, msg->page);
+		rc = gone ? 0 : keeper_segment_page(keeper, msg->segment, msg->page);
 		answer.kind = SHARD_PAGE_DONE;
 		break;
 	case KEEPER_SEAL:
-		rc = keeper_segment_seal(keeper, msg->partition, msg->segment, msg->snapshot);
-		if (rc == 0) {
+		rc = gone ? 0 : keeper_segment_seal(keeper, msg->partition, msg->segment, msg->snapshot);
+		if (rc == 0 && !gone) {
 			keeper_segment_prune(keeper, msg->partition, msg->keep_from);
 		}
 		answer.kind = SHARD_SEALED;
 		break;
 	case KEEPER_CHECKPOINT:
-		rc = keeper_segment_checkpoint(keeper, msg);
+		rc = gone ? 0 : keeper_segment_checkpoint(keeper, msg);
 		answer.kind = SHARD_CHECKPOINT_DONE;
 		break;
 	case KEEPER_CLOSE_FD:
@@ -111,34 +140,90 @@ do_message(struct log_keeper *keeper, uint32_t shard, struct keeper_msg *msg)
 	return rc;
 }
 
+static bool
+has_reply_room(const struct log_keeper *keeper, uint32_t shard)
+{
+	return ring_free(&keeper->store->shards[shard]->from_keeper) >= REPLIES_RESERVED &&
+		ring_free(&keeper->store->answers) >= REPLIES_RESERVED;
+}
+
+static void
+note_failure(struct log_keeper *keeper, const struct keeper_msg *msg, int error)
+{
+	log_warning("logstore", "%s: housekeeping failed, again in 1 s: step=%u errno=%d",
+		msg->partition->dir, msg->kind, -error);
+	msg->partition->late_ns = keeper->now_ns;
+}
+
+/* Only messages of a partition can fail or wait. */
+static void
+add_late(struct log_keeper *keeper, struct keeper_inbox *inbox, const struct keeper_msg *msg)
+{
+	ensure(inbox->late_count < inbox->late_max);
+	if (inbox->late_count == 0) {
+		inbox->retry_ns = keeper->now_ns + KEEPER_RETRY_NS;
+	}
+	inbox->late[inbox->late_count++] = *msg;
+	msg->partition->late_count++;
+}
+
+/* Late messages again, in order; the first failures of a pass speak for the rest of the disk. */
+static uint32_t
+retry_late(struct log_keeper *keeper, uint32_t shard)
+{
+	struct keeper_inbox *inbox = &keeper->inbox[shard];
+	uint32_t kept = 0;
+	uint32_t failures = 0;
+
+	if (inbox->late_count == 0 || keeper->now_ns < inbox->retry_ns) {
+		return 0;
+	}
+	uint32_t count = inbox->late_count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct keeper_msg msg = inbox->late[i];
+		bool waits = msg.partition->late_ns == keeper->now_ns || !has_reply_room(keeper, shard) ||
+			(failures >= LATE_FAILURES_MAX && !msg.partition->removed);
+		int rc = waits ? -EAGAIN : do_message(keeper, shard, &msg);
+
+		if (rc == 0) {
+			msg.partition->late_count--;
+			continue;
+		}
+		if (!waits) {
+			note_failure(keeper, &msg, rc);
+			failures++;
+		}
+		msg.partition->late_ns = keeper->now_ns;
+		inbox->late[kept++] = msg;
+	}
+	inbox->late_count = kept;
+	inbox->retry_ns = keeper->now_ns + KEEPER_RETRY_NS;
+	return count - kept;
+}
+
 static uint32_t
 take_messages(struct log_keeper *keeper, uint32_t shard)
 {
 	struct keeper_inbox *inbox = &keeper->inbox[shard];
-	struct log_shard *s = keeper->store->shards[shard];
+	struct keeper_msg msg;
 	uint32_t n = 0;
 
-	if (inbox->is_held && keeper->now_ns < inbox->retry_ns) {
-		return 0;
-	}
 	for (; n < MESSAGES_A_TURN; n++) {
-		if (ring_free(&s->from_keeper) < REPLIES_RESERVED ||
-			ring_free(&keeper->store->answers) < REPLIES_RESERVED) {
+		if (!has_reply_room(keeper, shard) ||
+			ring_take(&keeper->store->shards[shard]->to_keeper, &msg, 1) == 0) {
 			break;
 		}
-		if (!inbox->is_held && ring_take(&s->to_keeper, &inbox->held, 1) == 0) {
-			break;
+		if (msg.partition && msg.partition->late_count > 0) {
+			add_late(keeper, inbox, &msg);
+			continue;
 		}
-		inbox->is_held = true;
-		int rc = do_message(keeper, shard, &inbox->held);
+		int rc = do_message(keeper, shard, &msg);
 
 		if (rc < 0) {
-			log_warning("logstore", "housekeeping failed, again in 1 s: step=%u errno=%d",
-				inbox->held.kind, -rc);
-			inbox->retry_ns = keeper->now_ns + KEEPER_RETRY_NS;
-			break;
+			note_failure(keeper, &msg, rc);
+			add_late(keeper, inbox, &msg);
 		}
-		inbox->is_held = false;
 	}
 	return n;
 }
@@ -286,6 +371,7 @@ log_keeper_poll(struct log_keeper *keeper, uint64_t now_ns)
 	watch_space(keeper);
 	work += take_commands(keeper);
 	for (uint32_t i = 0; i < store->options.shard_count; i++) {
+		work += retry_late(keeper, i);
 		work += take_messages(keeper, i);
 	}
 	if (atomic_load_explicit(&store->stop_wanted, memory_order_relaxed)) {

@@ -29,9 +29,13 @@ struct keeper_prep {
 	uint64_t zeroed_bytes;
 };
 
+/*
+ * Messages of one shard. What failed, and what waits behind it for the order of its partition, is late
+ * and tried again every second; other partitions go on, so that a full disk can be emptied.
+ */
 struct keeper_inbox {
-	struct keeper_msg held; /* failed, to be tried again */
-	bool is_held;
+	struct keeper_msg *late; /* oldest first; room for all that can be outstanding */
+	uint32_t late_count, late_max;
 	uint64_t retry_ns;
 	bool stopped;
 	bool stopped_clean;
@@ -49,7 +53,6 @@ struct log_keeper {
 	bool space_low;
 	uint64_t space_ns;
 	uint64_t checkpoint_ns;
-	struct log_command *held_command; /* answer that found no room */
 	bool clean_written;
 };
 

@@ -35,6 +35,7 @@ partition_make(const struct partition_identity *identity, uint32_t index, uint16
 	p->index = index;
 	p->partition = identity->partition;
 	p->shard = shard;
+	p->internal = strncmp(identity->topic, "__", 2) == 0;
 	memcpy(p->topic_id, identity->topic_id, sizeof(p->topic_id));
 	(void)snprintf(p->topic, sizeof(p->topic), "%s", identity->topic);
 	int len = snprintf(p->dir, sizeof(p->dir), "%s-%u", p->topic, p->partition);

@@ -126,6 +126,7 @@ struct partition {
 	uint32_t index;
 	uint32_t partition;
 	uint16_t shard;
+	bool internal; /* by its name, as for Kafka: "__..." */
 	uint8_t topic_id[16];
 	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
 	char dir[PARTITION_DIR_MAX + 1];
@@ -186,7 +187,8 @@ struct partition {
 	struct doubtful_range doubtful;
 	bool has_doubtful;
 	bool removed;
-	int32_t keeper_epoch;
+	uint32_t late_count; /* messages that the keeper tries again */
+	uint64_t late_ns;    /* when one of them failed last: the others wait behind it */
 
 	/* --- anybody reads ---------------------------------------------------------------------- */
 	struct partition_status status;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the log does when the disk is full: who is refused, and what still ends. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include "base/errcode.h"
+#include "support/log_bench.h"
+
+#define DISK_BYTES (1ull << 30)
+
+static int
+set_up(void **state)
+{
+	struct log_bench *b = malloc(sizeof(*b));
+	struct log_bench_options o;
+
+	log_bench_options_init(&o, 1);
+	log_bench_init(b, &o);
+	log_bench_open(b);
+	*state = b;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	log_bench_free(*state);
+	free(*state);
+	return 0;
+}
+
+static int16_t
+command(struct log_bench *b, uint32_t partition, enum log_command_kind kind)
+{
+	struct log_command c = {.kind = kind, .partition_index = b->partitions[partition].index};
+
+	return log_bench_command(b, &c);
+}
+
+static void
+append_and_drain(struct log_bench *b, uint32_t partition)
+{
+	assert_true(log_bench_append(b, partition, 2, 700));
+	log_bench_drain(b);
+	assert_false(b->stalled);
+}
+
+static void
+a_full_disk_refuses_producers_and_not_internal_topics(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	uint32_t meta = log_bench_create(b, "__metadata", 0, NULL);
+
+	append_and_drain(b, p);
+	append_and_drain(b, meta);
+	sim_set_capacity(b->disk, 4096);
+	log_bench_run_ns(b, 2 * NS_PER_S);
+	append_and_drain(b, p);
+	assert_int_equal(b->partitions[p].refused, 1);
+	assert_int_equal(b->partitions[p].last_error, KAFKA_KAFKA_STORAGE_ERROR);
+	/* The record that a topic is gone: without it nothing makes room. */
+	append_and_drain(b, meta);
+	assert_int_equal(b->partitions[meta].refused, 0);
+	assert_int_equal(b->partitions[meta].durable, 4);
+	sim_set_capacity(b->disk, DISK_BYTES);
+	log_bench_run_ns(b, 2 * NS_PER_S);
+	log_bench_resend(b, p, 1);
+	log_bench_run_ns(b, NS_PER_S);
+	assert_int_equal(log_bench_status(b, p).durable_offset, 4);
+}
+
+/* Housekeeping of one partition that finds no room holds up no other partition, and not its own end. */
+static void
+a_topic_is_deleted_while_housekeeping_waits_for_room(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	uint32_t q = log_bench_create(b, "audit", 1, NULL);
+	uint32_t r = log_bench_create(b, "other", 0, NULL);
+
+	append_and_drain(b, p);
+	append_and_drain(b, q);
+	append_and_drain(b, r);
+	assert_int_equal(sim_fault_arm(b->disk,
+				 &(struct io_fault_rule){.op = IO_FAULT_PWRITE,
+					 .nth = 1,
+					 .sticky = true,
+					 .error = ENOSPC,
+					 .path_contains = "audit-1"}),
+		0);
+	assert_int_equal(command(b, q, LOG_COMMAND_ROLL), 0);
+	log_bench_run_ns(b, 3 * NS_PER_S);
+	assert_int_equal(command(b, p, LOG_COMMAND_DELETE), 0);
+	assert_int_equal(command(b, q, LOG_COMMAND_DELETE), 0);
+	assert_int_equal(b->keeper_io->ops->stat(b->keeper_io, "audit-1", &(struct io_stat){0}), -ENOENT);
+	sim_fault_clear(b->disk);
+	append_and_drain(b, r);
+	assert_int_equal(command(b, r, LOG_COMMAND_ROLL), 0);
+	assert_true(log_bench_stop(b));
+}
+
+static void
+housekeeping_goes_on_in_order_when_there_is_room_again(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+
+	append_and_drain(b, p);
+	assert_int_equal(sim_fault_arm(b->disk,
+				 &(struct io_fault_rule){.op = IO_FAULT_PWRITE,
+					 .nth = 1,
+					 .sticky = true,
+					 .error = ENOSPC,
+					 .path_contains = "orders-0"}),
+		0);
+	assert_int_equal(command(b, p, LOG_COMMAND_ROLL), 0);
+	append_and_drain(b, p); /* the next segment waits for its name behind the seal */
+	assert_int_equal(command(b, p, LOG_COMMAND_ROLL), 0);
+	log_bench_run_ns(b, 3 * NS_PER_S);
+	sim_fault_clear(b->disk);
+	log_bench_run_ns(b, 3 * NS_PER_S);
+	assert_true(log_bench_check(b, false));
+	assert_true(log_bench_stop(b));
+	log_bench_open(b);
+	assert_true(log_bench_check(b, true));
+	assert_int_equal(b->partitions[p].durable, 4);
+}
+
+int
+main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		CASE(a_full_disk_refuses_producers_and_not_internal_topics),
+		CASE(a_topic_is_deleted_while_housekeeping_waits_for_room),
+		CASE(housekeeping_goes_on_in_order_when_there_is_room_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
