@@ -89,6 +89,16 @@ checkpointer_send(struct log_shard *shard, struct partition *p)
 }
 
 void
+checkpointer_cancel(struct log_shard *shard, struct partition *p)
+{
+	ensure(p->checkpoint_busy);
+	snapshot_arena_give(&shard->snapshots, p->checkpoint_snapshot);
+	p->checkpoint_snapshot = NULL;
+	p->checkpoint_segment = NULL;
+	p->checkpoint_busy = false;
+}
+
+void
 checkpointer_done(struct log_shard *shard, struct partition *p, struct segment *s, int result)
 {
 	ensure(p->checkpoint_busy);

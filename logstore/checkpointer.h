@@ -17,6 +17,8 @@ void checkpointer_page_away(struct log_shard *shard, struct partition *p, struct
 bool checkpointer_capture(struct log_shard *shard, struct partition *p, struct segment *s);
 /* The captured checkpoint's part is acknowledged: send it. */
 void checkpointer_send(struct log_shard *shard, struct partition *p);
+/* The captured checkpoint's part failed: there will be none. */
+void checkpointer_cancel(struct log_shard *shard, struct partition *p);
 /* The keeper's answer; result 0: it is on disk. */
 void checkpointer_done(struct log_shard *shard, struct partition *p, struct segment *s, int result);
 /* Marks partitions due, a slice a turn; idle ones are captured at once. */

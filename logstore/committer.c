@@ -25,6 +25,20 @@
 
 /* --- failures ---------------------------------------------------------------------------------- */
 
+/* No segment of the partition is sealed any more: what was encoded for that makes room for others. */
+static void
+forget_snapshots(struct log_shard *shard, struct partition *p)
+{
+	for (uint32_t i = 0; i < SEGMENTS_OPEN_MAX; i++) {
+		struct segment *s = &p->segments[i];
+
+		if (s->state == SEGMENT_CLOSED && s->snapshot) {
+			snapshot_arena_give(&shard->snapshots, s->snapshot);
+			s->snapshot = NULL;
+		}
+	}
+}
+
 static void
 poison(struct log_shard *shard, struct group *g, struct group_part *part)
 {
@@ -39,6 +53,7 @@ poison(struct log_shard *shard, struct group *g, struct group_part *part)
 		p->poison_base = part->segment->base;
 		p->poison_file_id = part->segment->file_id;
 		shard->poison_count++;
+		forget_snapshots(shard, p);
 		partition_publish(p);
 	}
 }
@@ -111,6 +126,9 @@ fail_part(struct log_shard *shard, struct group_part *part)
 {
 	send_notes(shard, &part->durable_notes, APPEND_FAILED);
 	drop_notes(shard, &part->appended_notes);
+	if (part->checkpoint) {
+		checkpointer_cancel(shard, part->partition);
+	}
 	end_part(shard, part);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the log does when the disk is full: who is refused, and what still ends. */
+/* What the log does when the disk is full or a write fails: who is refused, and what still ends. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include "base/errcode.h"
+#include "logstore/store.h"
 #include "support/log_bench.h"
 
 #define DISK_BYTES (1ull << 30)
@@ -131,6 +132,56 @@ housekeeping_goes_on_in_order_when_there_is_room_again(void **state)
 	assert_int_equal(b->partitions[p].durable, 4);
 }
 
+/* A write fails under a captured checkpoint and a closed segment: both give their snapshots back. */
+static void
+a_poisoned_partition_can_be_deleted(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	struct log_shard *shard = b->store->shards[0];
+
+	append_and_drain(b, p);
+	log_bench_run_ns(b, NS_PER_S); /* the segment has its name */
+	assert_int_equal(shard->snapshots.count, 0);
+	shard->partitions[b->partitions[p].index]->checkpoint_due = true;
+	assert_int_equal(sim_fault_arm(b->disk,
+				 &(struct io_fault_rule){.op = IO_FAULT_WRITE,
+					 .nth = 1,
+					 .error = EIO,
+					 .path_contains = "orders-0"}),
+		0);
+	assert_true(log_bench_append(b, p, 2, 700));
+	log_bench_drain(b);
+	assert_int_equal(b->partitions[p].failed, 1);
+	assert_int_equal(log_bench_status(b, p).state, LOG_PARTITION_POISONED);
+	assert_int_equal(shard->snapshots.count, 0);
+	assert_int_equal(command(b, p, LOG_COMMAND_DELETE), 0);
+}
+
+static void
+a_closed_segment_of_a_poisoned_partition_holds_no_snapshot(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	struct log_shard *shard = b->store->shards[0];
+
+	append_and_drain(b, p);
+	log_bench_run_ns(b, NS_PER_S);
+	assert_int_equal(sim_fault_arm(b->disk,
+				 &(struct io_fault_rule){.op = IO_FAULT_WRITE,
+					 .nth = 1,
+					 .error = EIO,
+					 .path_contains = "orders-0"}),
+		0);
+	assert_true(log_bench_append(b, p, 2, 700));
+	log_bench_turn(b);
+	assert_int_equal(command(b, p, LOG_COMMAND_ROLL), 0);
+	log_bench_drain(b);
+	assert_int_equal(log_bench_status(b, p).state, LOG_PARTITION_POISONED);
+	assert_int_equal(shard->snapshots.count, 0);
+	assert_int_equal(command(b, p, LOG_COMMAND_DELETE), 0);
+}
+
 int
 main(void)
 {
@@ -139,6 +190,8 @@ main(void)
 		CASE(a_full_disk_refuses_producers_and_not_internal_topics),
 		CASE(a_topic_is_deleted_while_housekeeping_waits_for_room),
 		CASE(housekeeping_goes_on_in_order_when_there_is_room_again),
+		CASE(a_poisoned_partition_can_be_deleted),
+		CASE(a_closed_segment_of_a_poisoned_partition_holds_no_snapshot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
