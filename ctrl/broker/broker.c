@@ -392,21 +392,18 @@ broker_config_names(void)
 	return topic_config_names();
 }
 
-uint32_t
-broker_producers(const struct broker *b, struct broker_producer_row *ret_rows, uint32_t max)
+bool
+broker_producer_find(const struct broker *b, int64_t producer_id,
+	struct broker_producer_row *ret_row)
 {
-	uint32_t count = producers_count(b->producers);
-	uint32_t n = count < max ? count : max;
+	const struct producer_entry *e = producers_find(b->producers, producer_id);
 
-	for (uint32_t i = 0; i < n; i++) {
-		const struct producer_entry *e = producers_get(b->producers, i);
-
-		ret_rows[i].producer_id = e->producer_id;
-		ret_rows[i].epoch = e->epoch;
-		memcpy(ret_rows[i].name, e->name, e->name_len);
-		ret_rows[i].name[e->name_len] = 0;
+	if (!e) {
+		return false;
 	}
-	return n;
+	*ret_row = (struct broker_producer_row){.producer_id = e->producer_id, .epoch = e->epoch};
+	memcpy(ret_row->name, e->name, e->name_len);
+	return true;
 }
 
 void

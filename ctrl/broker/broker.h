@@ -103,8 +103,9 @@ struct broker_producer_row {
 	char name[HANDOFF_PRODUCER_NAME_MAX + 1];
 };
 
-uint32_t broker_producers(const struct broker *broker, struct broker_producer_row *ret_rows,
-	uint32_t max);
+/* False: no such producer. */
+bool broker_producer_find(const struct broker *broker, int64_t producer_id,
+	struct broker_producer_row *ret_row);
 
 /* Finds an offset by time: error, offset (-1 none at or after), by callback from broker_poll. */
 typedef void (*broker_offset_fn)(void *user_data, int16_t error, int64_t offset);

@@ -10,13 +10,17 @@
 
 #define NO_INDEX UINT32_MAX
 
-/* Entries in order of appearance; two open-addressing indexes over them, by id and by name. */
+/*
+ * Two open-addressing indexes over the entries, by id and by name. A full table forgets the producer
+ * without a name that has been there longest: nobody can ask for its id again but its own sessions.
+ */
 struct producers {
 	struct producer_entry *entries;
 	uint32_t *by_id;
 	uint32_t *by_name;
 	uint32_t count;
 	uint32_t max;
+	uint32_t oldest; /* entry to look at first when the table is full */
 	uint32_t mask;
 	int64_t next_id;
 };
@@ -88,22 +92,62 @@ producers_name_slot(struct producers *p, const void *name, uint8_t name_len)
 	return &p->by_name[at];
 }
 
+/* Takes an id out of its index; what was pushed on behind it moves up. */
+static void
+producers_forget_id(struct producers *p, int64_t id)
+{
+	uint32_t hole = (uint32_t)(producers_id_slot(p, id) - p->by_id);
+	uint32_t at = (hole + 1) & p->mask;
+
+	while (p->by_id[at] != NO_INDEX) {
+		int64_t other = p->entries[p->by_id[at]].producer_id;
+		uint32_t home = hash_murmur2(&other, sizeof(other)) & p->mask;
+
+		if (((at - home) & p->mask) >= ((at - hole) & p->mask)) {
+			p->by_id[hole] = p->by_id[at];
+			hole = at;
+		}
+		at = (at + 1) & p->mask;
+	}
+	p->by_id[hole] = NO_INDEX;
+}
+
+/* A place for one more entry; NO_INDEX if all that are remembered have names. */
+static uint32_t
+producers_place(struct producers *p)
+{
+	if (p->count < p->max) {
+		return p->count++;
+	}
+	for (uint32_t n = 0; n < p->max; n++) {
+		uint32_t index = p->oldest;
+
+		p->oldest = (index + 1) % p->max;
+		if (p->entries[index].name_len == 0) {
+			producers_forget_id(p, p->entries[index].producer_id);
+			return index;
+		}
+	}
+	return NO_INDEX;
+}
+
 /* Adds or replaces: the entry of its id, and its name's claim on that id. */
 static int
 producers_put(struct producers *p, const struct producer_entry *entry)
 {
-	uint32_t *slot = producers_id_slot(p, entry->producer_id);
+	uint32_t index = *producers_id_slot(p, entry->producer_id);
 
-	if (*slot == NO_INDEX) {
-		if (p->count == p->max) {
+	if (index == NO_INDEX) {
+		index = producers_place(p);
+		if (index == NO_INDEX) {
 			return -ENOBUFS;
 		}
-		*slot = p->count++;
+		*producers_id_slot(p, entry->producer_id) = index;
 	}
-	p->entries[*slot] = *entry;
+	p->entries[index] = *entry;
 	if (entry->name_len > 0) {
 		/* After an exhausted epoch the name moves on to a new id. */
-		*producers_name_slot(p, entry->name, entry->name_len) = *slot;
+		*producers_name_slot(p, entry->name, entry->name_len) = index;
 	}
 	if (entry->producer_id >= p->next_id) {
 		p->next_id = entry->producer_id + 1;
@@ -186,15 +230,10 @@ producers_replay(struct producers *p, const json_t *record)
 	return producers_put(p, &entry);
 }
 
-uint32_t
-producers_count(const struct producers *p)
-{
-	return p->count;
-}
-
 const struct producer_entry *
-producers_get(const struct producers *p, uint32_t index)
+producers_find(struct producers *p, int64_t producer_id)
 {
-	ensure(index < p->count);
-	return &p->entries[index];
+	uint32_t index = *producers_id_slot(p, producer_id);
+
+	return index == NO_INDEX ? NULL : &p->entries[index];
 }

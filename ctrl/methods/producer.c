@@ -7,8 +7,7 @@
 #include <string.h>
 #include "ctrl/methods/body.h"
 
-#define SESSION_ROWS_MAX  4096
-#define PRODUCER_ROWS_MAX 4096
+#define SESSION_ROWS_MAX 4096
 
 static void
 format_peer(const struct packet_peer *peer, char *text, size_t room)
@@ -74,21 +73,16 @@ METHOD_BODY(producer_list)
 METHOD_BODY(producer_describe)
 {
 	const struct engine *engine = body_engine(call);
-	struct broker_producer_row *rows = calloc(PRODUCER_ROWS_MAX, sizeof(*rows));
-	uint32_t count = rows ? broker_producers(engine->broker, rows, PRODUCER_ROWS_MAX) : 0;
+	struct broker_producer_row row;
 
-	for (uint32_t i = 0; i < count; i++) {
-		if (rows[i].producer_id == params->id) {
-			rpc_call_result(call, json_pack("{s:I,s:i,s:o,s:o}", "producer_id",
-				(json_int_t)rows[i].producer_id, "epoch", (int)rows[i].epoch, "name",
-				problem_string(rows[i].name), "sessions",
-				sessions(engine, NULL, params->id, SESSION_ROWS_MAX)));
-			free(rows);
-			return;
-		}
+	if (!broker_producer_find(engine->broker, params->id, &row)) {
+		rpc_call_error(call, ERROR_NOT_FOUND,
+			json_pack("{s:s,s:[],s:[s]}", "what", "producer", "nearest", "fix",
+				"penstock producer list"),
+			"no producer with id %" PRId64, params->id);
+		return;
 	}
-	free(rows);
-	rpc_call_error(call, ERROR_NOT_FOUND,
-		json_pack("{s:s,s:[],s:[s]}", "what", "producer", "nearest", "fix", "penstock producer list"),
-		"no producer with id %" PRId64, params->id);
+	rpc_call_result(call, json_pack("{s:I,s:i,s:o,s:o}", "producer_id",
+		(json_int_t)row.producer_id, "epoch", (int)row.epoch, "name", problem_string(row.name),
+		"sessions", sessions(engine, NULL, params->id, SESSION_ROWS_MAX)));
 }

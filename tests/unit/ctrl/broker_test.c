@@ -611,6 +611,41 @@ an_exhausted_epoch_moves_the_name_to_a_new_id(void **state)
 	producers_destroy(producers);
 }
 
+/* Ids that collide in the index as well: 1,000 in a table of 8. */
+static void
+a_full_table_forgets_the_oldest_without_a_name(void **state)
+{
+	struct control_ask plain = hello("", 0, -1, -1), named = hello("sensor", 0, -1, -1);
+	struct producer_entry sensor, entry, last;
+	struct producers *producers;
+	char name[16];
+	int changed;
+
+	(void)state;
+	assert_int_equal(producers_create(8, &producers), 0);
+	assert_int_equal(producers_admit(producers, &named, &sensor, &changed), 0);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(producers_admit(producers, &plain, &last, &changed), 0);
+		assert_int_equal(last.producer_id, sensor.producer_id + 1 + i);
+		for (int64_t age = 0; age < 9 && age <= i; age++) {
+			bool known = producers_find(producers, last.producer_id - age) != NULL;
+
+			assert_int_equal(known, age < 7);
+		}
+		assert_non_null(producers_find(producers, sensor.producer_id));
+	}
+	assert_int_equal(producers_admit(producers, &named, &entry, &changed), 0);
+	assert_int_equal(entry.producer_id, sensor.producer_id);
+	assert_int_equal(entry.epoch, 1);
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		named = hello(name, 0, -1, -1);
+		assert_int_equal(producers_admit(producers, &named, &entry, &changed),
+			i < 7 ? 0 : KAFKA_THROTTLING_QUOTA_EXCEEDED);
+	}
+	producers_destroy(producers);
+}
+
 static void
 resolving_an_unknown_topic_makes_it_if_asked_to(void **state)
 {
@@ -659,6 +694,7 @@ main(void)
 		CASE(a_name_keeps_its_id_and_fences_the_older_session),
 		CASE(a_bump_raises_the_epoch_once),
 		CASE(an_exhausted_epoch_moves_the_name_to_a_new_id),
+		CASE(a_full_table_forgets_the_oldest_without_a_name),
 		CASE(resolving_an_unknown_topic_makes_it_if_asked_to),
 		CASE(damaged_metadata_stops_the_broker_and_says_so),
 	};
