@@ -73,9 +73,11 @@ static int
 take_batch(struct cold *c, uint32_t at, const struct record_batch *batch, uint32_t total)
 {
 	struct cold_read *read = c->read;
-	int64_t last = batch->base_offset + batch->last_offset_delta;
+	int64_t last = record_batch_last_offset(batch);
 
-	if ((c->expect >= 0 && batch->base_offset != c->expect) ||
+	/* The base offset stands outside the CRC. */
+	if (batch->base_offset < 0 || last < batch->base_offset || last == INT64_MAX ||
+		(c->expect >= 0 && batch->base_offset != c->expect) ||
 		(c->expect_last >= 0 && last != c->expect_last) || batch->magic != RECORD_BATCH_MAGIC ||
 		record_batch_crc(read->buffer + at, total) != batch->crc) {
 		return -EBADMSG;

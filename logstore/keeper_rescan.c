@@ -27,13 +27,14 @@ note_batch(struct rescan *r, const uint8_t *bytes, const struct record_batch *ba
 {
 	struct segment *s = r->s;
 
-	if (batch->base_offset != r->next_offset || record_batch_crc(bytes, total) != batch->crc) {
+	if (batch->base_offset != r->next_offset || batch->last_offset_delta < 0 ||
+		record_batch_crc(bytes, total) != batch->crc) {
 		return -EBADMSG;
 	}
 	if (r->pos == 0) {
 		s->first_timestamp_ms = batch->max_timestamp_ms;
 	}
-	r->next_offset = batch->base_offset + batch->last_offset_delta + 1;
+	r->next_offset = record_batch_last_offset(batch) + 1;
 	seal_runs_add(&s->runs, range_crc_of_batch(bytes, total), total,
 		(uint32_t)(r->next_offset - s->base));
 	s->batch_count++;

@@ -306,7 +306,7 @@ replay_sealed(struct context *c, const struct segment_row *row, int64_t from)
 		}
 		if (batch.producer_id >= 0 && batch.base_offset >= from) {
 			producer_note(&shard->producers, &c->p->producers, &batch,
-				batch.base_offset + batch.last_offset_delta,
+				record_batch_last_offset(&batch),
 				clock_now_ns(c->r->store->options.clock));
 		}
 		at += record_batch_total_bytes(&batch);

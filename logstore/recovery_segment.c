@@ -123,7 +123,7 @@ good_batch(const struct recovery_segment *rs, uint32_t pos, uint32_t limit, int6
 
 	if (total > limit - pos || ret_batch->base_offset != expect ||
 		ret_batch->last_offset_delta < 0 ||
-		ret_batch->record_count > ret_batch->last_offset_delta + 1 ||
+		ret_batch->record_count > (int64_t)ret_batch->last_offset_delta + 1 ||
 		ret_batch->leader_epoch != epoch_at(rs, expect) ||
 		record_batch_crc(bytes, total) != ret_batch->crc) {
 		return 0;
@@ -143,7 +143,7 @@ walk_batches(struct recovery_segment *rs, uint32_t limit)
 			return false;
 		}
 		rs->end_pos += total;
-		rs->end_offset += batch.last_offset_delta + 1;
+		rs->end_offset += (int64_t)batch.last_offset_delta + 1;
 	}
 	return true;
 }
@@ -210,13 +210,15 @@ later_batch(const struct recovery_segment *rs, uint32_t limit, int64_t *ret_end)
 		const uint8_t *bytes = at_pos(rs, pos);
 
 		if (bytes[16] != RECORD_BATCH_MAGIC || record_batch_decode(bytes, limit - pos, &batch) < 0 ||
-			batch.base_offset < rs->end_offset || batch.batch_length < RECORD_BATCH_LENGTH_MIN) {
+			batch.base_offset < rs->end_offset || batch.batch_length < RECORD_BATCH_LENGTH_MIN ||
+			record_batch_last_offset(&batch) < batch.base_offset ||
+			record_batch_last_offset(&batch) == INT64_MAX) {
 			continue;
 		}
 		uint64_t total = record_batch_total_bytes(&batch);
 
 		if (total <= limit - pos && record_batch_crc(bytes, total) == batch.crc) {
-			*ret_end = batch.base_offset + batch.last_offset_delta + 1;
+			*ret_end = record_batch_last_offset(&batch) + 1;
 			found = true;
 			pos += (uint32_t)total - 1;
 		}
@@ -417,7 +419,7 @@ replay_batch(struct index_rebuild *ib, uint32_t pos, const struct record_batch *
 {
 	struct recovery_segment *rs = ib->rs;
 	struct segment *s = rs->s;
-	int64_t last = batch->base_offset + batch->last_offset_delta;
+	int64_t last = record_batch_last_offset(batch);
 	uint32_t crc = range_crc_of_batch(at_pos(rs, pos), total);
 	struct segment_index_step step = segment_index_append(&s->index,
 		&(struct segment_index_batch){.last_offset = last,
@@ -474,8 +476,7 @@ replay(struct index_rebuild *ib)
 			index->bytes_since_entry += total;
 			if (batch.max_timestamp_ms > index->max_timestamp_ms) {
 				index->max_timestamp_ms = batch.max_timestamp_ms;
-				index->max_timestamp_offset =
-					batch.base_offset + batch.last_offset_delta;
+				index->max_timestamp_offset = record_batch_last_offset(&batch);
 			}
 		}
 		pos += total;
