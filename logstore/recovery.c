@@ -132,6 +132,51 @@ find_dirs(struct recovery *r, struct found_dir **ret_dirs, uint32_t *ret_count)
 
 /* --- spares ------------------------------------------------------------------------------------ */
 
+/* penstock-<16 hex>.prep */
+static bool
+is_spare(const char *name, uint64_t *ret_id)
+{
+	char *end = NULL;
+
+	if (strncmp(name, "penstock-", 9) != 0) {
+		return false;
+	}
+	*ret_id = strtoull(name + 9, &end, 16);
+	return end == name + 25 && strcmp(end, ".prep") == 0;
+}
+
+static bool
+guard_names(const struct recovery *r, uint64_t file_id)
+{
+	for (uint32_t i = 0; i < r->entry_count; i++) {
+		if (r->entries[i].entry.file_id == file_id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * After a crash, before any partition: spares that no group went to. What recovery writes (indexes,
+ * seals) finds that room on a disk that is full.
+ */
+static int
+drop_unused_spares(struct recovery *r)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc >= 0 && !r->clean && i < r->root.count; i++) {
+		const char *name = r->root.names[i].name;
+		uint64_t id;
+
+		if (is_spare(name, &id) && !guard_names(r, id)) {
+			rc = file_util_remove(r->io, NULL, name);
+		}
+	}
+	/* A file system with a journal gives blocks away again only when the unlink is committed. */
+	return rc < 0 ? rc : r->io->ops->fsync_dir(r->io, ".");
+}
+
 /* After the partitions took theirs: the rest is kept after a clean stop only (it is all zeros). */
 static int
 sort_spares(struct recovery *r)
@@ -143,7 +188,7 @@ sort_spares(struct recovery *r)
 	for (uint32_t i = 0; rc >= 0 && i < names.count; i++) {
 		const char *name = names.names[i].name;
 		struct io_stat stat;
-		char *end = NULL;
+		uint64_t id;
 
 		if (strncmp(name, "penstock-", 9) != 0) {
 			if (!names.names[i].is_directory && ends_with(name, ".tmp")) {
@@ -151,12 +196,9 @@ sort_spares(struct recovery *r)
 			}
 			continue;
 		}
-		uint64_t id = strtoull(name + 9, &end, 16);
-		bool prep = end == name + 25 && strcmp(end, ".prep") == 0;
-
 		if (ends_with(name, ".tmp")) {
 			rc = file_util_remove(r->io, NULL, name);
-		} else if (prep) {
+		} else if (is_spare(name, &id)) {
 			uint32_t shard = adopted % r->store->options.shard_count;
 			bool fits = r->io->ops->stat(r->io, name, &stat) == 0 &&
 				stat.size_bytes == r->store->segment_alloc_bytes;
@@ -265,6 +307,7 @@ logstore_recover(struct logstore *store, logstore_found_fn found,
 	r->start_id = 1;
 	int rc = begin(r);
 
+	rc = rc < 0 ? rc : drop_unused_spares(r);
 	rc = rc < 0 ? rc : find_dirs(r, &dirs, &count);
 	for (uint32_t i = 0; rc == 0 && i < count; i++) {
 		struct log_recovery_report report = {0};

@@ -132,6 +132,26 @@ housekeeping_goes_on_in_order_when_there_is_room_again(void **state)
 	assert_int_equal(b->partitions[p].durable, 4);
 }
 
+/* What recovery writes takes the room of spares, whatever took the rest of the disk. */
+static void
+a_start_after_a_crash_works_on_a_full_disk(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	struct io_space space;
+
+	for (uint32_t i = 0; i < 60; i++) {
+		append_and_drain(b, p); /* index entries that are not in the file yet */
+	}
+	log_bench_run_ns(b, NS_PER_S);
+	assert_int_equal(b->keeper_io->ops->space(b->keeper_io, &space), 0);
+	sim_set_capacity(b->disk, space.total_bytes - space.free_bytes);
+	log_bench_sigkill(b);
+	assert_int_equal(log_bench_try_open(b), 0);
+	assert_true(log_bench_check(b, true));
+	assert_int_equal(b->partitions[p].durable, 120);
+}
+
 /* A write fails under a captured checkpoint and a closed segment: both give their snapshots back. */
 static void
 a_poisoned_partition_can_be_deleted(void **state)
@@ -190,6 +210,7 @@ main(void)
 		CASE(a_full_disk_refuses_producers_and_not_internal_topics),
 		CASE(a_topic_is_deleted_while_housekeeping_waits_for_room),
 		CASE(housekeeping_goes_on_in_order_when_there_is_room_again),
+		CASE(a_start_after_a_crash_works_on_a_full_disk),
 		CASE(a_poisoned_partition_can_be_deleted),
 		CASE(a_closed_segment_of_a_poisoned_partition_holds_no_snapshot),
 	};
