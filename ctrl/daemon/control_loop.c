@@ -99,10 +99,10 @@ control_loop_signals(struct control_loop *loop, struct wiring *w, uint64_t now_n
 	while (read(loop->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (loop->stopping) {
 			log_warning("daemon", "second signal: stopping without waiting");
-			w->stop_deadline_ns = now_ns;
+			wiring_stop_now(w);
 		}
 		loop->stopping = true;
-		wiring_stop_begin(w, now_ns);
+		wiring_stop_begin(w, now_ns, w->config->drain_deadline_ns);
 	}
 }
 
@@ -146,7 +146,8 @@ control_loop_run(struct control_loop *loop, struct wiring *w)
 		work += rpc_server_poll(loop->rpc, 0) + methods_poll(loop->methods, now_ns);
 		control_loop_signals(loop, w, now_ns);
 		if (w->engine.stop_requested) {
-			wiring_stop_begin(w, now_ns);
+			loop->stopping = true;
+			wiring_stop_begin(w, now_ns, w->engine.stop_within_ns);
 		}
 		if (!loop->announced && w->engine.state == ENGINE_RUNNING) {
 			loop->announced = true;

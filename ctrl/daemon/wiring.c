@@ -580,12 +580,12 @@ wiring_stop_advance(struct wiring *w, uint64_t now_ns)
 			e->state = ENGINE_STOPPING;
 			logstore_stop_begin(e->store);
 			w->stop_phase = STOP_LOG;
-			w->stop_deadline_ns = now_ns + w->config->drain_deadline_ns;
+			w->stop_deadline_ns = now_ns + w->stop_within_ns;
 		}
 	} else if (w->stop_phase == STOP_LOG) {
 		if (logstore_stopped(e->store) || late) {
 			if (late) {
-				log_warning("daemon", "log not sealed within drain.deadline; the next start recovers");
+				log_warning("daemon", "log not sealed in time; the next start recovers");
 			}
 			w->stop_phase = STOP_DONE;
 		}
@@ -593,18 +593,26 @@ wiring_stop_advance(struct wiring *w, uint64_t now_ns)
 }
 
 void
-wiring_stop_begin(struct wiring *w, uint64_t now_ns)
+wiring_stop_begin(struct wiring *w, uint64_t now_ns, uint64_t within_ns)
 {
 	if (w->stop_phase != STOP_NOT) {
 		return;
 	}
 	w->stop_phase = STOP_LANES;
-	w->stop_deadline_ns = now_ns + w->config->drain_deadline_ns;
+	w->stop_within_ns = within_ns;
+	w->stop_deadline_ns = now_ns + within_ns;
 	w->engine.state = ENGINE_DRAINING;
 	for (uint32_t i = 0; i < w->engine.lane_count; i++) {
 		lane_drain_begin(w->engine.lanes[i]);
 		waker_signal(&w->lane_loop[i]->waker);
 	}
+}
+
+void
+wiring_stop_now(struct wiring *w)
+{
+	w->stop_within_ns = 0;
+	w->stop_deadline_ns = 0;
 }
 
 bool

@@ -62,6 +62,7 @@ struct wiring {
 	char fallback_text[16][640];
 	uint64_t cookie_rotated_ns;
 	uint64_t stop_deadline_ns;
+	uint64_t stop_within_ns; /* of each phase */
 	char instance[9];
 	uint32_t stop_phase;
 };
@@ -74,8 +75,11 @@ int wiring_start(struct wiring *wiring, const struct config *config, struct wiri
 	MUST_CHECK;
 /* One step of what the control thread runs besides RPC: broker, secrets, state, stop. */
 uint32_t wiring_poll(struct wiring *wiring, uint64_t now_ns);
-/* Begins the drain; wiring_poll advances it; true once nothing is left (or the deadline passed). */
-void wiring_stop_begin(struct wiring *wiring, uint64_t now_ns);
+/* Begins the drain, within_ns for each phase, if it has not begun; wiring_poll advances it. */
+void wiring_stop_begin(struct wiring *wiring, uint64_t now_ns, uint64_t within_ns);
+/* No phase waits any longer. */
+void wiring_stop_now(struct wiring *wiring);
+/* True once nothing is left, or the time was up. */
 bool wiring_stopped(const struct wiring *wiring);
 /* Ends threads and frees. Safe after a failed start. */
 void wiring_destroy(struct wiring *wiring);

@@ -72,7 +72,7 @@ struct engine {
 
 	/* Set by sys.stop; acted on by the daemon's main loop. */
 	bool stop_requested;
-	uint64_t stop_deadline_ms;
+	uint64_t stop_within_ns;
 };
 
 #endif

@@ -63,9 +63,9 @@ METHOD_BODY(sys_stop)
 {
 	struct engine *engine = body_engine(call);
 
-	engine->stop_deadline_ms = params->given & SYS_STOP_GIVEN_DEADLINE_MS ?
-					   params->deadline_ms :
-					   engine->config->drain_deadline_ns / NS_PER_MS;
+	engine->stop_within_ns = params->given & SYS_STOP_GIVEN_DEADLINE_MS ?
+					 params->deadline_ms * NS_PER_MS :
+					 engine->config->drain_deadline_ns;
 	engine->stop_requested = true;
 	rpc_call_result(call, json_pack("{s:s}", "state", "stopping"));
 }

@@ -8,6 +8,7 @@ start is the least of several: load can only add to it.
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -121,9 +122,32 @@ def common_memlock(folder):
         shutil.rmtree(state)
 
 
+def stops_in_time():
+    """With a record on its way to a disk that takes half a minute: `sys stop --deadline` and a second signal do not wait for it."""
+    for how in ('deadline', 'signals'):
+        with Daemon('fault.io.flush_delay=30s') as daemon:
+            creating = subprocess.Popen([tool('penstock'), '--socket', os.path.join(daemon.state, 'ctl.sock'), 'topic', 'create', 't'],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while daemon.call('metric.get', names=['penstock_log_append_records_total'])['series'][0]['value'] == 0:
+                time.sleep(0.05)
+            since = time.monotonic()
+            if how == 'deadline':
+                daemon.call('sys.stop', deadline_ms=500)
+            else:
+                daemon.process.send_signal(signal.SIGTERM)
+                while daemon.call('sys.get')['state'] == 'running':
+                    time.sleep(0.05)
+                daemon.process.send_signal(signal.SIGTERM)
+            assert daemon.process.wait(60) == 0 and time.monotonic() - since < 20, daemon.log()
+            assert 'log not sealed in time; the next start recovers' in daemon.log(), daemon.log()
+            creating.wait()
+            daemon.hang_up()
+
+
 def main():
     idle_and_small()
     starts_quickly()
+    stops_in_time()
     folder = open_folder()
     try:
         common_memlock(folder)

@@ -349,7 +349,7 @@ main(int argc, char **argv)
 	station_stop(station, 100 * NS_PER_MS);
 	station_report(station, &report);
 	wrong += !report.adds_up;
-	wiring_stop_begin(&wiring, clock_now_ns(clock_system()));
+	wiring_stop_begin(&wiring, clock_now_ns(clock_system()), 60 * NS_PER_S);
 	wrong += !step_until(is_stopped);
 	wrong += check_rings();
 	wrong += check_ledgers();
