@@ -33,7 +33,7 @@ batcher_create(const struct batcher_options *options, struct batcher **ret_batch
 	b->histories = calloc(BATCHER_JOBS_MAX, sizeof(*b->histories));
 	if (!b->notes || !b->histories ||
 		ring_create(&b->commands, BATCHER_COMMANDS, sizeof(void *), taker) ||
-		ring_create(&b->answers, BATCHER_COMMANDS, sizeof(void *), NULL)) {
+		ring_create(&b->answers, BATCHER_COMMANDS, sizeof(void *), options->answered)) {
 		batcher_destroy(b);
 		return -ENOMEM;
 	}

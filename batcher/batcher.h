@@ -107,6 +107,7 @@ struct batcher_options {
 	struct ring *extent_release[16];
 	struct ring *tasks[BATCHER_WORKERS_MAX]; /* [worker] */
 	struct ring *dones[BATCHER_WORKERS_MAX];
+	struct waker *answered; /* woken when a command is answered; NULL: its asker does not sleep */
 };
 
 int batcher_create(const struct batcher_options *options, struct batcher **ret_batcher) MUST_CHECK;

@@ -157,7 +157,9 @@ control_loop_run(struct control_loop *loop, struct wiring *w)
 			continue;
 		}
 		waker_arm(&w->control_waker);
-		if (wiring_poll(w, clock_now_ns(w->clock)) == 0) {
+		/* Once more after arming: what was offered before the flag went up is seen here. */
+		now_ns = clock_now_ns(w->clock);
+		if (wiring_poll(w, now_ns) + methods_poll(loop->methods, now_ns) == 0) {
 			int wait_ms = w->engine.state == ENGINE_RUNNING ? WAIT_MS : WAIT_STOP_MS;
 
 			(void)epoll_wait(loop->epoll_fd, events, EVENTS_MAX, wait_ms);

@@ -130,6 +130,7 @@ wiring_batcher(struct wiring *w)
 		.shard_count = e->shard_count,
 		.worker_count = e->worker_count,
 		.pin_bytes_max = w->config->batcher_pin_bytes,
+		.answered = &w->control_waker,
 	};
 
 	for (uint32_t s = 0; s < e->shard_count; s++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The whole path from a commit note to a sink, on small hand-made inputs. One thread, virtual time.
  */
+#include <unistd.h>
 #include "rig.h"
 #include "batcher/record_digest.h"
 
@@ -715,6 +716,25 @@ jobs_are_refused_by_name_count_and_source(void **state)
 }
 
 static void
+who_asked_is_woken_by_the_answer(void **state)
+{
+	struct job_spec spec = rig_event_spec(plugin_builtin("count"), 1000);
+	struct waker waker;
+	struct rig rig;
+	uint64_t count;
+	uint32_t job;
+
+	(void)state;
+	assert_int_equal(waker_open(&waker), 0);
+	rig_init(&rig, (struct rig_options){.answered = &waker});
+	waker_arm(&waker);
+	assert_int_equal(rig_create(&rig, &spec, &job), 0);
+	assert_int_equal(read(waker.fd, &count, sizeof(count)), sizeof(count));
+	rig_free(&rig);
+	waker_close(&waker);
+}
+
+static void
 deadline_is_the_next_tick(void **state)
 {
 	struct rig rig;
@@ -757,6 +777,7 @@ main(void)
 		cmocka_unit_test(output_is_bounded_and_print_shows_ten_rows),
 		cmocka_unit_test(history_keeps_the_last_256_windows),
 		cmocka_unit_test(jobs_are_refused_by_name_count_and_source),
+		cmocka_unit_test(who_asked_is_woken_by_the_answer),
 		cmocka_unit_test(deadline_is_the_next_tick),
 	};
 

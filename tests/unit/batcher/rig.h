@@ -39,6 +39,7 @@ struct rig_options {
 	uint32_t shards;
 	uint32_t ring_count;
 	uint64_t pin_bytes_max;
+	struct waker *answered;
 };
 
 static inline void
@@ -56,6 +57,7 @@ rig_init(struct rig *rig, struct rig_options o)
 	options.client = 3;
 	options.shard_count = o.shards;
 	options.worker_count = RIG_WORKERS;
+	options.answered = o.answered;
 	options.pin_bytes_max = o.pin_bytes_max ? o.pin_bytes_max : 64 * MIB;
 	for (uint32_t s = 0; s < o.shards; s++) {
 		options.commit_notes[s] = &rig->log.commit_notes[s];
