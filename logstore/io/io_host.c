@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -29,7 +30,6 @@
 #define FILE_MODE	0640
 #define DIRECTORY_MODE	0750
 #define ZERO_PIECE_BYTES (1024 * 1024)
-#define BUFFER_ALIGN	4096
 
 static struct io_host *
 host_of(struct io *io)
@@ -42,15 +42,33 @@ io_host_init(struct io_host *host, const struct io_ops *ops, const char *data_di
 {
 	host->io.ops = ops;
 	atomic_init(&host->no_write_zeroes, false);
+	/* Read only and never written: every page of it is the kernel's one page of zeros, no memory. */
+	host->zeros = mmap(NULL, ZERO_PIECE_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (host->zeros == MAP_FAILED) {
+		host->zeros = NULL;
+		return -ENOMEM;
+	}
 	host->dir_fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return host->dir_fd < 0 ? -errno : 0;
+	if (host->dir_fd < 0) {
+		int err = -errno;
+
+		io_host_fini(host);
+		return err;
+	}
+	return 0;
 }
 
 void
 io_host_fini(struct io_host *host)
 {
-	close(host->dir_fd);
-	host->dir_fd = -1;
+	if (host->dir_fd >= 0) {
+		close(host->dir_fd);
+		host->dir_fd = -1;
+	}
+	if (host->zeros) {
+		munmap(host->zeros, ZERO_PIECE_BYTES);
+		host->zeros = NULL;
+	}
 }
 
 /* --- paths ----------------------------------------------------------------------------------- */
@@ -213,7 +231,6 @@ io_host_zero(struct io *io, int fd, uint64_t position, uint64_t len)
 {
 	struct io_host *host = host_of(io);
 	uint64_t done = 0;
-	void *zeros;
 	int rc = 0;
 
 	if (len == 0) {
@@ -226,18 +243,12 @@ io_host_zero(struct io *io, int fd, uint64_t position, uint64_t len)
 		/* Whatever the reason, plain writes tell the true one. */
 		atomic_store_explicit(&host->no_write_zeroes, true, memory_order_relaxed);
 	}
-	zeros = aligned_alloc(BUFFER_ALIGN, ZERO_PIECE_BYTES);
-	if (!zeros) {
-		return -ENOMEM;
-	}
-	memset(zeros, 0, ZERO_PIECE_BYTES);
 	while (rc == 0 && done < len) {
 		uint64_t piece = len - done < ZERO_PIECE_BYTES ? len - done : ZERO_PIECE_BYTES;
 
-		rc = io_host_pwrite(io, fd, zeros, piece, position + done);
+		rc = io_host_pwrite(io, fd, host->zeros, piece, position + done);
 		done += piece;
 	}
-	free(zeros);
 	return rc;
 }
 

@@ -18,6 +18,7 @@
 struct io_host {
 	struct io io; /* first */
 	int dir_fd;
+	void *zeros; /* what io_host_zero writes */
 	atomic_bool no_write_zeroes; /* FALLOC_FL_WRITE_ZEROES was refused once */
 };
 
