@@ -58,12 +58,25 @@ plugin_check_owner(const struct plugin_check *check, const char *path)
 	return 0;
 }
 
+/* dlopen of a FIFO waits for its writer, and with it the control thread. */
+static int
+plugin_check_file(const struct plugin_check *check, const char *real)
+{
+	struct stat st;
+	int rc = plugin_check_owner(check, real);
+
+	if (rc == 0 && (stat(real, &st) || !S_ISREG(st.st_mode))) {
+		rc = plugin_refuse(check, -EACCES, "%s is no regular file", real);
+	}
+	return rc;
+}
+
 /* Checks the file and every directory from it up to and including `dir`. */
 static int
 plugin_check_chain(const struct plugin_check *check, const char *real, const char *dir)
 {
 	char path[PATH_MAX];
-	int rc = plugin_check_owner(check, real);
+	int rc = plugin_check_file(check, real);
 
 	(void)snprintf(path, sizeof(path), "%s", real);
 	while (rc == 0 && strcmp(path, dir) != 0) {

@@ -6,8 +6,11 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "batcher/batcher.h"
 #include "batcher/worker/worker_task.h"
+
+#define ERRNO_MAX 4095
 
 struct worker {
 	struct ring *tasks;
@@ -48,7 +51,9 @@ worker_process(void *arg)
 	t->output_bytes = 0;
 	t->output_records = 0;
 	t->result = t->function->process(t->user, (struct penstock_task *)t);
-	if (t->result > 0) {
+	/* Neither 0 nor an errno: people are told by name what went wrong. */
+	if (t->result > 0 || t->result < -ERRNO_MAX ||
+		(t->result < 0 && !strerrorname_np(-t->result))) {
 		t->result = -EPROTO;
 	}
 }

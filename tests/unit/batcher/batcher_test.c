@@ -3,6 +3,7 @@
  */
 #include <unistd.h>
 #include "rig.h"
+#include <limits.h>
 #include "batcher/record_digest.h"
 
 struct caught {
@@ -420,6 +421,26 @@ failed_attempts_are_repeated_with_the_same_ranges_then_the_job_fails(void **stat
 }
 
 static void
+a_result_that_is_no_errno_is_a_broken_contract(void **state)
+{
+	static const int results[] = {7, -99999, INT_MIN};
+
+	for (uint32_t i = 0; i < 3; i++) {
+		struct fault_rig f;
+
+		fault_init(&f, (struct rig_options){.partitions = 1});
+		f.fault.results[0] = results[i];
+		f.spec.task_attempts = 1;
+		assert_int_equal(rig_create(&f.rig, &f.spec, &f.job), 0);
+		RIG_APPEND(&f.rig, 0, 1, 100);
+		rig_advance_ms(&f.rig, 1000);
+		assert_int_equal(rig_status(&f.rig, f.job).error, -EPROTO);
+		assert_non_null(strstr(rig_status(&f.rig, f.job).reason, "EPROTO"));
+		rig_free(&f.rig);
+	}
+}
+
+static void
 the_function_may_stop_the_job(void **state)
 {
 	struct fault_rig f;
@@ -766,6 +787,7 @@ main(void)
 		cmocka_unit_test(a_wall_clock_that_steps_back_stops_the_ticks),
 		cmocka_unit_test(
 			failed_attempts_are_repeated_with_the_same_ranges_then_the_job_fails),
+		cmocka_unit_test(a_result_that_is_no_errno_is_a_broken_contract),
 		cmocka_unit_test(the_function_may_stop_the_job),
 		cmocka_unit_test(a_failing_open_answers_the_create),
 		cmocka_unit_test(a_worker_that_does_not_come_back_is_reported_stuck),

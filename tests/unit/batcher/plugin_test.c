@@ -77,6 +77,11 @@ places_owners_and_modes_are_checked_before_loading(void **state)
 	assert_int_equal(symlink("/usr/lib/x86_64-linux-gnu/libc.so.6", link), 0);
 	assert_true(load(link, dir, true, &plugin) < 0);
 	assert_int_equal(unlink(link), 0);
+	/* Nothing that opening could wait for: the control thread loads plug-ins. */
+	assert_int_equal(mkfifo(link, 0600), 0);
+	assert_int_equal(load(link, dir, true, &plugin), -EACCES);
+	assert_non_null(strstr(text, "no regular file"));
+	assert_int_equal(unlink(link), 0);
 	assert_int_equal(load(path, dir, true, &plugin), 0);
 	assert_string_equal(plugin.function->name, "delays");
 	plugin_unload(&plugin);
