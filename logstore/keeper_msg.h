@@ -43,12 +43,9 @@ struct cold_read {
 	uint8_t *buffer;
 	uint32_t buffer_bytes;
 	int64_t limit_offset; /* nothing from here on */
-	uint32_t limit_pos;   /* durable bytes of the active segment; UINT32_MAX: whole file */
-	int64_t limit_base;   /* the segment that limit_pos is about */
 	/* answer */
 	int16_t error;
 	bool in_use;
-	bool away;
 	uint32_t data_off;
 	uint32_t data_len;
 	uint32_t want_bytes; /* > 0: the first batch needs that much, ask again */

@@ -133,8 +133,6 @@ start_cold(struct log_shard *shard, struct partition *p, const struct read_req *
 		.buffer = e->memory,
 		.buffer_bytes = extent_bytes(e),
 		.limit_offset = req->until,
-		.limit_base = p->active ? p->active->base : INT64_MAX,
-		.limit_pos = p->active ? p->active->durable_pos : UINT32_MAX,
 		.in_use = true};
 	log_shard_tell(shard, &(struct keeper_msg){.kind = KEEPER_READ, .partition = p, .read = read});
 	shard_count(shard, SHARD_reads_cold, 1);
