@@ -185,11 +185,33 @@ topics_publish_config(struct topics *t, uint32_t topic_index)
 	route->log_append_time = config->values[TOPIC_TIMESTAMP_TYPE] == 1;
 }
 
+static uint32_t
+topics_partition_flags(const struct topics *t, uint32_t topic_index)
+{
+	uint32_t risk = (uint32_t)t->topics[topic_index].config.values[TOPIC_ACK_RISK];
+
+	return (topics_route(t, topic_index)->flags & ROUTE_INTERNAL ? ROUTE_INTERNAL : ROUTE_WRITABLE) |
+	       risk << ROUTE_RISK_SHIFT;
+}
+
+/* An open topic's settings for lanes; clients are told to resolve again, for the ack point may have moved. */
+void
+topics_publish_change(struct topics *t, uint32_t topic_index)
+{
+	struct route_topic *route = topics_route(t, topic_index);
+
+	topics_publish_config(t, topic_index);
+	for (uint32_t p = 0; p < route->partition_count; p++) {
+		t->options.routes->partitions[route->first_partition_index + p].flags =
+			topics_partition_flags(t, topic_index);
+	}
+	route->metadata_version++;
+}
+
 void
 topics_publish_partition(struct topics *t, uint32_t topic_index, uint32_t partition,
 	uint32_t partition_index)
 {
-	struct route_topic *topic = topics_route(t, topic_index);
 	struct route_partition *route;
 	struct log_partition_status status;
 	uint32_t used = atomic_load_explicit(&t->options.routes->partition_count, memory_order_relaxed);
@@ -202,8 +224,7 @@ topics_publish_partition(struct topics *t, uint32_t topic_index, uint32_t partit
 	route->leader_epoch = status.leader_epoch;
 	route->shard = status.shard;
 	route->lane = (uint16_t)(status.shard % (t->options.lane_count ? t->options.lane_count : 1));
-	route->flags = (topic->flags & ROUTE_INTERNAL ? ROUTE_INTERNAL : ROUTE_WRITABLE) |
-		       (uint32_t)t->topics[topic_index].config.values[TOPIC_ACK_RISK] << ROUTE_RISK_SHIFT;
+	route->flags = topics_partition_flags(t, topic_index);
 	if (partition_index >= used) {
 		atomic_store_explicit(&t->options.routes->partition_count, partition_index + 1,
 			memory_order_release);

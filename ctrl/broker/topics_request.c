@@ -149,7 +149,7 @@ topics_alter_durable(void *user_data, int16_t error)
 	if (!error) {
 		t->topics[index].config = t->topics[index].asked;
 		t->topics[index].config_step = 0;
-		topics_publish_config(t, index);
+		topics_publish_change(t, index);
 	}
 	topics_finish(t, index, TOPIC_OPEN, error, error ? "metadata log refused the record" : "");
 }

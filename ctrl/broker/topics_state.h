@@ -76,6 +76,7 @@ struct command *topics_partition_command(struct topics *t, enum command_use use,
 uint32_t topics_new(struct topics *t, const char *name, const uint8_t topic_id[16],
 	uint32_t partitions);
 void topics_publish_config(struct topics *t, uint32_t topic_index);
+void topics_publish_change(struct topics *t, uint32_t topic_index);
 void topics_publish_partition(struct topics *t, uint32_t topic_index, uint32_t partition,
 	uint32_t partition_index);
 void topics_set_routes(struct topics *t, uint32_t topic_index, enum route_state state);

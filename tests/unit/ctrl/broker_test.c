@@ -538,6 +538,28 @@ while_a_change_is_on_its_way_to_disk_another_one_is_refused(void **state)
 }
 
 static void
+an_altered_ack_risk_reaches_the_lanes_and_the_clients(void **state)
+{
+	static const char *const names[] = {"penstock.ack.risk"};
+	static const char *const values[] = {"power"};
+	struct fixture *f = *state;
+	uint32_t version, first, alter[2] = {0};
+
+	run(f);
+	create_topic(f, "t", 2);
+	version = f->routes.topics[1].metadata_version;
+	first = f->routes.topics[1].first_partition_index;
+	broker_topic_alter(f->broker, "t", 1, names, values, count_answer, alter);
+	run(f);
+	assert_int_equal(alter[0], 1);
+	for (uint32_t p = 0; p < 2; p++) {
+		assert_int_equal(f->routes.partitions[first + p].flags,
+			ROUTE_WRITABLE | 1u << ROUTE_RISK_SHIFT);
+	}
+	assert_true(f->routes.topics[1].metadata_version > version);
+}
+
+static void
 producer_ids_are_fresh_and_never_given_twice(void **state)
 {
 	struct fixture *f = *state;
@@ -690,6 +712,7 @@ main(void)
 		CASE(a_topic_with_a_missing_directory_is_not_served),
 		CASE(a_deleted_topic_is_gone_and_its_name_is_free),
 		CASE(while_a_change_is_on_its_way_to_disk_another_one_is_refused),
+		CASE(an_altered_ack_risk_reaches_the_lanes_and_the_clients),
 		CASE(producer_ids_are_fresh_and_never_given_twice),
 		CASE(a_name_keeps_its_id_and_fences_the_older_session),
 		CASE(a_bump_raises_the_epoch_once),
