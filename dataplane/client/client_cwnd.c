@@ -75,7 +75,9 @@ cwnd_round(struct client_cwnd *cwnd, const struct client_rtt *rtt)
 	}
 	uint64_t target_ns = min_ns + margin_ns;
 
-	if (rtt_ns <= target_ns) {
+	/* Below the initial window delay is no signal: it would hold two datagrams a round for good. */
+	if (rtt_ns <= target_ns ||
+		cwnd->window_bytes < CLIENT_CWND_INITIAL_DATAGRAMS * cwnd->datagram_bytes) {
 		if (!cwnd->slow_start && cwnd->round_used) {
 			cwnd->window_bytes += cwnd->datagram_bytes;
 			cwnd_clamp(cwnd, CLIENT_CWND_MIN_DATAGRAMS);

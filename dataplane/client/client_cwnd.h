@@ -7,7 +7,8 @@
  *
  * A round lasts from a packet's sending until a packet sent after it is acknowledged. The delay
  * signal never goes below the initial window: ten datagrams build no queue worth avoiding, while
- * scheduling jitter on a busy host easily looks like one. Loss may go down to two. I/O thread only.
+ * scheduling jitter on a busy host easily looks like one. Loss may go down to two, and from there it
+ * grows whatever the delay is: a window held at two by jitter sends 3 KB a round. I/O thread only.
  */
 #ifndef CLIENT_CLIENT_CWND_H
 #define CLIENT_CLIENT_CWND_H
