@@ -370,17 +370,17 @@ transmit_one(struct client_session *session, struct client_stream *stream,
 		*ret_stop = TRANSMIT_WINDOW;
 		return false;
 	}
-	if (client_stream_charged(batch) && !client_credit_allows(&session->credit, batch->len)) {
-		*ret_stop = TRANSMIT_CREDIT;
-		return false;
-	}
 	client_stream_stamp(core, batch);
 	transmit_batch(session, batch, 0, now_ns);
 	client_cwnd_pace(&session->cwnd, bytes, session->loss.rtt.smoothed_ns, now_ns);
 	return true;
 }
 
-/* Streams take turns until nothing more may or can go. */
+/*
+ * Streams take turns until nothing more may or can go. Where credit ends, what was lost still goes, of
+ * whichever stream it is: it costs nothing, and the server gives no new credit before it has come. New
+ * batches then wait all alike, so that a small one does not overtake a large one for ever.
+ */
 static enum transmit_stop
 transmit_data(struct client_session *session, uint64_t now_ns, uint64_t *deadline_ns)
 {
@@ -404,6 +404,11 @@ transmit_data(struct client_session *session, uint64_t now_ns, uint64_t *deadlin
 		struct client_batch *batch =
 			client_stream_ready(session->core, stream, now_ns, deadline_ns);
 
+		if (batch && client_stream_charged(batch) &&
+			(stop == TRANSMIT_CREDIT || !client_credit_allows(&session->credit, batch->len))) {
+			stop = TRANSMIT_CREDIT;
+			batch = NULL;
+		}
 		if (!batch) {
 			begin = begin ? begin : stream;
 			session->streams = stream->lane_next;
