@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/bytes.h"
 #include "base/ensure.h"
+#include "base/errcode.h"
 #include "base/hash.h"
 #include "model_client.h"
 #include "sim_net.h"
@@ -19,6 +20,7 @@
 #define RUN_STEPS_MAX	   3000000
 #define RUN_START_NS	   NS_PER_S
 #define RUN_FAULT_EVERY_NS (200 * NS_PER_MS)
+#define RUN_PATIENCE_NS	   (120 * NS_PER_S) /* faults are over in seconds: who waits so long must be served */
 #define RUN_SETTLE_NS	   (40 * NS_PER_S) /* parked batches of a dead session: idle timeout and a sweep */
 
 enum run_fault {
@@ -420,6 +422,12 @@ run_check_client(struct run *run, struct model_client *client)
 		run->result->hash ^= hash_siphash24(key, words, sizeof(words));
 		if (record->fate == MODEL_PENDING || record->fate == MODEL_UNSENT) {
 			run_broken(run, "client %u: record %u of %u was never told its fate",
+				client->options.index, record->number, record->partition);
+		}
+		if (record->fate == MODEL_FAILED && record->error == KAFKA_REQUEST_TIMED_OUT &&
+			client->options.delivery_timeout_ns >= RUN_PATIENCE_NS &&
+			run->options->server == model_server_pipeline) {
+			run_broken(run, "client %u: record %u of %u timed out long after the last fault",
 				client->options.index, record->number, record->partition);
 		}
 		if (record->fate != MODEL_DURABLE) {
