@@ -426,9 +426,7 @@ log_bench_turn(struct log_bench *b)
 	for (uint32_t i = 0; i < b->options.shard_count; i++) {
 		work += log_shard_poll(logstore_shard(b->store, i), now);
 	}
-	if (!b->keeper_sleeps) {
-		work += log_keeper_poll(logstore_keeper(b->store), now);
-	}
+	work += log_keeper_poll(logstore_keeper(b->store), now);
 	return work + take_answers(b);
 }
 
