@@ -435,6 +435,7 @@ note_appended(struct log_shard *shard, struct append *a, uint8_t *bytes)
 	}
 	s->end_pos += len;
 	s->end_offset = last + 1;
+	roll_appended(shard, p);
 	p->open_extent->used_bytes += len;
 	p->open_section->len += len;
 	p->open_section->end_offset = last + 1;

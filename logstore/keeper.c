@@ -16,6 +16,8 @@
 #define MESSAGES_A_TURN	    32
 #define COMMANDS_A_TURN	    32
 #define LATE_FAILURES_MAX   8
+#define SPARE_STEPS_SHORT   16
+#define SLOW_SPARE	    16
 #define SPACE_EVERY_NS	    NS_PER_S
 #define CHECKPOINT_EVERY_NS (60 * NS_PER_S)
 #define REPLIES_RESERVED    4
@@ -33,6 +35,13 @@ log_keeper_init(struct log_keeper *keeper, struct logstore *store)
 		if (!inbox->late) {
 			return -ENOMEM;
 		}
+		int rc = ring_create(&inbox->slow,
+			store->options.partitions_max * (SEGMENTS_OPEN_MAX + 1) + SLOW_SPARE,
+			sizeof(struct keeper_msg), NULL);
+
+		if (rc < 0) {
+			return rc;
+		}
 	}
 	return 0;
 }
@@ -46,6 +55,7 @@ log_keeper_close(struct log_keeper *keeper)
 	}
 	for (uint32_t i = 0; i < LOG_SHARDS_MAX; i++) {
 		free(keeper->inbox[i].late);
+		ring_destroy(&keeper->inbox[i].slow);
 	}
 }
 
@@ -89,12 +99,8 @@ do_message(struct log_keeper *keeper, uint32_t shard, struct keeper_msg *msg)
 
 	switch ((enum keeper_msg_kind)msg->kind) {
 	case KEEPER_ROLLED:
-		rc = gone ? forget_spare(keeper, msg->segment)
-			  : keeper_segment_name(keeper, msg->partition, msg->segment);
-		if (rc == 0) {
-			keeper->inbox[shard].spares_out--;
-		}
-		return rc;
+		return gone ? forget_spare(keeper, msg->segment)
+			    : keeper_segment_name(keeper, msg->partition, msg->segment);
 	case KEEPER_PAGE:
 		rc = gone ? 0 : keeper_segment_page(keeper, msg->segment, msg->page);
 		answer.kind = SHARD_PAGE_DONE;
@@ -202,6 +208,44 @@ retry_late(struct log_keeper *keeper, uint32_t shard)
 	return count - kept;
 }
 
+static void
+do_or_be_late(struct log_keeper *keeper, uint32_t shard, struct keeper_msg *msg)
+{
+	struct keeper_inbox *inbox = &keeper->inbox[shard];
+
+	if (msg->partition && msg->partition->late_count > 0) {
+		add_late(keeper, inbox, msg);
+		return;
+	}
+	int rc = do_message(keeper, shard, msg);
+
+	if (rc < 0) {
+		note_failure(keeper, msg, rc);
+		add_late(keeper, inbox, msg);
+	}
+}
+
+/* Not the end of an empty segment: one with the same name may come next. */
+static bool
+is_slow(const struct keeper_msg *msg)
+{
+	return (msg->kind == KEEPER_SEAL && msg->segment->end_pos > 0) ||
+		msg->kind == KEEPER_CHECKPOINT || msg->kind == KEEPER_STOPPED;
+}
+
+/* One seal or checkpoint: what came in meanwhile is looked at before the next. */
+static uint32_t
+take_slow(struct log_keeper *keeper, uint32_t shard)
+{
+	struct keeper_msg msg;
+
+	if (!has_reply_room(keeper, shard) || ring_take(&keeper->inbox[shard].slow, &msg, 1) == 0) {
+		return 0;
+	}
+	do_or_be_late(keeper, shard, &msg);
+	return 1;
+}
+
 static uint32_t
 take_messages(struct log_keeper *keeper, uint32_t shard)
 {
@@ -214,15 +258,12 @@ take_messages(struct log_keeper *keeper, uint32_t shard)
 			ring_take(&keeper->store->shards[shard]->to_keeper, &msg, 1) == 0) {
 			break;
 		}
-		if (msg.partition && msg.partition->late_count > 0) {
-			add_late(keeper, inbox, &msg);
-			continue;
-		}
-		int rc = do_message(keeper, shard, &msg);
+		if (is_slow(&msg)) {
+			uint32_t offered = ring_offer(&inbox->slow, &msg, 1);
 
-		if (rc < 0) {
-			note_failure(keeper, &msg, rc);
-			add_late(keeper, inbox, &msg);
+			ensure(offered == 1);
+		} else {
+			do_or_be_late(keeper, shard, &msg);
 		}
 	}
 	return n;
@@ -312,6 +353,8 @@ watch_space(struct log_keeper *keeper)
 	} else if (space.free_bytes >= low + low / 4) {
 		keeper->space_low = false;
 	}
+	keeper->space_roomy = space.free_bytes >= 2 * low +
+			(uint64_t)store->options.shard_count * SHARD_SPARES_MAX * store->segment_alloc_bytes;
 	bool refuse = keeper->space_low || keeper->prep_full;
 
 	if (refuse != atomic_load_explicit(&store->disk_low, memory_order_relaxed)) {
@@ -373,6 +416,16 @@ log_keeper_poll(struct log_keeper *keeper, uint64_t now_ns)
 	for (uint32_t i = 0; i < store->options.shard_count; i++) {
 		work += retry_late(keeper, i);
 		work += take_messages(keeper, i);
+	}
+	/* A roll that finds no spare must not wait for seals too. */
+	for (uint32_t i = 0; i < SPARE_STEPS_SHORT && keeper_spare_short(keeper); i++) {
+		if (keeper_spare_step(keeper) == 0) {
+			break;
+		}
+		work++;
+	}
+	for (uint32_t i = 0; i < store->options.shard_count; i++) {
+		work += take_slow(keeper, i);
 	}
 	if (atomic_load_explicit(&store->stop_wanted, memory_order_relaxed)) {
 		finish_stop(keeper);

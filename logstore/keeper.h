@@ -32,14 +32,19 @@ struct keeper_prep {
 /*
  * Messages of one shard. What failed, and what waits behind it for the order of its partition, is late
  * and tried again every second; other partitions go on, so that a full disk can be emptied.
+ *
+ * Seals and checkpoints, many syncs each, are slow: one a turn, in order among themselves, and behind
+ * what appends wait for (names, index pages). A page is told before the seal of its segment, and so it
+ * is written before it.
  */
 struct keeper_inbox {
 	struct keeper_msg *late; /* oldest first; room for all that can be outstanding */
 	uint32_t late_count, late_max;
+	struct ring slow; /* seals and checkpoints, and STOPPED behind them; oldest first */
 	uint64_t retry_ns;
 	bool stopped;
 	bool stopped_clean;
-	uint32_t spares_out; /* given and not yet rolled into */
+	uint32_t spares_given; /* since the start; wraps */
 };
 
 struct log_keeper {
@@ -51,6 +56,7 @@ struct log_keeper {
 	uint64_t prep_retry_ns;
 	bool prep_full; /* the last spare failed for want of space */
 	bool space_low;
+	bool space_roomy; /* enough for spares beside spares_min */
 	uint64_t space_ns;
 	uint64_t checkpoint_ns;
 	bool clean_written;
@@ -61,6 +67,8 @@ void log_keeper_close(struct log_keeper *keeper);
 
 /* keeper_spare.c: one bounded step of preparation. */
 uint32_t keeper_spare_step(struct log_keeper *keeper);
+/* Whether a shard has fewer than spares_min: the next roll may find none. */
+bool keeper_spare_short(const struct log_keeper *keeper);
 /* Adopts a spare that an earlier run prepared. */
 int keeper_spare_adopt(struct log_keeper *keeper, uint64_t file_id, uint32_t shard);
 

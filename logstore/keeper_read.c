@@ -40,7 +40,10 @@ open_segment(struct cold *c)
 		return rc;
 	}
 	c->file_bytes = stat.size_bytes;
-	c->fd = io->ops->open(io, path, IO_OPEN_READ_ONLY | (c->row->sealed ? 0 : IO_OPEN_DIRECT));
+	/* A length of no whole blocks is the seal's: nothing is written to the segment any more. */
+	bool written = !c->row->sealed && stat.size_bytes % c->keeper->store->block_bytes == 0;
+
+	c->fd = io->ops->open(io, path, IO_OPEN_READ_ONLY | (written ? IO_OPEN_DIRECT : 0));
 	return c->fd < 0 ? c->fd : 0;
 }
 
@@ -176,6 +179,15 @@ read_once(struct cold *c, bool by_index)
 	return rc;
 }
 
+static void
+end_before(struct cold_read *read, int64_t offset)
+{
+	if (read->limit_offset > offset) {
+		read->limit_offset = offset;
+		read->req.until = offset;
+	}
+}
+
 void
 keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *read)
 {
@@ -186,13 +198,16 @@ keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *re
 		read->error = KAFKA_CORRUPT_MESSAGE;
 		return;
 	}
-	if (p->has_doubtful && read->limit_offset > p->doubtful.first_offset) {
-		read->limit_offset = p->doubtful.first_offset;
-		read->req.until = read->limit_offset;
-	}
 	if (!c.row) {
 		read->error = KAFKA_OFFSET_OUT_OF_RANGE;
 		return;
+	}
+	if (p->has_doubtful) {
+		end_before(read, p->doubtful.first_offset);
+	}
+	/* A segment that waits for its seal goes on as zeros, and the high watermark may be in the next. */
+	if (c.row + 1 < p->rows + p->row_count) {
+		end_before(read, c.row[1].base);
 	}
 	int rc = read_once(&c, true);
 

@@ -264,6 +264,7 @@ keeper_segment_seal(struct log_keeper *keeper, struct partition *p, struct segme
 		if (rc == -EBADMSG || rc == -EIO) {
 			log_error("logstore", "%s: segment %" PRId64 " is damaged, not sealed", p->dir,
 				s->base);
+			keeper_segment_close_files(keeper, s);
 			return 0;
 		}
 	}

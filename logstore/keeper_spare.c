@@ -21,7 +21,42 @@ give(struct log_keeper *keeper, uint32_t shard, uint64_t file_id, int fd)
 		1);
 
 	ensure(n == 1);
-	keeper->inbox[shard].spares_out++;
+	keeper->inbox[shard].spares_given++;
+}
+
+/* Given and not yet taken. */
+static uint32_t
+spares_out(const struct log_keeper *keeper, uint32_t shard)
+{
+	return keeper->inbox[shard].spares_given -
+		atomic_load_explicit(&keeper->store->shards[shard]->spares_taken, memory_order_relaxed);
+}
+
+/*
+ * Partitions that are fed alike roll together: each half-full segment has its spare before that, as
+ * long as the disk has room for so many.
+ */
+static uint32_t
+spares_wanted(const struct log_keeper *keeper, uint32_t shard)
+{
+	uint32_t wanted = keeper->store->options.spares_min;
+
+	if (keeper->space_roomy) {
+		wanted += atomic_load_explicit(&keeper->store->shards[shard]->spares_wanted,
+			memory_order_relaxed);
+	}
+	return wanted < SHARD_SPARES_MAX ? wanted : SHARD_SPARES_MAX;
+}
+
+bool
+keeper_spare_short(const struct log_keeper *keeper)
+{
+	for (uint32_t i = 0; i < keeper->store->options.shard_count; i++) {
+		if (spares_out(keeper, i) < keeper->store->options.spares_min) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static int
@@ -124,7 +159,7 @@ keeper_spare_step(struct log_keeper *keeper)
 		uint32_t shard = 0;
 
 		while (shard < store->options.shard_count &&
-			keeper->inbox[shard].spares_out >= store->options.spares_min) {
+			spares_out(keeper, shard) >= spares_wanted(keeper, shard)) {
 			shard++;
 		}
 		if (shard == store->options.shard_count || keeper->space_low ||

@@ -131,6 +131,8 @@ log_shard_init(struct log_shard *shard, struct logstore *store, uint32_t index)
 	histogram_init(&shard->flush_times);
 	histogram_init(&shard->group_times);
 	atomic_init(&shard->buffer_free, o->buffer_bytes);
+	atomic_init(&shard->spares_wanted, 0);
+	atomic_init(&shard->spares_taken, 0);
 	int rc = guard_writer_init(shard);
 
 	rc = rc < 0 ? rc : init_memory(shard);
@@ -343,6 +345,7 @@ let_go(struct log_shard *shard, struct partition *p)
 			continue;
 		}
 		shard->uncheckpointed_bytes -= s->durable_pos - s->checkpoint.pos;
+		roll_forget(shard, s);
 		log_shard_slot_free(shard, s->slot);
 		log_shard_tell(shard,
 			&(struct keeper_msg){.kind = KEEPER_CLOSE_FD, .position = (uint64_t)s->fd});

@@ -170,11 +170,15 @@ struct log_shard {
 	uint64_t now_ns;
 	int64_t wall_minus_mono_ns;
 	bool prep_missed;
+	uint32_t half_full; /* active segments that will roll before long */
 	/* published */
 	struct counter_set counters;
 	struct histogram flush_times;
 	struct histogram group_times;
 	_Atomic uint64_t buffer_free;
+	/* For the keeper, which makes spares: it must not have to wait for a message to know. */
+	_Atomic uint32_t spares_wanted; /* beside spares_min: one for each half-full segment */
+	_Atomic uint32_t spares_taken;	/* since the start; wraps */
 };
 
 static inline void

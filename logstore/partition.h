@@ -21,7 +21,7 @@
 #include "logstore/segment_index.h"
 
 #define SEGMENTS_OPEN_MAX    3
-#define INDEX_PAGES	     2
+#define INDEX_PAGES	     8 /* one holds 800 KB of log, and the keeper may be in a sync */
 #define INDEX_PAGE_ENTRIES   200
 #define PARTITION_DIR_MAX    255
 #define PARTITION_BLOCK_MAX  4096
@@ -69,6 +69,7 @@ struct segment {
 	int64_t durable_end_offset;
 	uint32_t prev_end_pos; /* of the segment before, for the ROLL flag */
 	bool roll_noted;       /* a guard entry carried ROLL */
+	bool half_full;	       /* counted in the shard's spares_wanted */
 	uint32_t crc_from;     /* CRCs and runs are known from here on; 0: of the whole segment */
 	struct range_crc closed_crc; /* [crc_from, closed_pos) */
 	struct range_crc durable_crc;

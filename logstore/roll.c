@@ -8,18 +8,24 @@
 #include "logstore/checkpointer.h"
 #include "logstore/store.h"
 
+static uint64_t
+segment_limit(const struct partition *p)
+{
+	const struct segment *s = p->active;
+
+	return p->config.segment_bytes < s->alloc_bytes ? p->config.segment_bytes : s->alloc_bytes;
+}
+
 static bool
 roll_wanted(const struct log_shard *shard, const struct partition *p,
 	const struct record_batch *batch, uint32_t len)
 {
 	const struct segment *s = p->active;
-	uint64_t limit = p->config.segment_bytes < s->alloc_bytes ? p->config.segment_bytes
-								  : s->alloc_bytes;
 
 	if (s->end_pos == 0) {
 		return false;
 	}
-	if ((uint64_t)s->end_pos + len > limit) {
+	if ((uint64_t)s->end_pos + len > segment_limit(p)) {
 		return true;
 	}
 	if (s->has_first_timestamp && p->config.segment_ms > 0 &&
@@ -31,6 +37,28 @@ roll_wanted(const struct log_shard *shard, const struct partition *p,
 			.max_timestamp_ms = batch->max_timestamp_ms,
 			.position = s->end_pos,
 			.bytes = len});
+}
+
+void
+roll_appended(struct log_shard *shard, struct partition *p)
+{
+	struct segment *s = p->active;
+
+	if (!s->half_full && s->end_pos >= segment_limit(p) / 2) {
+		s->half_full = true;
+		shard->half_full++;
+		atomic_store_explicit(&shard->spares_wanted, shard->half_full, memory_order_relaxed);
+	}
+}
+
+void
+roll_forget(struct log_shard *shard, struct segment *s)
+{
+	if (s->half_full) {
+		s->half_full = false;
+		shard->half_full--;
+		atomic_store_explicit(&shard->spares_wanted, shard->half_full, memory_order_relaxed);
+	}
 }
 
 bool
@@ -51,6 +79,7 @@ roll_close(struct log_shard *shard, struct partition *p)
 		return false;
 	}
 	s->state = SEGMENT_CLOSED;
+	roll_forget(shard, s);
 	appender_close_part(shard, p);
 	s->has_last_time_entry = segment_index_close(&s->index, &s->last_time_entry);
 	checkpointer_page_away(shard, p, s);
@@ -80,6 +109,7 @@ take_spare(struct log_shard *shard, struct partition *p)
 	}
 	struct shard_spare *spare = &shard->spares[--shard->spare_count];
 
+	atomic_fetch_add_explicit(&shard->spares_taken, 1, memory_order_relaxed);
 	shard->prep_missed = false;
 	s->file_id = spare->file_id;
 	s->fd = spare->fd;

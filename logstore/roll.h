@@ -13,6 +13,10 @@ bool roll_prepare(struct log_shard *shard, struct partition *p, const struct rec
 	uint32_t len);
 /* Closes the active segment, if there is one: the next append starts another. False: wait. */
 bool roll_close(struct log_shard *shard, struct partition *p);
+/* After a batch: from half a segment on its successor is counted as wanted (spares_wanted). */
+void roll_appended(struct log_shard *shard, struct partition *p);
+/* The segment takes no more: it wants no successor. */
+void roll_forget(struct log_shard *shard, struct segment *segment);
 /* Hands closed segments whose last group is acknowledged to the keeper, oldest first. */
 void roll_seal(struct log_shard *shard, struct partition *p);
 /* The keeper sealed it: slot and object become free. */

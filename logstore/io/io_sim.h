@@ -146,6 +146,9 @@ int sim_break_block(struct sim_disk *sim, const char *path, uint64_t position) M
 
 /* --- what the oracle asks -------------------------------------------------------------------- */
 
+/* Descriptors that are open: 0 after whoever opened them has gone in order. */
+uint32_t sim_open_fds(const struct sim_disk *sim);
+
 /*
  * True if the bytes a read would give now are durable: some flush has covered them at this place,
  * extents, size and a name of the file are durable. A rewrite in flight with the same bytes does not

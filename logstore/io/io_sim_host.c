@@ -95,6 +95,17 @@ host_aligned(const void *buffer, size_t len, uint64_t position)
 
 /* --- descriptors ----------------------------------------------------------------------------- */
 
+uint32_t
+sim_open_fds(const struct sim_disk *sim)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < sim->fd_count; i++) {
+		count += sim->fds[i].file != NULL;
+	}
+	return count;
+}
+
 static int
 host_new_fd(struct sim_disk *sim, struct sim_file *file, uint32_t flags)
 {

@@ -254,6 +254,7 @@ log_bench_stop(struct log_bench *b)
 
 	log_bench_turn(b);
 	log_bench_drop(b);
+	ensure(!stopped || !b->disk || sim_open_fds(b->disk) == 0);
 	return stopped;
 }
 
@@ -426,7 +427,9 @@ log_bench_turn(struct log_bench *b)
 	for (uint32_t i = 0; i < b->options.shard_count; i++) {
 		work += log_shard_poll(logstore_shard(b->store, i), now);
 	}
-	work += log_keeper_poll(logstore_keeper(b->store), now);
+	if (!b->keeper_sleeps) {
+		work += log_keeper_poll(logstore_keeper(b->store), now);
+	}
 	return work + take_answers(b);
 }
 

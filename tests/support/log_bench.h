@@ -85,6 +85,7 @@ struct log_bench {
 	struct commit_note last_note;
 	uint64_t note_count;
 	bool stalled; /* virtual time ran out */
+	bool keeper_sleeps; /* a turn leaves it out */
 	uint16_t request_flags; /* enum append_req_flag, on every batch sent */
 };
 

@@ -71,6 +71,42 @@ damage_in_the_tail_block_is_repaired_from_the_guard(void **state)
 	assert_int_equal(log_bench_status(b, 0).log_end_offset, 10);
 }
 
+/*
+ * Damage before the checkpoint that recovery trusts is found when the segment is to be sealed: it
+ * stays unsealed, what follows the damage is still served, and its descriptors are closed.
+ */
+static void
+a_damaged_segment_is_not_sealed_and_still_read(void **state)
+{
+	struct log_bench *b = *state;
+
+	log_bench_open(b);
+	assert_true(log_bench_append(b, 0, 1, 1000));
+	log_bench_drain(b);
+	log_bench_run_ns(b, 11 * NS_PER_S); /* a checkpoint */
+	assert_true(log_bench_append(b, 0, 1, 1000));
+	log_bench_drain(b);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	log_bench_sigkill(b);
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
+	log_bench_open(b);
+	assert_false(b->reports[0].quarantined);
+	struct log_command command = {
+		.kind = LOG_COMMAND_ROLL, .partition_index = b->partitions[0].index};
+
+	assert_int_equal(log_bench_command(b, &command), 0);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	struct read_done done = log_bench_read(b, 0, 11, 12, 4096);
+
+	assert_int_equal(done.error, 0);
+	assert_int_equal(done.next_offset, 12);
+	log_bench_release(b, 0, &done);
+	assert_int_equal(log_bench_counter(b, SHARD_reads_cold), 1);
+	assert_true(log_bench_append(b, 0, 1, 1000)); /* the next segment, in the same object */
+	log_bench_drain(b);
+	assert_true(log_bench_stop(b));
+}
+
 int
 main(void)
 {
@@ -78,6 +114,7 @@ main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(damage_below_the_durable_mark_is_quarantined_never_cut),
 		CASE(damage_in_the_tail_block_is_repaired_from_the_guard),
+		CASE(a_damaged_segment_is_not_sealed_and_still_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
