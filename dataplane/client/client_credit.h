@@ -3,6 +3,10 @@
  * Credit of one session: absolute limits from the server against what the client has charged. Both
  * only grow, so a lost or late ACK is harmless. A batch is charged once when it is first sent in a
  * session and once more when it is sent again after a refusal; plain retransmissions are free.
+ *
+ * What never arrived and is not sent again (given up, or sent again for another charge) stays charged:
+ * the server cannot know of it, and if it did arrive late it would be beyond the credit without. So
+ * credit seeps away, slowly; the last of it ends the session (client_transmit_starved).
  * Invariant: used <= limit, for bytes and packets apart. I/O thread only.
  */
 #ifndef CLIENT_CLIENT_CREDIT_H
@@ -28,16 +32,24 @@ client_credit_init(struct client_credit *credit, uint64_t limit_bytes, uint64_t 
 	};
 }
 
-/* Takes limits of an ACK. Smaller ones come from reordered ACKs and change nothing. */
-static inline void
+/*
+ * Takes limits of an ACK. Smaller ones come from reordered ACKs and change nothing. True if there is
+ * more now.
+ */
+static inline bool
 client_credit_raise(struct client_credit *credit, uint64_t limit_bytes, uint64_t limit_packets)
 {
+	bool more = false;
+
 	if (limit_bytes > credit->limit_bytes) {
 		credit->limit_bytes = limit_bytes;
+		more = true;
 	}
 	if (limit_packets > credit->limit_packets) {
 		credit->limit_packets = limit_packets;
+		more = true;
 	}
+	return more;
 }
 
 static inline bool

@@ -510,6 +510,13 @@ session_poll_state(struct client_session *session, uint64_t now_ns)
 			client_session_drop(session, 0, now_ns);
 			return UINT64_MAX;
 		}
+		if (client_transmit_starved(session)) {
+			client_core_tell(session->core, "lane %u: out of credit; opening it again",
+				session->lane);
+			client_core_count(session->core, CLIENT_reconnects, 1);
+			client_session_close(session, now_ns);
+			return session->timer_ns;
+		}
 		return client_transmit_poll(session, now_ns);
 	default:
 		return UINT64_MAX;

@@ -640,6 +640,15 @@ client_stream_fail_all(struct client_core *core, struct client_stream *stream, i
 }
 
 bool
+client_stream_under_way(const struct client_stream *stream)
+{
+	const struct client_batch *first = stream->first;
+
+	return first && (first->state == CLIENT_BATCH_FLYING || first->state == CLIENT_BATCH_LOST ||
+				first->state == CLIENT_BATCH_RECEIVED);
+}
+
+bool
 client_stream_undecided(const struct client_stream *stream)
 {
 	return stream->first && client_batch_sequenced(stream->first) &&

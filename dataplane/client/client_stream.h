@@ -111,6 +111,8 @@ void client_stream_fail_all(struct client_core *core, struct client_stream *stre
 /* Delivery timeout and durable timer. True: send a PING with this stream now. */
 bool client_stream_on_time(struct client_core *core, struct client_stream *stream, uint64_t now_ns,
 	uint64_t *deadline_ns);
+/* Holds batches that were sent in this session and not refused since. */
+bool client_stream_under_way(const struct client_stream *stream);
 /* Holds batches with a sequence and unknown fate. */
 bool client_stream_undecided(const struct client_stream *stream);
 

@@ -7,6 +7,7 @@
 #include "client/client_core_state.h"
 
 #define TRANSMIT_KEEPALIVE_PARTS 3 /* of the idle timeout */
+#define TRANSMIT_STARVED_PINGS	 10 /* asked so often for credit: one to ten seconds */
 
 /* --- out --------------------------------------------------------------------------------------- */
 
@@ -273,7 +274,9 @@ client_transmit_ack(struct client_session *session, const struct frame *frame, u
 		.word_count = ack.words,
 	};
 
-	client_credit_raise(&session->credit, ack.credit_bytes, ack.credit_pkts);
+	if (client_credit_raise(&session->credit, ack.credit_bytes, ack.credit_pkts)) {
+		session->credit_pings = 0;
+	}
 	if (client_loss_on_ack(&session->loss, &part, &events, now_ns) > 0) {
 		client_cwnd_acked(&session->cwnd, seen.pn_max, session->loss.next_pn, seen.bytes,
 			&session->loss.rtt);
@@ -442,6 +445,24 @@ transmit_stopped(struct client_session *session, enum transmit_stop stop, uint64
 	if (session->credit_ping_ns <= now_ns) {
 		transmit_credit_ping(session, now_ns);
 	}
+}
+
+bool
+client_transmit_starved(const struct client_session *session)
+{
+	const struct client_stream *stream = session->streams;
+
+	if (session->credit_ping_ns == 0 || session->credit_pings < TRANSMIT_STARVED_PINGS ||
+		session->loss.flying_count > 0 || !stream) {
+		return false;
+	}
+	do {
+		if (client_stream_under_way(stream)) {
+			return false;
+		}
+		stream = stream->lane_next;
+	} while (stream != session->streams);
+	return true;
 }
 
 static uint64_t

@@ -23,6 +23,11 @@ void client_transmit_frame(struct client_session *session, struct frame *frame,
 bool client_transmit_ping(struct client_session *session, uint32_t stream, uint64_t now_ns);
 void client_transmit_ack(struct client_session *session, const struct frame *frame,
 	uint64_t now_ns);
+/*
+ * True if the session waits for credit that cannot come: it asked often enough, got none, and the
+ * server owes nothing for what it was sent. Close it: a new one begins with a fresh share.
+ */
+bool client_transmit_starved(const struct client_session *session);
 /* Loss, probes, keepalive, then data. Returns the next deadline. The session may have ended. */
 uint64_t client_transmit_poll(struct client_session *session, uint64_t now_ns);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A client at the end of its credit: what was lost is sent again whichever stream it is of, because
- * that alone brings new credit. Client core and reference server in virtual time, datagrams by hand.
+ * that alone brings new credit; and where nothing is left that could bring any, a new session does.
+ * Client core and reference server in virtual time, datagrams by hand.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,9 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/ensure.h"
+#include "base/errcode.h"
 #include "client/client_core.h"
+#include "client/client_mtu.h"
 #include "support/native_server.h"
 
 #define TOPIC	   "t"
@@ -20,6 +23,7 @@
 #define STEP_NS	   (100 * NS_PER_US)
 #define LIMIT_NS   (20 * NS_PER_S) /* of virtual time; a delivery times out only later */
 #define QUEUE_MAX  64
+#define LARGE_BYTES 1250 /* a value that no datagram of the base size holds */
 
 struct datagram {
 	uint8_t bytes[CLIENT_DATAGRAM_MAX];
@@ -34,7 +38,9 @@ struct link {
 	struct rand client_rand, server_rand;
 	uint64_t now_ns;
 	uint32_t data_count;
-	uint32_t lose; /* which DATA frames, from the first on, get lost */
+	uint32_t lose;	 /* which DATA frames, from the first on, get lost */
+	uint32_t refuse; /* so many batches are refused yet */
+	uint32_t mtu;	 /* larger datagrams get lost */
 	uint32_t delivered, failed;
 };
 
@@ -63,6 +69,9 @@ client_sends(void *user_data, const struct client_datagram *datagram)
 	if (bytes[3] == FRAME_DATA && link->data_count++ < link->lose) {
 		return;
 	}
+	if (datagram->head_len + datagram->body_len > link->mtu) {
+		return;
+	}
 	native_server_input(link->server, 0, datagram->port, bytes,
 		datagram->head_len + datagram->body_len, link->now_ns);
 }
@@ -76,25 +85,41 @@ client_delivered(void *user_data, const struct client_delivery *delivery)
 	link->failed += delivery->error != 0;
 }
 
+static int16_t
+server_refuses(void *user_data, uint32_t partition_index, const struct record_batch *batch)
+{
+	struct link *link = user_data;
+
+	(void)partition_index;
+	(void)batch;
+	if (link->refuse == 0) {
+		return 0;
+	}
+	link->refuse--;
+	return KAFKA_KAFKA_STORAGE_ERROR;
+}
+
 static const struct client_core_ops client_ops = {.send = client_sends, .delivered = client_delivered};
 
 static void
-link_open(struct link *link, uint64_t credit_packets, uint32_t lose)
+link_open(struct link *link, uint64_t credit_packets, uint64_t credit_bytes)
 {
 	struct native_server_options server;
 	struct client_core_options client;
 
 	memset(link, 0, sizeof(*link));
 	link->now_ns = NS_PER_S;
-	link->lose = lose;
+	link->mtu = UINT32_MAX;
 	rand_init(&link->client_rand, 1);
 	rand_init(&link->server_rand, 2);
 	native_server_options_init(&server);
 	server.rand = &link->server_rand;
 	server.send = server_sends;
+	server.refuse = server_refuses;
 	server.user_data = link;
 	server.port = 9292;
 	server.credit_packets = credit_packets;
+	server.credit_bytes = credit_bytes;
 	link->server = native_server_create(&server);
 	(void)native_server_topic(link->server, TOPIC, PARTITIONS);
 	client_core_options_init(&client);
@@ -102,6 +127,7 @@ link_open(struct link *link, uint64_t credit_packets, uint32_t lose)
 	client.user_data = link;
 	client.rand = &link->client_rand;
 	client.port = 9292;
+	client.batch_bytes = 1; /* a batch for each record */
 	assert_int_equal(client_core_create(&client, &link->core), 0);
 }
 
@@ -125,19 +151,45 @@ link_close(struct link *link)
 	native_server_destroy(link->server);
 }
 
-/* One record for each partition, in turn. */
 static void
-send_all(struct link *link)
+send_one(struct link *link, int32_t partition, uint32_t value_bytes)
 {
+	static const uint8_t value[LARGE_BYTES];
 	int topic = client_core_topic(link->core, TOPIC);
-	struct client_record record = {.value = "v", .value_len = 1, .timestamp_ms = 1};
+	struct client_record record = {.value = value, .value_len = value_bytes, .timestamp_ms = 1};
 
 	while (client_core_partition_count(link->core, topic) == 0) {
 		link_step(link);
 	}
+	assert_int_equal(client_core_send(link->core, topic, partition, &record, link->now_ns), 0);
+}
+
+/* One record for each partition, in turn. */
+static void
+send_all(struct link *link)
+{
 	for (int32_t p = 0; p < PARTITIONS; p++) {
-		assert_int_equal(client_core_send(link->core, topic, p, &record, link->now_ns), 0);
+		send_one(link, p, 1);
 	}
+}
+
+static void
+run_until_delivered(struct link *link, uint32_t count)
+{
+	for (uint64_t until_ns = link->now_ns + LIMIT_NS;
+		link->delivered < count && link->now_ns < until_ns;) {
+		link_step(link);
+	}
+	assert_int_equal(link->delivered, count);
+}
+
+static uint32_t
+link_datagram_bytes(const struct link *link)
+{
+	struct client_core_state state;
+
+	client_core_state(link->core, &state);
+	return state.datagram_bytes;
 }
 
 static void
@@ -148,17 +200,76 @@ lost_batches_are_sent_again_though_others_wait_for_credit(void **state)
 	(void)state;
 	for (uint64_t credit = 1; credit <= 2; credit++) {
 		/* All that the credit allows, and what the probe timeout repeats of it: only its PING arrives. */
-		link_open(&link, credit, (uint32_t)credit + 1);
+		link_open(&link, credit, 1 * MIB);
+		link.lose = (uint32_t)credit + 1;
 		send_all(&link);
-		for (uint64_t until_ns = link.now_ns + LIMIT_NS;
-			link.delivered < PARTITIONS && link.now_ns < until_ns;) {
-			link_step(&link);
-		}
+		run_until_delivered(&link, PARTITIONS);
 		assert_int_equal(link.failed, 0);
-		assert_int_equal(link.delivered, PARTITIONS);
 		assert_true(link.data_count > credit + 1);
 		link_close(&link);
 	}
+}
+
+/*
+ * The path gets narrower: two large batches are given up, and their charges come back from nobody. The
+ * new epoch has to wait for the third, which was refused and needs credit to be sent again.
+ */
+static void
+credit_of_what_was_given_up_comes_back_with_a_new_session(void **state)
+{
+	static struct link link;
+	uint64_t used_bytes, limit_bytes, used_packets, limit_packets;
+	const uint64_t *counters;
+
+	(void)state;
+	link_open(&link, 2, 1 * MIB);
+	while (client_core_partition_count(link.core, client_core_topic(link.core, TOPIC)) == 0 ||
+		link_datagram_bytes(&link) < LARGE_BYTES + 100) {
+		link_step(&link);
+	}
+	counters = client_core_counters(link.core);
+	link.mtu = CLIENT_MTU_BASE;
+	link.refuse = 1;
+	send_one(&link, 0, LARGE_BYTES);
+	send_one(&link, 1, 1);
+	link_step(&link);
+	assert_int_equal(link.refuse, 0);
+	send_one(&link, 2, LARGE_BYTES);
+	for (uint32_t i = 0; i < LIMIT_NS / STEP_NS && counters[CLIENT_credit_waits] == 0; i++) {
+		link_step(&link);
+	}
+	assert_int_equal(link.failed, 2);
+	assert_true(client_core_credit(link.core, 0, &used_bytes, &limit_bytes, &used_packets,
+		&limit_packets));
+	assert_int_equal(used_packets, limit_packets);
+	assert_int_equal(counters[CLIENT_epoch_bumps], 0);
+	run_until_delivered(&link, 1);
+	assert_int_equal(link.failed, 2);
+	send_one(&link, 2, 1);
+	run_until_delivered(&link, 2);
+	assert_int_equal(link.failed, 2);
+	assert_int_equal(counters[CLIENT_epoch_bumps], 1);
+	link_close(&link);
+}
+
+/* A disk that stands still looks alike, but what it owes is known: the session stays. */
+static void
+credit_that_the_disk_owes_is_waited_for(void **state)
+{
+	static struct link link;
+
+	(void)state;
+	link_open(&link, PARTITIONS, 150); /* two batches of some 70 bytes */
+	native_server_disk(link.server, false);
+	send_all(&link);
+	for (uint32_t i = 0; i < LIMIT_NS / STEP_NS; i++) {
+		link_step(&link);
+	}
+	assert_int_equal(link.delivered, 0);
+	native_server_disk(link.server, true);
+	run_until_delivered(&link, PARTITIONS);
+	assert_int_equal(client_core_counters(link.core)[CLIENT_reconnects], 0);
+	link_close(&link);
 }
 
 int
@@ -166,6 +277,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lost_batches_are_sent_again_though_others_wait_for_credit),
+		cmocka_unit_test(credit_of_what_was_given_up_comes_back_with_a_new_session),
+		cmocka_unit_test(credit_that_the_disk_owes_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
