@@ -71,7 +71,11 @@ enum append_done_kind {
 	APPEND_APPENDED = 2, /* relaxed topics only: their ack point; cumulative */
 	APPEND_DURABLE = 3,  /* cumulative per (session, partition): all up to sequence_last, offset */
 	APPEND_REFUSED = 4,  /* nothing appended, owner free, error is a Kafka code */
-	APPEND_STATE = 5,    /* answers QUERY: last sequence and offset of the producer, -1 none */
+	/*
+	 * Answers QUERY: last sequence and offset of the producer, -1 none. If there is one, DURABLE (and
+	 * APPENDED) for it follows as if the asker had appended it: nobody else may be left to ask.
+	 */
+	APPEND_STATE = 5,
 	/*
 	 * COPIED before, but its write or flush failed: never durable. Cumulative like DURABLE, error is
 	 * 56, owner 0. Rare: the partition takes no more appends until restart.

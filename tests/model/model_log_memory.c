@@ -120,7 +120,8 @@ memory_wait(struct log_memory *m, uint32_t lane, const struct append_req *req,
 }
 
 static void
-memory_query(struct log_memory *m, struct memory_port *port, const struct append_req *req)
+memory_query(struct log_memory *m, uint32_t lane, struct memory_port *port,
+	const struct append_req *req)
 {
 	struct server_state *state =
 		server_log_state(&m->store, req->partition_index, req->producer_id);
@@ -136,8 +137,12 @@ memory_query(struct log_memory *m, struct memory_port *port, const struct append
 		done.error = KAFKA_INVALID_PRODUCER_EPOCH;
 	} else if (state && state->epoch == req->producer_epoch) {
 		done.sequence_last = state->last_seq;
+		done.offset = state->last_offset;
 	}
 	memory_answer(port, &done);
+	if (done.sequence_last >= 0) {
+		memory_wait(m, lane, req, &done);
+	}
 }
 
 static void
@@ -190,7 +195,7 @@ memory_take(struct log_memory *m, uint32_t lane, uint32_t shard, uint64_t now_ns
 		taken++;
 		ensure(memory_shard_of(&m->log, req.partition_index) == shard);
 		if (req.flags & APPEND_QUERY) {
-			memory_query(m, port, &req);
+			memory_query(m, lane, port, &req);
 		} else {
 			memory_append(m, lane, port, &req, now_ns);
 		}

@@ -425,8 +425,7 @@ run_check_client(struct run *run, struct model_client *client)
 				client->options.index, record->number, record->partition);
 		}
 		if (record->fate == MODEL_FAILED && record->error == KAFKA_REQUEST_TIMED_OUT &&
-			client->options.delivery_timeout_ns >= RUN_PATIENCE_NS &&
-			run->options->server == model_server_pipeline) {
+			client->options.delivery_timeout_ns >= RUN_PATIENCE_NS) {
 			run_broken(run, "client %u: record %u of %u timed out long after the last fault",
 				client->options.index, record->number, record->partition);
 		}

@@ -58,6 +58,7 @@ log_state_make(struct server_log *log, uint32_t index, int64_t producer_id, int1
 		.producer_id = producer_id,
 		.epoch = epoch,
 		.last_seq = -1,
+		.last_offset = -1,
 		.durable_seq = -1,
 		.durable_offset = -1,
 	};
@@ -85,6 +86,7 @@ server_log_append(struct server_log *log, uint32_t index, const uint8_t *bytes, 
 	}
 	state = log_state_make(log, index, batch.producer_id, batch.producer_epoch);
 	state->last_seq = record_batch_last_sequence(&batch);
+	state->last_offset = partition->end_offset + batch.record_count - 1;
 	if (partition->count == partition->room) {
 		partition->room = partition->room ? partition->room * 2 : 64;
 		partition->entries = realloc(partition->entries,
@@ -168,6 +170,7 @@ server_log_crash(struct server_log *log, struct rand *rand)
 				log_state_make(log, p, batch.producer_id, batch.producer_epoch);
 
 			state->last_seq = record_batch_last_sequence(&batch);
+			state->last_offset = partition->entries[i].offset + batch.record_count - 1;
 			log_mark_durable(log, p, &partition->entries[i]);
 		}
 		partition->durable_count = partition->count;

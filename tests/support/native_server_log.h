@@ -21,7 +21,7 @@ struct server_entry {
 /* What the log knows of one producer in one partition. */
 struct server_state {
 	int64_t producer_id;
-	int64_t durable_offset;
+	int64_t last_offset, durable_offset;
 	int32_t last_seq, durable_seq;
 	int16_t epoch;
 };

@@ -249,6 +249,30 @@ a_duplicate_after_restart_is_still_one(void **state)
 	assert_int_equal(log_bench_status(b, p).log_end_offset, 8);
 }
 
+/* A session that appended nothing itself is told all the same when the producer's last is durable. */
+static void
+a_query_brings_durable_for_what_another_session_left(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+
+	assert_true(log_bench_append(b, p, 2, 50));
+	log_bench_drain(b);
+	assert_int_equal(b->partitions[p].durable, 2);
+
+	struct append_req query = log_bench_request(b, p, 0);
+
+	query.flags = APPEND_QUERY;
+	query.batch_len = 0;
+	b->partitions[p].durable = 0;
+	log_bench_send(b, &query);
+	log_bench_run_ns(b, NS_PER_MS);
+	assert_true(b->has_state);
+	assert_int_equal(b->last_state.sequence_last, 1);
+	assert_int_equal(b->last_state.offset, 1);
+	assert_int_equal(b->partitions[p].durable, 2);
+}
+
 static void
 a_gap_and_an_old_epoch_are_refused(void **state)
 {
@@ -774,6 +798,7 @@ main(void)
 		CASE(clean_stop_and_start_keeps_everything),
 		CASE(a_duplicate_is_answered_with_the_first_offset),
 		CASE(a_duplicate_after_restart_is_still_one),
+		CASE(a_query_brings_durable_for_what_another_session_left),
 		CASE(a_gap_and_an_old_epoch_are_refused),
 		CASE(a_native_producer_begins_with_sequence_0),
 		CASE(any_other_producer_begins_anywhere),
