@@ -368,6 +368,7 @@ static int
 batcher_build(struct batcher *b, struct batcher_command *command)
 {
 	char text[256];
+	int rc;
 
 	if (job_spec_check(&command->spec, text, sizeof(text))) {
 		return -EINVAL;
@@ -377,8 +378,12 @@ batcher_build(struct batcher *b, struct batcher_command *command)
 	}
 	for (uint32_t i = 0; i < BATCHER_JOBS_MAX; i++) {
 		if (!b->built[i]) {
-			command->job = i;
-			return job_create(b, &command->spec, i, &b->built[i]);
+			rc = job_create(b, &command->spec, i, &b->built[i]);
+			if (rc == 0) {
+				command->job = i;
+				command->job_id = b->built[i]->id = ++b->jobs_made;
+			}
+			return rc;
 		}
 	}
 	return -ENOSPC;
@@ -394,7 +399,8 @@ batcher_command(struct batcher *b, struct batcher_command *command)
 	}
 	if (command->kind == BATCHER_CREATE) {
 		rc = batcher_build(b, command);
-	} else if (command->job >= BATCHER_JOBS_MAX || !b->built[command->job]) {
+	} else if (command->job >= BATCHER_JOBS_MAX || !b->built[command->job] ||
+		b->built[command->job]->id != command->job_id) {
 		rc = -ENOENT;
 	}
 	if (rc) {

@@ -136,6 +136,11 @@ struct batcher_command {
 	enum batcher_command_kind kind;
 	int error; /* answer: negative errno */
 	uint32_t job;
+	/*
+	 * CREATE: answer. Else which job is meant: a place is given to another job after a deletion,
+	 * but an id never in the life of a batcher. From 1.
+	 */
+	uint64_t job_id;
 	struct job_spec spec;
 	uint64_t token;
 };
@@ -144,13 +149,14 @@ struct batcher_command {
  * Control thread only; the command belongs to the batcher until polled back. -EAGAIN: later. All
  * other refusals come back in command->error: -EINVAL spec (job_spec_check says why), -EEXIST name,
  * -ENOSPC all BATCHER_JOBS_MAX jobs are there (drained and failed ones count until deleted),
- * -ENOMEM (also: open_windows_max x partitions above 64 Mi), -ENOENT no such job, -EBUSY it is
- * being deleted, or what the function's open() returned.
+ * -ENOMEM (also: open_windows_max x partitions above 64 Mi), -ENOENT no such job (any more), -EBUSY it
+ * is being deleted, or what the function's open() returned.
  */
 int batcher_command(struct batcher *batcher, struct batcher_command *command);
 struct batcher_command *batcher_command_poll(struct batcher *batcher);
 
 struct job_status {
+	uint64_t job_id;
 	char name[BATCHER_JOB_NAME_MAX + 1];
 	enum job_state state;
 	int error; /* of JOB_FAILED */

@@ -418,6 +418,7 @@ void
 job_publish(struct job *job)
 {
 	struct job_status status = {
+		.job_id = job->id,
 		.state = job->state,
 		.error = job->error,
 		.batch_sequence = job->batch_sequence,

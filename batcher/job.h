@@ -85,6 +85,7 @@ struct job_cut {
 struct job {
 	struct batcher *batcher;
 	uint32_t index;
+	uint64_t id;
 	struct job_spec spec;
 	enum job_state state;
 	enum job_phase phase;
@@ -156,6 +157,7 @@ struct batcher {
 	/* Control thread only. */
 	struct job *built[BATCHER_JOBS_MAX];
 	uint32_t commands_out;
+	uint64_t jobs_made; /* the newest job's id */
 	uint32_t refused_count;
 	struct batcher_command *refused[BATCHER_JOBS_MAX];
 };

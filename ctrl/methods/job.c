@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/ensure.h"
 #include "ctrl/schema/value.h"
 
 #define GUARANTEE "at least once: after a crash a window may be processed again"
@@ -20,6 +21,7 @@ static const char *const state_names[] = {"starting", "running", "draining", "dr
 struct job_pending {
 	struct batcher_command command;
 	struct rpc_call *call;
+	char name[BATCHER_JOB_NAME_MAX + 1];
 	struct job_record *record; /* of a create; ours until it succeeds */
 	uint64_t deadline_ns;	   /* of a drain */
 	bool sent;
@@ -59,7 +61,10 @@ job_destroy_all(struct methods *methods)
 static bool
 job_exists(struct methods *methods, uint32_t job, struct job_status *ret_status)
 {
-	return methods->jobs[job] && batcher_job_status(methods->engine->batcher, job, ret_status) == 0;
+	const struct job_record *record = methods->jobs[job];
+
+	return record && batcher_job_status(methods->engine->batcher, job, ret_status) == 0 &&
+	       ret_status->job_id == record->id;
 }
 
 int
@@ -274,22 +279,42 @@ prepare(struct rpc_call *call, const char *text, struct job_record *job)
 	return true;
 }
 
+/* At the end of the list: commands go out in the order in which they were asked for. */
 static struct job_pending *
-pending_begin(struct rpc_call *call, enum batcher_command_kind kind, uint32_t job)
+pending_begin(struct rpc_call *call, enum batcher_command_kind kind, const char *name)
 {
-	struct methods *methods = body_methods(call);
+	struct job_pending **link = &body_methods(call)->pending;
 	struct job_pending *pending = calloc(1, sizeof(*pending));
 
 	if (!pending) {
-		rpc_call_error(call, ERROR_LIMIT, NULL, "job: no memory");
+		rpc_call_error(call, ERROR_LIMIT, NULL, "job \"%s\": no memory", name);
 		return NULL;
 	}
 	pending->call = call;
+	snprintf(pending->name, sizeof(pending->name), "%s", name);
 	pending->command.kind = kind;
-	pending->command.job = job;
 	pending->command.token = (uint64_t)(uintptr_t)pending;
-	pending->next = methods->pending;
-	methods->pending = pending;
+	while (*link) {
+		link = &(*link)->next;
+	}
+	*link = pending;
+	return pending;
+}
+
+/*
+ * A change of the job that has place `job` now. The command may wait for its turn while the job is
+ * deleted and another one gets the place: the id keeps the two apart.
+ */
+static struct job_pending *
+pending_change(struct rpc_call *call, enum batcher_command_kind kind, uint32_t job)
+{
+	const struct job_record *record = body_methods(call)->jobs[job];
+	struct job_pending *pending = pending_begin(call, kind, record->spec.name);
+
+	if (pending) {
+		pending->command.job = job;
+		pending->command.job_id = record->id;
+	}
 	return pending;
 }
 
@@ -320,7 +345,7 @@ METHOD_BODY(job_create)
 		job_record_free(job);
 		return;
 	}
-	pending = pending_begin(call, BATCHER_CREATE, 0);
+	pending = pending_begin(call, BATCHER_CREATE, job->spec.name);
 	if (!pending) {
 		job_record_free(job);
 		return;
@@ -345,7 +370,7 @@ METHOD_BODY(job_drain)
 			"job \"%s\" has failed: %s", params->job, status.reason);
 		return;
 	}
-	pending = pending_begin(call, BATCHER_DRAIN, job);
+	pending = pending_change(call, BATCHER_DRAIN, job);
 	if (pending) {
 		pending->deadline_ns = clock_now_ns(body_engine(call)->clock) +
 				       params->deadline_ms * NS_PER_MS;
@@ -357,12 +382,14 @@ METHOD_BODY(job_delete)
 	uint32_t job;
 
 	if (job_find(call, params->job, &job) == 0) {
-		(void)pending_begin(call, BATCHER_DELETE, job);
+		(void)pending_change(call, BATCHER_DELETE, job);
 	}
 }
 
 struct drain_waiting {
 	uint32_t job;
+	uint64_t job_id;
+	char name[BATCHER_JOB_NAME_MAX + 1];
 	uint64_t deadline_ns;
 };
 
@@ -372,7 +399,7 @@ drain_look(struct rpc_call *call, void *state, uint64_t now_ns)
 	struct methods *methods = body_methods(call);
 	struct drain_waiting *waiting = state;
 	struct job_status status;
-	bool known = job_exists(methods, waiting->job, &status);
+	bool known = job_exists(methods, waiting->job, &status) && status.job_id == waiting->job_id;
 
 	if (known && status.state != JOB_DRAINED && status.state != JOB_FAILED &&
 		now_ns < waiting->deadline_ns) {
@@ -380,7 +407,7 @@ drain_look(struct rpc_call *call, void *state, uint64_t now_ns)
 	}
 	if (!known) {
 		rpc_call_error(call, ERROR_CANCELLED, json_pack("{s:s}", "by", "job.delete"),
-			"job was deleted while it drained");
+			"job \"%s\" was deleted while it drained", waiting->name);
 	} else if (status.state == JOB_DRAINED) {
 		rpc_call_result(call, json_pack("{s:s,s:s,s:o}", "job", status.name, "state", "drained",
 			"counters", counters_json(&status)));
@@ -409,23 +436,46 @@ answer_drain(struct job_pending *pending)
 		return;
 	}
 	waiting->job = pending->command.job;
+	waiting->job_id = pending->command.job_id;
+	memcpy(waiting->name, pending->name, sizeof(waiting->name));
 	waiting->deadline_ns = pending->deadline_ns;
 	rpc_call_wait(pending->call, drain_look, waiting);
 }
 
+/* What a refusal of the batcher means, as far as errno does not say it. */
+static const char *
+refusal_words(int error)
+{
+	switch (error) {
+	case -ENOSPC:
+		return "all places for jobs are taken; delete one";
+	case -EEXIST:
+		return "exists already";
+	case -EBUSY:
+		return "is being made or deleted";
+	default:
+		return strerror(-error);
+	}
+}
+
 static void
-answer_error(struct job_pending *pending, const char *name)
+answer_error(struct job_pending *pending)
 {
 	int error = pending->command.error;
 	enum error_kind kind = error == -ENOSPC ? ERROR_LIMIT :
 			       error == -EEXIST ? ERROR_ALREADY_EXISTS :
-			       error == -ENOENT ? ERROR_NOT_FOUND :
 			       error == -EBUSY	? ERROR_BUSY :
 						  ERROR_PRECONDITION_FAILED;
 
+	if (error == -ENOENT && pending->command.kind != BATCHER_CREATE) {
+		rpc_call_error(pending->call, ERROR_NOT_FOUND,
+			json_pack("{s:s,s:[],s:[s]}", "what", "job", "nearest", "fix", "penstock job list"),
+			"no job \"%s\" any more: it was deleted meanwhile", pending->name);
+		return;
+	}
 	rpc_call_error(pending->call, kind,
-		json_pack("{s:s,s:i}", "cause", strerror(-error), "errno", -error), "job \"%s\": %s", name,
-		error == -ENOSPC ? "all places for jobs are taken; delete one" : strerror(-error));
+		json_pack("{s:s,s:i}", "cause", strerror(-error), "errno", -error), "job \"%s\": %s",
+		pending->name, refusal_words(error));
 }
 
 static void
@@ -435,14 +485,14 @@ answer(struct methods *methods, struct job_pending *pending)
 	struct job_record *old = command->job < BATCHER_JOBS_MAX ? methods->jobs[command->job] : NULL;
 
 	if (command->error) {
-		answer_error(pending, pending->record ? pending->record->spec.name :
-			     old ? old->spec.name : "");
+		answer_error(pending);
 		job_record_free(pending->record);
 		return;
 	}
 	switch (command->kind) {
 	case BATCHER_CREATE:
-		job_record_free(old);
+		ensure(!old);
+		pending->record->id = command->job_id;
 		methods->jobs[command->job] = pending->record;
 		rpc_call_result(pending->call, json_pack("{s:s,s:s}", "job", pending->record->spec.name,
 			"guarantee", GUARANTEE));
@@ -451,8 +501,10 @@ answer(struct methods *methods, struct job_pending *pending)
 		answer_drain(pending);
 		break;
 	case BATCHER_DELETE:
+		ensure(old != NULL);
+		ensure(old->id == command->job_id);
 		methods->jobs[command->job] = NULL;
-		rpc_call_result(pending->call, json_pack("{s:s}", "job", old ? old->spec.name : ""));
+		rpc_call_result(pending->call, json_pack("{s:s}", "job", pending->name));
 		job_record_free(old);
 		break;
 	}
@@ -469,10 +521,11 @@ method_job_poll(struct methods *methods)
 		return 0;
 	}
 	for (struct job_pending *p = methods->pending; p; p = p->next) {
-		if (!p->sent && batcher_command(batcher, &p->command) == 0) {
-			p->sent = true;
-			work++;
+		if (!p->sent && batcher_command(batcher, &p->command) != 0) {
+			break; /* -EAGAIN: nobody overtakes */
 		}
+		work += !p->sent;
+		p->sent = true;
 	}
 	while ((command = batcher_command_poll(batcher)) != NULL) {
 		struct job_pending *done = (struct job_pending *)(uintptr_t)command->token;

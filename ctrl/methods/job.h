@@ -10,6 +10,7 @@
 #define JOB_TEXT_BYTES	     256
 
 struct job_record {
+	uint64_t id; /* the batcher's; 0 until it has taken the job */
 	struct job_spec spec;
 	struct plugin plugin; /* handle NULL: a builtin */
 	char plugin_path[512];

@@ -223,7 +223,8 @@ model_windows_drained(struct model_windows *windows)
 	}
 	if (!windows->drain_asked) {
 		windows->drain = (struct batcher_command){
-			.kind = BATCHER_DRAIN, .job = windows->create.job};
+			.kind = BATCHER_DRAIN, .job = windows->create.job,
+			.job_id = windows->create.job_id};
 		ensure(batcher_command(windows->batcher, &windows->drain) == 0);
 		windows->drain_asked = true;
 	}

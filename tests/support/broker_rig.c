@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/bytes.h"
+#include "base/counter.h"
 #include "base/ensure.h"
 #include "base/errcode.h"
 #include "wire/record_batch.h"
@@ -13,7 +14,7 @@
 #define TURNS_MAX 100000
 #define IDLE_TURNS 3
 
-/* --- a log in memory: the functions of logstore.h that the broker calls ------------------- */
+/* --- a log in memory: the functions of logstore.h that ctrl/ calls --------------------- */
 
 static uint32_t
 new_partition(struct logstore *store, const char *topic, uint32_t partition, const uint8_t topic_id[16])
@@ -92,6 +93,19 @@ logstore_status(struct logstore *store, uint32_t partition_index,
 	ret_status->high_watermark = store->partitions[partition_index].durable;
 	ret_status->log_end_offset = store->partitions[partition_index].end;
 	return 0;
+}
+
+void
+logstore_info(struct logstore *store, struct log_store_info *ret_info)
+{
+	*ret_info = (struct log_store_info){.io_backend = "memory", .durable_method = "none",
+		.flush_scope = "none"};
+}
+
+void
+logstore_counters(struct logstore *store, uint32_t shard, uint64_t *ret_values)
+{
+	memset(ret_values, 0, SHARD_COUNTER_COUNT * sizeof(*ret_values));
 }
 
 void

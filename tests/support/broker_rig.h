@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A broker between rings, over a log in memory that answers at once. broker_rig.c is that log: it
- * defines what the broker calls of logstore.h, so nobody links both this and logstore/.
+ * defines what ctrl/ calls of logstore.h, so nobody links both this and logstore/.
  */
 #ifndef SUPPORT_BROKER_RIG_H
 #define SUPPORT_BROKER_RIG_H

@@ -327,7 +327,8 @@ job_round(struct bench *b, uint32_t round)
 	create.spec.window_size_ms = WINDOW_MS;
 	create.spec.cut_bytes_max = UINT64_MAX;
 	command(b, &create);
-	struct batcher_command drain = {.kind = BATCHER_DRAIN, .job = create.job};
+	struct batcher_command drain = {.kind = BATCHER_DRAIN, .job = create.job,
+		.job_id = create.job_id};
 	uint64_t turns = 0, calls = alloc_count_here(), begin_ns = cpu_ns();
 
 	command(b, &drain);
@@ -354,7 +355,8 @@ job_round(struct bench *b, uint32_t round)
 		(unsigned long long)status.counters[JOB_window_records], (unsigned long long)turns,
 		(unsigned long long)calls);
 	fflush(stdout);
-	struct batcher_command end = {.kind = BATCHER_DELETE, .job = create.job};
+	struct batcher_command end = {.kind = BATCHER_DELETE, .job = create.job,
+		.job_id = create.job_id};
 
 	command(b, &end);
 	return right;

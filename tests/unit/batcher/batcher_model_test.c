@@ -460,7 +460,8 @@ model_init(struct model *m, uint64_t seed)
 static void
 model_drain(struct model *m)
 {
-	struct batcher_command command = {.kind = BATCHER_DRAIN, .job = m->index};
+	struct batcher_command command = {.kind = BATCHER_DRAIN, .job = m->index,
+		.job_id = m->job->id};
 
 	for (uint32_t p = 0; p < m->naive.partitions; p++) {
 		m->rig.log.partitions[p].durable = -1;

@@ -41,6 +41,32 @@ jobs_are_refused_by_name_count_and_source(void **state)
 }
 
 static void
+a_command_is_for_the_job_it_names_not_for_its_place(void **state)
+{
+	struct job_spec spec = rig_spec(plugin_builtin("count"));
+	struct batcher_command late = {.kind = BATCHER_DELETE};
+	struct rig rig;
+	uint32_t first, second;
+	uint64_t first_id;
+
+	(void)state;
+	rig_init(&rig, (struct rig_options){.partitions = 1});
+	assert_int_equal(rig_create(&rig, &spec, &first), 0);
+	first_id = rig_status(&rig, first).job_id;
+	assert_int_equal(rig_change(&rig, first, BATCHER_DELETE), 0);
+	spec.name[0] = 'z';
+	assert_int_equal(rig_create(&rig, &spec, &second), 0);
+	assert_int_equal(second, first);
+	assert_true(rig_status(&rig, second).job_id != first_id);
+	late.job = first;
+	late.job_id = first_id;
+	assert_int_equal(rig_command(&rig, &late), -ENOENT);
+	assert_int_equal(rig_status(&rig, second).state, JOB_RUNNING);
+	assert_int_equal(rig_change(&rig, second, BATCHER_DRAIN), 0);
+	rig_free(&rig);
+}
+
+static void
 who_asked_is_woken_by_the_answer(void **state)
 {
 	struct job_spec spec = rig_event_spec(plugin_builtin("count"), 1000);
@@ -82,6 +108,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(jobs_are_refused_by_name_count_and_source),
+		cmocka_unit_test(a_command_is_for_the_job_it_names_not_for_its_place),
 		cmocka_unit_test(who_asked_is_woken_by_the_answer),
 		cmocka_unit_test(deadline_is_the_next_tick),
 	};

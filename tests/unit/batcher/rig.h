@@ -146,11 +146,16 @@ rig_create(struct rig *rig, const struct job_spec *spec, uint32_t *ret_job)
 	return rc;
 }
 
+/* To the job that has this place now. */
 static inline int
 rig_change(struct rig *rig, uint32_t job, enum batcher_command_kind kind)
 {
 	struct batcher_command command = {.kind = kind, .job = job};
+	struct job_status status;
 
+	if (batcher_job_status(rig->batcher, job, &status) == 0) {
+		command.job_id = status.job_id;
+	}
 	return rig_command(rig, &command);
 }
 
