@@ -406,11 +406,11 @@ broker_producer_find(const struct broker *b, int64_t producer_id,
 	return true;
 }
 
-void
+int
 broker_offset_by_time(struct broker *b, uint32_t partition_index, int64_t timestamp_ms,
 	broker_offset_fn done, void *user_data)
 {
-	offset_lookup_start(&b->lookups, &b->options,
+	return offset_lookup_start(&b->lookups, &b->options,
 		(struct offset_lookup){.partition_index = partition_index,
 			.timestamp_ms = timestamp_ms,
 			.done = done,

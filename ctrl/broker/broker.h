@@ -107,9 +107,12 @@ struct broker_producer_row {
 bool broker_producer_find(const struct broker *broker, int64_t producer_id,
 	struct broker_producer_row *ret_row);
 
-/* Finds an offset by time: error, offset (-1 none at or after), by callback from broker_poll. */
+/*
+ * Finds an offset by time: error, offset (-1 none at or after), by callback from broker_poll or at
+ * once. -EAGAIN: too many are being looked for; no callback, ask again in a later turn.
+ */
 typedef void (*broker_offset_fn)(void *user_data, int16_t error, int64_t offset);
-void broker_offset_by_time(struct broker *broker, uint32_t partition_index, int64_t timestamp_ms,
-	broker_offset_fn done, void *user_data);
+int broker_offset_by_time(struct broker *broker, uint32_t partition_index, int64_t timestamp_ms,
+	broker_offset_fn done, void *user_data) MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctrl/broker/offset_lookup.h"
 
+#include <errno.h>
 #include "base/ensure.h"
 #include "base/errcode.h"
 #include "wire/record_batch.h"
@@ -15,26 +16,28 @@ offset_lookup_finish(struct offset_lookup *lookup, int16_t error, int64_t offset
 	lookup->done(lookup->user_data, error, offset);
 }
 
-void
+int
 offset_lookup_start(struct offset_lookups *lookups, const struct broker_options *options,
 	struct offset_lookup lookup)
 {
 	struct log_partition_status status;
+	uint32_t i = 0;
 
+	while (i < OFFSET_LOOKUPS_MAX && lookups->slots[i].in_use) {
+		i++;
+	}
+	if (i == OFFSET_LOOKUPS_MAX) {
+		return -EAGAIN;
+	}
 	if (logstore_status(options->store, lookup.partition_index, &status) < 0) {
 		lookup.done(lookup.user_data, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, -1);
-		return;
+		return 0;
 	}
 	lookup.next = status.log_start_offset;
 	lookup.until = status.high_watermark;
 	lookup.in_use = true;
-	for (uint32_t i = 0; i < OFFSET_LOOKUPS_MAX; i++) {
-		if (!lookups->slots[i].in_use) {
-			lookups->slots[i] = lookup;
-			return;
-		}
-	}
-	lookup.done(lookup.user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, -1);
+	lookups->slots[i] = lookup;
+	return 0;
 }
 
 uint32_t

@@ -26,9 +26,9 @@ struct offset_lookups {
 	struct offset_lookup slots[OFFSET_LOOKUPS_MAX];
 };
 
-/* Answers 89 by callback if all slots are taken. */
-void offset_lookup_start(struct offset_lookups *lookups, const struct broker_options *options,
-	struct offset_lookup lookup);
+/* -EAGAIN: all slots are taken; ask again when one of them has answered. */
+int offset_lookup_start(struct offset_lookups *lookups, const struct broker_options *options,
+	struct offset_lookup lookup) MUST_CHECK;
 uint32_t offset_lookup_poll(struct offset_lookups *lookups, const struct broker_options *options);
 void offset_lookup_read_done(struct offset_lookups *lookups, const struct broker_options *options,
 	const struct read_done *done);

@@ -1,25 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* offset.list: from published state, or by time through the broker, one look-up a partition. */
+/*
+ * offset.list: from published state, or by time through the broker, one look-up a partition. The
+ * broker looks up a bounded number at once; a query asks for the rest in later turns.
+ */
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/errcode.h"
 #include "ctrl/methods/body.h"
 
 struct offset_query {
-	struct rpc_call *call;
+	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
+	uint32_t first_partition_index;
+	uint32_t next; /* partition to be asked about */
+	uint32_t last;
+	int64_t time_ms;
 	json_t *rows;
 	uint32_t waiting;
 	int16_t error;
+	uint32_t error_partition;
 };
 
-struct offset_lookup {
+/* What one look-up answers to. */
+struct partition_query {
 	struct offset_query *query;
+	uint32_t partition;
 	json_t *row; /* borrowed from rows */
 };
 
 static json_t *
-offset_row(const struct route_topic *topic, uint32_t partition, int64_t offset)
+offset_row(const char *topic, uint32_t partition, int64_t offset)
 {
-	return json_pack("{s:s,s:i,s:I}", "topic", topic->name, "partition", (int)partition, "offset",
+	return json_pack("{s:s,s:i,s:I}", "topic", topic, "partition", (int)partition, "offset",
 		(json_int_t)offset);
 }
 
@@ -37,66 +48,94 @@ offset_at(const struct log_partition_status *status, enum offset_list_at at)
 }
 
 static void
-query_done(struct offset_query *query)
+partition_done(void *user_data, int16_t error, int64_t offset)
 {
-	if (query->error) {
-		json_decref(query->rows);
-		rpc_call_error(query->call, body_kafka_kind(query->error), NULL, "offsets by time: %s",
-			kafka_error_text(query->error));
-	} else {
-		rpc_call_result(query->call, json_pack("{s:o}", "offsets", query->rows));
+	struct partition_query *asked = user_data;
+	struct offset_query *query = asked->query;
+
+	json_object_set_new(asked->row, "offset", json_integer(offset));
+	if (error && !query->error) {
+		query->error = error;
+		query->error_partition = asked->partition;
 	}
-	free(query);
+	query->waiting--;
+	free(asked);
 }
 
-static void
-lookup_done(void *user_data, int16_t error, int64_t offset)
+/* Asks about the next partition; false: not now. */
+static bool
+query_step(struct rpc_call *call, struct offset_query *query)
 {
-	struct offset_lookup *lookup = user_data;
-	struct offset_query *query = lookup->query;
+	struct partition_query *asked = calloc(1, sizeof(*asked));
 
-	json_object_set_new(lookup->row, "offset", json_integer(offset));
-	free(lookup);
-	query->error = query->error ? query->error : error;
-	if (--query->waiting == 0) {
-		query_done(query);
+	if (!asked) {
+		return false;
 	}
+	asked->query = query;
+	asked->partition = query->next;
+	asked->row = offset_row(query->topic, query->next, -1);
+	json_array_append_new(query->rows, asked->row);
+	query->waiting++; /* the answer may come before the call returns */
+	if (broker_offset_by_time(body_engine(call)->broker,
+		    query->first_partition_index + query->next, query->time_ms, partition_done,
+		    asked) < 0) {
+		json_array_remove(query->rows, json_array_size(query->rows) - 1);
+		query->waiting--;
+		free(asked);
+		return false;
+	}
+	query->next++;
+	return true;
+}
+
+static bool
+query_look(struct rpc_call *call, void *state, uint64_t now_ns)
+{
+	struct offset_query *query = state;
+
+	(void)now_ns;
+	while (!query->error && query->next <= query->last && query_step(call, query)) {
+	}
+	if (query->waiting > 0 || (!query->error && query->next <= query->last)) {
+		return false;
+	}
+	if (query->error) {
+		json_decref(query->rows);
+		rpc_call_error(call, body_kafka_kind(query->error),
+			json_pack("{s:s}", "path", query->topic), "topic \"%s\" partition %u: %s", query->topic,
+			query->error_partition, kafka_error_text(query->error));
+	} else {
+		rpc_call_result(call, json_pack("{s:o}", "offsets", query->rows));
+	}
+	free(query);
+	return true;
 }
 
 static void
 by_time(struct rpc_call *call, const struct offset_list_params *params,
 	const struct route_topic *topic, uint32_t first, uint32_t last)
 {
-	struct offset_query *query = calloc(1, sizeof(*query));
+	struct offset_query *query;
 
-	if (!query || !(params->given & OFFSET_LIST_GIVEN_TIME_MS)) {
-		free(query);
+	if (!(params->given & OFFSET_LIST_GIVEN_TIME_MS)) {
 		rpc_call_error(call, ERROR_INVALID_PARAM,
 			json_pack("{s:s,s:n,s:s,s:[]}", "path", "/params/time_ms", "value", "want",
 				"time_ms with at=time", "nearest"),
 			"offset.list: at=time wants time_ms");
 		return;
 	}
-	query->call = call;
+	query = calloc(1, sizeof(*query));
+	if (!query) {
+		rpc_call_error(call, ERROR_LIMIT, NULL, "offset.list: no memory");
+		return;
+	}
+	snprintf(query->topic, sizeof(query->topic), "%s", topic->name);
+	query->first_partition_index = topic->first_partition_index;
+	query->next = first;
+	query->last = last;
+	query->time_ms = params->time_ms;
 	query->rows = json_array();
-	query->waiting = 1; /* ours: answers may come before we are done asking */
-	for (uint32_t p = first; p <= last; p++) {
-		struct offset_lookup *lookup = calloc(1, sizeof(*lookup));
-
-		if (!lookup) {
-			query->error = KAFKA_THROTTLING_QUOTA_EXCEEDED;
-			break;
-		}
-		lookup->query = query;
-		lookup->row = offset_row(topic, p, -1);
-		json_array_append_new(query->rows, lookup->row);
-		query->waiting++;
-		broker_offset_by_time(body_engine(call)->broker, topic->first_partition_index + p,
-			params->time_ms, lookup_done, lookup);
-	}
-	if (--query->waiting == 0) {
-		query_done(query);
-	}
+	rpc_call_wait(call, query_look, query);
 }
 
 METHOD_BODY(offset_list)
@@ -127,7 +166,7 @@ METHOD_BODY(offset_list)
 		struct log_partition_status status;
 
 		if (logstore_status(engine->store, topic->first_partition_index + p, &status) == 0) {
-			json_array_append_new(rows, offset_row(topic, p, offset_at(&status, params->at)));
+			json_array_append_new(rows, offset_row(topic->name, p, offset_at(&status, params->at)));
 		}
 	}
 	rpc_call_result(call, json_pack("{s:o}", "offsets", rows));

@@ -302,6 +302,71 @@ a_drain_is_not_answered_about_the_job_that_got_the_place(void **state)
 	expect(f, 2, "job", "b");
 }
 
+/* --- offsets --------------------------------------------------------------------------------------- */
+
+#define WIDE 200 /* partitions: more than look-ups that run at once */
+
+/* Gives partition p of the newest topic one record batch: records at times_ms. */
+static void
+fill(struct fixture *f, uint32_t partition_index, const int64_t *times_ms, uint32_t count)
+{
+	struct record_builder builder;
+	uint8_t room[1024];
+
+	record_builder_init(&builder, room, sizeof(room));
+	for (uint32_t i = 0; i < count; i++) {
+		assert_int_equal(record_builder_add(&builder, times_ms[i], NULL, -1, "v", 1), 0);
+	}
+	broker_rig_set_log(&f->rig, partition_index, room,
+		record_builder_finish(&builder, -1, -1, -1), count);
+}
+
+static void
+ask_wide(struct fixture *f, int client)
+{
+	ask(f, client, "offset.list", json_pack("{s:s,s:s,s:i}", "topic", "wide", "at", "time", "time_ms",
+		2000));
+}
+
+static void
+expect_wide(struct fixture *f, int client)
+{
+	json_t *result = answer(f, client);
+	json_t *rows = json_object_get(result, "offsets");
+
+	assert_int_equal(json_array_size(rows), WIDE);
+	for (int p = 0; p < WIDE; p++) {
+		json_t *row = json_array_get(rows, (size_t)p);
+
+		assert_int_equal(json_integer_value(json_object_get(row, "partition")), p);
+		assert_int_equal(json_integer_value(json_object_get(row, "offset")), p % 3 == 0 ? -1 : p % 3);
+	}
+	json_decref(result);
+}
+
+static void
+offsets_by_time_are_told_of_every_partition_of_a_wide_topic(void **state)
+{
+	static const int64_t before[] = {1000, 1500}, second[] = {1000, 2000}, third[] = {1, 1999, 2001};
+	struct fixture *f = *state;
+	uint32_t first, index;
+
+	ask(f, 0, "topic.create", json_pack("{s:s,s:i}", "topic", "wide", "partitions", WIDE));
+	expect(f, 0, "topic", "wide");
+	first = broker_topic_find(f->rig.broker, "wide", &index)->first_partition_index;
+	for (uint32_t p = 0; p < WIDE; p++) {
+		fill(f, first + p, p % 3 == 0 ? before : p % 3 == 1 ? second : third, p % 3 == 2 ? 3 : 2);
+	}
+	ask_wide(f, 0);
+	expect_wide(f, 0);
+	for (int client = 0; client < CLIENTS_MAX; client++) {
+		ask_wide(f, client); /* side by side */
+	}
+	for (int client = 0; client < CLIENTS_MAX; client++) {
+		expect_wide(f, client);
+	}
+}
+
 int
 main(void)
 {
@@ -309,6 +374,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(two_deletions_of_a_job_never_take_the_one_that_got_its_place),
 		CASE(a_drain_is_not_answered_about_the_job_that_got_the_place),
+		CASE(offsets_by_time_are_told_of_every_partition_of_a_wide_topic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
