@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/ensure.h"
@@ -27,7 +28,7 @@ struct broker {
 	struct broker_options options;
 	enum broker_state state;
 	bool reconciled; /* the metadata log is read; topics found at the start open now */
-	const char *failure;
+	char failure[160];
 	struct metadata *metadata;
 	struct topics *topics;
 	struct producers *producers;
@@ -112,7 +113,7 @@ broker_state(const struct broker *b)
 const char *
 broker_failure(const struct broker *b)
 {
-	return b->failure ? b->failure : "";
+	return b->failure;
 }
 
 /* --- questions of lanes --------------------------------------------------------------------------- */
@@ -297,11 +298,17 @@ broker_load(struct broker *b)
 		return;
 	}
 	if (!topics_bootstrap(b->topics)) {
+		if (topics_bootstrap_error(b->topics)) {
+			b->state = BROKER_FAILED;
+			snprintf(b->failure, sizeof(b->failure), "the metadata topic cannot be made: %s",
+				kafka_error_text(topics_bootstrap_error(b->topics)));
+		}
 		return;
 	}
 	if (metadata_error(b->metadata)) {
 		b->state = BROKER_FAILED;
-		b->failure = "the metadata log cannot be read: see quarantine.json in its directory";
+		snprintf(b->failure, sizeof(b->failure),
+			"the metadata log cannot be read: see quarantine.json in its directory");
 	} else if (metadata_replayed(b->metadata)) {
 		topics_reconcile(b->topics);
 		b->reconciled = true;
@@ -369,6 +376,27 @@ broker_topic_find(const struct broker *b, const char *name, uint32_t *ret_topic_
 	}
 	*ret_topic_index = index;
 	return &b->options.routes->topics[index];
+}
+
+enum broker_topic_state
+broker_topic_state(const struct broker *b, uint32_t topic_index)
+{
+	switch (topics_state(b->topics, topic_index)) {
+	case TOPIC_OPEN:
+	case TOPIC_CONFIGURING:
+		return BROKER_TOPIC_OPEN;
+	case TOPIC_DELETE_RECORDING:
+	case TOPIC_DELETING:
+		return BROKER_TOPIC_DELETING;
+	case TOPIC_DELETED:
+		return BROKER_TOPIC_DELETED;
+	case TOPIC_DAMAGED:
+		return BROKER_TOPIC_DAMAGED;
+	case TOPIC_FAILED:
+		return BROKER_TOPIC_FAILED;
+	default:
+		return BROKER_TOPIC_CREATING;
+	}
 }
 
 uint32_t

@@ -89,6 +89,18 @@ struct broker_config_row {
 	bool is_default;
 };
 
+/* A topic as people see it; others than OPEN take no records. */
+enum broker_topic_state {
+	BROKER_TOPIC_CREATING,
+	BROKER_TOPIC_OPEN,
+	BROKER_TOPIC_DELETING,
+	BROKER_TOPIC_DELETED,
+	BROKER_TOPIC_DAMAGED, /* partition directories are missing: put them back, or delete it */
+	BROKER_TOPIC_FAILED,  /* could not be made: delete it, or create it again */
+	BROKER_TOPIC_STATE_COUNT,
+};
+
+enum broker_topic_state broker_topic_state(const struct broker *broker, uint32_t topic_index);
 /* NULL: no such topic. Valid until the next broker call. Index into routes->topics. */
 const struct route_topic *broker_topic_find(const struct broker *broker, const char *name,
 	uint32_t *ret_topic_index);

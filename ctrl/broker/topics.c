@@ -7,7 +7,8 @@
 #include <string.h>
 #include "base/ensure.h"
 #include "base/errcode.h"
-#include "base/log.h"
+
+#define METADATA_REFUSED "the metadata log refused the record"
 
 struct route_topic *
 topics_route(const struct topics *t, uint32_t topic_index)
@@ -88,15 +89,21 @@ topics_name_valid(const char *name, size_t len)
 uint32_t
 topics_find(const struct topics *t, const char *name, size_t len)
 {
+	uint32_t failed = NO_TOPIC;
+
 	for (uint32_t i = 0; i < topics_count(t); i++) {
 		const struct route_topic *route = topics_route(t, i);
 
-		if (t->topics[i].state != TOPIC_DELETED && route->name_len == len &&
-			memcmp(route->name, name, len) == 0) {
+		if (t->topics[i].state == TOPIC_DELETED || route->name_len != len ||
+			memcmp(route->name, name, len) != 0) {
+			continue;
+		}
+		if (t->topics[i].state != TOPIC_FAILED) {
 			return i;
 		}
+		failed = i;
 	}
-	return NO_TOPIC;
+	return failed;
 }
 
 enum topic_state
@@ -150,13 +157,32 @@ topics_partition_command(struct topics *t, enum command_use use, enum log_comman
 
 /* --- the table -------------------------------------------------------------------------------- */
 
+/*
+ * A place that no lane can know: of a topic that is gone and was never open in this boot. One whose
+ * directories wait to be deleted keeps it, for they are told by its id.
+ */
+static uint32_t
+topics_free_index(struct topics *t)
+{
+	uint32_t count = topics_count(t);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct topic *topic = &t->topics[i];
+
+		if (topic->state == TOPIC_DELETED && !topic->opened && !topics_found_of(t, i, 0)) {
+			return i;
+		}
+	}
+	return count < t->options.routes->topics_max ? count : NO_TOPIC;
+}
+
 uint32_t
 topics_new(struct topics *t, const char *name, const uint8_t topic_id[16], uint32_t partitions)
 {
-	uint32_t index = topics_count(t);
+	uint32_t index = topics_free_index(t);
 	struct route_topic *route;
 
-	if (index == t->options.routes->topics_max) {
+	if (index == NO_TOPIC) {
 		return NO_TOPIC;
 	}
 	route = topics_route(t, index);
@@ -165,10 +191,13 @@ topics_new(struct topics *t, const char *name, const uint8_t topic_id[16], uint3
 	route->name_len = (uint8_t)strlen(name);
 	memcpy(route->name, name, (size_t)route->name_len + 1);
 	route->flags = strncmp(name, "__", 2) == 0 ? ROUTE_INTERNAL : 0;
+	memset(&t->topics[index], 0, sizeof(t->topics[index]));
 	topic_config_init(&t->topics[index].config, &t->options.topic_defaults);
-	t->topics[index].done = NULL;
 	t->topics[index].config_step = partitions; /* CREATE brings them along */
-	atomic_store_explicit(&t->options.routes->topic_count, index + 1, memory_order_release);
+	if (index == topics_count(t)) {
+		atomic_store_explicit(&t->options.routes->topic_count, index + 1,
+			memory_order_release);
+	}
 	return index;
 }
 
@@ -242,6 +271,7 @@ topics_set_routes(struct topics *t, uint32_t topic_index, enum route_state state
 			&t->options.routes->partitions[topic->first_partition_index + p].state, state,
 			memory_order_release);
 	}
+	t->topics[topic_index].opened |= state == ROUTE_OPEN;
 	topic->metadata_version++;
 	atomic_store_explicit(&topic->state, state, memory_order_release);
 }
@@ -272,7 +302,7 @@ topics_ready_durable(void *user_data, int16_t error)
 
 	link->in_use = false;
 	if (error) {
-		topics_finish(t, index, TOPIC_FAILED, error, "metadata log refused the record");
+		topics_undo(t, index, error, METADATA_REFUSED);
 		return;
 	}
 	t->topics[index].ready = true;
@@ -313,6 +343,19 @@ topics_append(struct topics *t, uint32_t topic_index, json_t *record, metadata_d
 	return rc;
 }
 
+/* With this topic's record durable, a failed one of the name is gone for the next start as well. */
+static void
+topics_put_away_failed(struct topics *t, uint32_t topic_index)
+{
+	const struct route_topic *route = topics_route(t, topic_index);
+
+	for (uint32_t i = 0; i < topics_count(t); i++) {
+		if (t->topics[i].state == TOPIC_FAILED && strcmp(topics_route(t, i)->name, route->name) == 0) {
+			t->topics[i].state = TOPIC_DELETED;
+		}
+	}
+}
+
 void
 topics_record_durable(void *user_data, int16_t error)
 {
@@ -322,9 +365,10 @@ topics_record_durable(void *user_data, int16_t error)
 
 	link->in_use = false;
 	if (error) {
-		topics_finish(t, index, TOPIC_FAILED, error, "metadata log refused the record");
+		topics_finish(t, index, TOPIC_DELETED, error, METADATA_REFUSED);
 		return;
 	}
+	topics_put_away_failed(t, index);
 	t->topics[index].state = TOPIC_CREATING;
 	t->topics[index].step = 0;
 }
@@ -363,8 +407,11 @@ topics_created_one(struct topics *t, struct command *c)
 
 	topic->steps_out = 0;
 	if (c->log.error) {
-		topics_finish(t, c->topic_index, TOPIC_FAILED, c->log.error,
-			"the log could not make a partition");
+		char why[TOPIC_WHY_BYTES];
+
+		snprintf(why, sizeof(why), "partition %u cannot be made: %s", topic->step,
+			kafka_error_text(c->log.error));
+		topics_undo(t, c->topic_index, c->log.error, why);
 		return;
 	}
 	if (topic->step == 0) {
@@ -374,50 +421,6 @@ topics_created_one(struct topics *t, struct command *c)
 	ensure(c->log.partition_index == route->first_partition_index + topic->step);
 	topics_publish_partition(t, c->topic_index, topic->step, c->log.partition_index);
 	topic->step++;
-}
-
-/* --- deleting ----------------------------------------------------------------------------------- */
-
-void
-topics_delete_durable(void *user_data, int16_t error)
-{
-	struct command *link = user_data;
-	struct topics *t = link->done_user_data;
-	uint32_t index = link->topic_index;
-
-	link->in_use = false;
-	if (error) {
-		topics_finish(t, index, TOPIC_OPEN, error, "metadata log refused the record");
-		return;
-	}
-	topics_set_routes(t, index, ROUTE_DELETED);
-	t->topics[index].state = TOPIC_DELETING;
-	t->topics[index].step = 0;
-}
-
-static uint32_t
-topics_advance_deleting(struct topics *t, uint32_t index)
-{
-	struct topic *topic = &t->topics[index];
-	struct route_topic *route = topics_route(t, index);
-	struct command *c;
-
-	if (topic->step == route->partition_count) {
-		if (topic->steps_out == 0) {
-			topics_finish(t, index, TOPIC_DELETED, 0, "");
-			return 1;
-		}
-		return 0;
-	}
-	c = topics_partition_command(t, COMMAND_DELETE, LOG_COMMAND_DELETE, index);
-	if (!c) {
-		return 0;
-	}
-	c->log.partition = topic->step;
-	c->log.partition_index = route->first_partition_index + topic->step;
-	topic->step++;
-	topic->steps_out++;
-	return 1;
 }
 
 /* --- settings ------------------------------------------------------------------------------------ */
@@ -473,8 +476,7 @@ topics_answered(struct topics *t, struct command *c)
 	switch (c->use) {
 	case COMMAND_METADATA:
 		if (c->log.error) {
-			log_error("broker", "cannot make the metadata partition: %s",
-				kafka_error_text(c->log.error));
+			t->metadata_error = c->log.error;
 			break;
 		}
 		topics_publish_partition(t, c->topic_index, 0, c->log.partition_index);
@@ -521,7 +523,7 @@ topics_poll(struct topics *t)
 			/* One at a time, so that a topic's partition indexes are dense. */
 			creating = true;
 			work += topics_advance_creating(t, i);
-		} else if (t->topics[i].state == TOPIC_DELETING) {
+		} else if (t->topics[i].state == TOPIC_DELETING || t->topics[i].state == TOPIC_UNDOING) {
 			work += topics_advance_deleting(t, i);
 		} else if (t->topics[i].state == TOPIC_OPEN || t->topics[i].state == TOPIC_CONFIGURING) {
 			work += topics_advance_config(t, i);
@@ -536,6 +538,12 @@ topics_poll(struct topics *t)
 		}
 	}
 	return work;
+}
+
+int16_t
+topics_bootstrap_error(const struct topics *t)
+{
+	return t->metadata_error;
 }
 
 bool

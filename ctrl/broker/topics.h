@@ -5,7 +5,10 @@
  * Creating: record "topic" durable -> partitions made one after the other -> record "topic_ready"
  * durable -> route entries opened -> answer. A start that finds a topic without "topic_ready" makes
  * its partitions again: no producer can have written there. Deleting: record "topic_deleted" durable
- * -> routes closed -> partitions deleted -> answer. Control thread only; nothing blocks.
+ * -> routes closed -> partitions deleted -> answer. What cannot be made is undone: partitions deleted
+ * -> record "topic_deleted" durable -> the error as answer; without that record the topic is FAILED,
+ * which may be deleted or created again (its successor's record puts it away), and which a start makes
+ * once more. Control thread only; nothing blocks.
  */
 #ifndef CTRL_TOPICS_H
 #define CTRL_TOPICS_H
@@ -24,8 +27,10 @@ enum topic_state {
 	TOPIC_DELETE_RECORDING,
 	TOPIC_DELETING,
 	TOPIC_DELETED,
+	TOPIC_UNDOING, /* it could not be made; what is there of it is deleted */
+	TOPIC_UNDO_RECORDING,
 	TOPIC_DAMAGED, /* ready, but partition directories are missing */
-	TOPIC_FAILED,  /* the log refused; error says why */
+	TOPIC_FAILED,  /* could not be made, and the log took no record of that */
 	TOPIC_STATE_COUNT,
 };
 
@@ -40,6 +45,8 @@ void topics_found(struct topics *topics, uint32_t partition_index, const char *t
 int topics_replay(struct topics *topics, const json_t *record);
 /* Finds or makes the metadata partition; true once metadata_bind was called. */
 bool topics_bootstrap(struct topics *topics);
+/* Why the metadata partition could not be made, a Kafka code; 0: nothing wrong so far. */
+int16_t topics_bootstrap_error(const struct topics *topics);
 /* After the replay: opens what is whole, takes up what was half done. */
 void topics_reconcile(struct topics *topics);
 /* No topic waits for the log to know its settings: what a start found is open. */
@@ -48,7 +55,7 @@ uint32_t topics_poll(struct topics *topics);
 
 /* Name rules of Kafka: 1..249 of [A-Za-z0-9._-], not "." or "..". */
 bool topics_name_valid(const char *name, size_t len);
-/* Index or UINT32_MAX. Deleted topics are not found. */
+/* Index or UINT32_MAX. Deleted topics are not found; a failed one only if no other has the name. */
 uint32_t topics_find(const struct topics *topics, const char *name, size_t len);
 enum topic_state topics_state(const struct topics *topics, uint32_t topic_index);
 const struct topic_config *topics_config(const struct topics *topics, uint32_t topic_index);

@@ -60,6 +60,14 @@ topics_replay(struct topics *t, const json_t *record)
 		return -EBADMSG;
 	}
 	index = topics_find(t, name, strlen(name));
+	if (index != NO_TOPIC && memcmp(topics_route(t, index)->topic_id, topic_id, 16) != 0) {
+		if (strcmp(kind, "topic") != 0 || t->topics[index].ready) {
+			return -EBADMSG;
+		}
+		/* Could not be made, and no record of that could be written: this one came after it. */
+		t->topics[index].state = TOPIC_DELETED;
+		index = NO_TOPIC;
+	}
 	if (strcmp(kind, "topic") == 0) {
 		if (index == NO_TOPIC) {
 			if (partitions < 1 || partitions > (json_int_t)t->options.routes->partitions_max ||
@@ -112,7 +120,7 @@ topics_reopen(struct topics *t, uint32_t index)
 	t->topics[index].config_step = 0;
 }
 
-static void
+void
 topics_delete_found(struct topics *t, struct found *f, uint32_t topic_index)
 {
 	struct command *c = topics_command(t, COMMAND_STALE, topic_index);
@@ -131,7 +139,7 @@ topics_delete_found(struct topics *t, struct found *f, uint32_t topic_index)
 	}
 }
 
-static struct found *
+struct found *
 topics_found_of(struct topics *t, uint32_t topic_index, uint32_t from)
 {
 	const struct route_topic *route = topics_route(t, topic_index);

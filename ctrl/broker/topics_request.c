@@ -62,13 +62,17 @@ topics_add(struct topics *t, const struct broker_topic_create *create, broker_do
 			"want 1 to 249 of [A-Za-z0-9._-], not starting with __");
 		return;
 	}
-	if (topics_find(t, create->name, strlen(create->name)) != NO_TOPIC) {
-		done(user_data, KAFKA_TOPIC_ALREADY_EXISTS, "exists already");
+	index = topics_find(t, create->name, strlen(create->name));
+	if (index != NO_TOPIC && t->topics[index].state != TOPIC_FAILED) {
+		done(user_data, KAFKA_TOPIC_ALREADY_EXISTS, t->topics[index].state == TOPIC_DAMAGED ?
+			"exists already, but partition directories are missing: put them back and start again, or "
+			"delete it" : "exists already");
 		return;
 	}
 	if (partitions == 0 || used + partitions > t->options.routes->partitions_max) {
-		snprintf(text, sizeof(text), "%u partitions do not fit: %u of %u are in use", partitions,
-			used, t->options.routes->partitions_max);
+		snprintf(text, sizeof(text),
+			"%u partitions do not fit: %u of %u are in use (log.partitions.max), those deleted since "
+			"the start included", partitions, used, t->options.routes->partitions_max);
 		done(user_data, KAFKA_INVALID_PARTITIONS, text);
 		return;
 	}
@@ -84,7 +88,7 @@ topics_add(struct topics *t, const struct broker_topic_create *create, broker_do
 	rand_fill(t->options.rand, topic_id, sizeof(topic_id));
 	index = topics_new(t, create->name, topic_id, partitions);
 	if (index == NO_TOPIC) {
-		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "the topic table is full");
+		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "the topic table is full; topics deleted since the start leave it with the next one");
 		return;
 	}
 	t->topics[index].config = config;
@@ -97,9 +101,9 @@ topics_add(struct topics *t, const struct broker_topic_create *create, broker_do
 	}
 }
 
-/* The topic if a request may change it now, else answers and returns NO_TOPIC. */
+/* The topic's index if people may ask for changes of it, else answers and returns NO_TOPIC. */
 static uint32_t
-topics_changeable(struct topics *t, const char *name, broker_done_fn done, void *user_data)
+topics_own(struct topics *t, const char *name, broker_done_fn done, void *user_data)
 {
 	uint32_t index = topics_find(t, name, strlen(name));
 
@@ -111,20 +115,38 @@ topics_changeable(struct topics *t, const char *name, broker_done_fn done, void 
 		done(user_data, KAFKA_INVALID_TOPIC_EXCEPTION, "internal topic");
 		return NO_TOPIC;
 	}
-	if (t->topics[index].state != TOPIC_OPEN || t->topics[index].altering) {
-		done(user_data, KAFKA_LEADER_NOT_AVAILABLE,
-			"being created, changed or deleted; try again");
-		return NO_TOPIC;
-	}
 	return index;
+}
+
+static void
+topics_refuse_change(const struct topic *topic, broker_done_fn done, void *user_data)
+{
+	switch (topic->state) {
+	case TOPIC_FAILED:
+		done(user_data, topic->error, topic->why);
+		break;
+	case TOPIC_DAMAGED:
+		done(user_data, KAFKA_KAFKA_STORAGE_ERROR,
+			"partition directories are missing: put them back and start again, or delete it");
+		break;
+	default:
+		done(user_data, KAFKA_LEADER_NOT_AVAILABLE, "being created, changed or deleted; try again");
+	}
 }
 
 void
 topics_delete(struct topics *t, const char *name, broker_done_fn done, void *user_data)
 {
-	uint32_t index = topics_changeable(t, name, done, user_data);
+	uint32_t index = topics_own(t, name, done, user_data);
+	struct topic *topic;
 
 	if (index == NO_TOPIC) {
+		return;
+	}
+	topic = &t->topics[index];
+	if (topic->altering || (topic->state != TOPIC_OPEN && topic->state != TOPIC_FAILED &&
+				       topic->state != TOPIC_DAMAGED)) {
+		done(user_data, KAFKA_LEADER_NOT_AVAILABLE, "being created, changed or deleted; try again");
 		return;
 	}
 	if (topics_append(t, index, topics_id_record(t, index, "topic_deleted"),
@@ -132,9 +154,10 @@ topics_delete(struct topics *t, const char *name, broker_done_fn done, void *use
 		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "too many changes at once; try again");
 		return;
 	}
-	t->topics[index].state = TOPIC_DELETE_RECORDING;
-	t->topics[index].done = done;
-	t->topics[index].done_user_data = user_data;
+	topic->before = topic->state;
+	topic->state = TOPIC_DELETE_RECORDING;
+	topic->done = done;
+	topic->done_user_data = user_data;
 }
 
 static void
@@ -159,11 +182,15 @@ topics_alter(struct topics *t, const char *name, uint32_t config_count,
 	const char *const *config_names, const char *const *config_values, broker_done_fn done,
 	void *user_data)
 {
-	uint32_t index = topics_changeable(t, name, done, user_data);
+	uint32_t index = topics_own(t, name, done, user_data);
 	struct topic_config config;
 	char text[256];
 
 	if (index == NO_TOPIC) {
+		return;
+	}
+	if (t->topics[index].state != TOPIC_OPEN || t->topics[index].altering) {
+		topics_refuse_change(&t->topics[index], done, user_data);
 		return;
 	}
 	config = t->topics[index].config;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside of topics: the table and its commands to the log, shared by topics.c (states and the turn),
- * topics_replay.c (what a start finds) and topics_request.c (what people ask). Nobody else includes it.
+ * topics_remove.c (deleting and undoing), topics_replay.c (what a start finds) and topics_request.c
+ * (what people ask). Nobody else includes it.
  */
 #ifndef CTRL_TOPICS_STATE_H
 #define CTRL_TOPICS_STATE_H
@@ -11,17 +12,22 @@
 #define COMMANDS_MAX	 64
 #define CONFIGS_OUT_MAX	 32 /* of one topic, so that others find room */
 #define NO_TOPIC	 UINT32_MAX
+#define TOPIC_WHY_BYTES	 128
 #define FOUND_NAME_BYTES (HANDOFF_TOPIC_NAME_MAX + 1)
 
 struct topic {
 	enum topic_state state;
+	enum topic_state before; /* of a deletion: where it goes back to if its record is refused */
 	bool ready;	    /* topic_ready seen or written */
+	bool opened;	    /* lanes know its index, which is not used again in this boot */
 	uint32_t step;	    /* next partition to make or delete */
+	uint32_t made;	    /* partitions that a deletion has to delete */
 	uint32_t steps_out; /* commands not yet answered */
 	uint32_t config_step; /* next partition whose settings the log is told; the count: none */
 	uint32_t config_out;
 	uint32_t stale_out; /* deletes of half-made partitions that go first */
 	int16_t error;
+	char why[TOPIC_WHY_BYTES]; /* with error */
 	struct topic_config config;
 	bool altering; /* `asked` is on its way to disk; one change at a time, for there is one `done` */
 	struct topic_config asked;
@@ -65,6 +71,7 @@ struct topics {
 	uint32_t found_count;
 	uint32_t found_max;
 	bool metadata_asked;
+	int16_t metadata_error;
 	struct command commands[COMMANDS_MAX];
 };
 
@@ -86,6 +93,12 @@ json_t *topics_id_record(const struct topics *t, uint32_t topic_index, const cha
 int topics_append(struct topics *t, uint32_t topic_index, json_t *record,
 	metadata_durable_fn durable);
 void topics_record_durable(void *user_data, int16_t error);
+/* topics_replay.c */
+struct found *topics_found_of(struct topics *t, uint32_t topic_index, uint32_t from);
+void topics_delete_found(struct topics *t, struct found *f, uint32_t topic_index);
+/* topics_remove.c */
+void topics_undo(struct topics *t, uint32_t topic_index, int16_t error, const char *why);
 void topics_delete_durable(void *user_data, int16_t error);
+uint32_t topics_advance_deleting(struct topics *t, uint32_t topic_index);
 
 #endif

@@ -35,9 +35,13 @@ struct engine *body_engine(const struct rpc_call *call);
 enum error_kind body_kafka_kind(int16_t kafka_error);
 /* Answers not_found with the nearest topic. */
 void body_no_topic(struct rpc_call *call, const char *topic);
-/* NULL after having answered not_found. */
+/* In any state; NULL after having answered not_found. */
 const struct route_topic *body_topic(struct rpc_call *call, const char *name,
 	uint32_t *ret_topic_index);
+/* One that is open; NULL after having answered not_found, busy or invalid_state. */
+const struct route_topic *body_open_topic(struct rpc_call *call, const char *name,
+	uint32_t *ret_topic_index);
+extern const char *const body_topic_state_names[];
 /* The same for a partition's route index; -ENOENT. */
 int body_partition(struct rpc_call *call, const char *topic, uint32_t partition,
 	uint32_t *ret_partition_index);

@@ -200,7 +200,7 @@ static int
 resolve_topics(struct rpc_call *call, struct job_record *job)
 {
 	for (uint32_t i = 0; i < job->spec.source_count; i++) {
-		if (!body_topic(call, job->topics[i], &job->spec.source_topics[i])) {
+		if (!body_open_topic(call, job->topics[i], &job->spec.source_topics[i])) {
 			return -ENOENT;
 		}
 	}

@@ -150,12 +150,46 @@ body_topic(struct rpc_call *call, const char *name, uint32_t *ret_topic_index)
 	return topic;
 }
 
+const char *const body_topic_state_names[] = {
+	[BROKER_TOPIC_CREATING] = "creating", [BROKER_TOPIC_OPEN] = "open",
+	[BROKER_TOPIC_DELETING] = "deleting", [BROKER_TOPIC_DELETED] = "deleted",
+	[BROKER_TOPIC_DAMAGED] = "damaged",   [BROKER_TOPIC_FAILED] = "failed",
+};
+
+const struct route_topic *
+body_open_topic(struct rpc_call *call, const char *name, uint32_t *ret_topic_index)
+{
+	const struct route_topic *topic = body_topic(call, name, ret_topic_index);
+	enum broker_topic_state state;
+
+	if (!topic) {
+		return NULL;
+	}
+	state = broker_topic_state(body_engine(call)->broker, *ret_topic_index);
+	if (state == BROKER_TOPIC_OPEN) {
+		return topic;
+	}
+	if (state == BROKER_TOPIC_DAMAGED || state == BROKER_TOPIC_FAILED) {
+		rpc_call_error(call, ERROR_INVALID_STATE,
+			json_pack("{s:s,s:[s],s:s}", "state", body_topic_state_names[state], "needs", "open",
+				"next", "penstock topic delete"),
+			"topic \"%s\" %s", name, state == BROKER_TOPIC_DAMAGED ?
+				"is damaged: partition directories are missing; put them back and start the daemon "
+				"again, or delete the topic" :
+				"has failed: it could not be created; delete it, or create it again");
+	} else {
+		rpc_call_error(call, ERROR_BUSY, NULL, "topic \"%s\" is being %s; try again", name,
+			state == BROKER_TOPIC_CREATING ? "created" : "deleted");
+	}
+	return NULL;
+}
+
 int
 body_partition(struct rpc_call *call, const char *name, uint32_t partition,
 	uint32_t *ret_partition_index)
 {
 	uint32_t topic_index;
-	const struct route_topic *topic = body_topic(call, name, &topic_index);
+	const struct route_topic *topic = body_open_topic(call, name, &topic_index);
 
 	if (!topic) {
 		return -ENOENT;

@@ -151,7 +151,7 @@ METHOD_BODY(offset_list)
 	if (one && body_partition(call, params->topic, params->partition, &index) != 0) {
 		return;
 	}
-	topic = body_topic(call, params->topic, &index);
+	topic = body_open_topic(call, params->topic, &index);
 	if (!topic) {
 		return;
 	}

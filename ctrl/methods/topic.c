@@ -14,24 +14,55 @@ static const char *const durability_words[] = {
 	"acknowledged records may be lost when the daemon crashes (penstock.ack.risk=crash)",
 };
 
-static json_t *
-topic_row(struct engine *engine, struct route_topic *topic)
+/* Calls `fn` for the partitions that the topic has now: all of an open one, side by side; else what there is. */
+static void
+each_partition(struct engine *engine, uint32_t topic_index,
+	void (*fn)(struct engine *engine, uint32_t partition_index, void *user_data), void *user_data)
 {
-	uint64_t records = 0;
-	uint64_t size_bytes = 0;
+	const struct route_table *routes = engine->routes;
+	const struct route_topic *topic = &routes->topics[topic_index];
+	bool open = broker_topic_state(engine->broker, topic_index) == BROKER_TOPIC_OPEN;
+	uint32_t first = open ? topic->first_partition_index : 0;
+	uint32_t count = open ? topic->partition_count : atomic_load(&routes->partition_count);
 
-	for (uint32_t p = 0; p < topic->partition_count; p++) {
-		struct log_partition_status status;
+	for (uint32_t i = first; i < first + count; i++) {
+		struct route_partition *route = &routes->partitions[i];
+		uint32_t state = route_state_acquire(&route->state);
 
-		if (logstore_status(engine->store, topic->first_partition_index + p, &status) == 0) {
-			records += (uint64_t)(status.high_watermark - status.log_start_offset);
-			size_bytes += status.size_bytes;
+		if (route->topic_index == topic_index && (state == ROUTE_OPEN || state == ROUTE_CREATING)) {
+			fn(engine, i, user_data);
 		}
 	}
+}
+
+struct topic_sum {
+	uint64_t records;
+	uint64_t size_bytes;
+};
+
+static void
+add_partition(struct engine *engine, uint32_t partition_index, void *user_data)
+{
+	struct topic_sum *sum = user_data;
+	struct log_partition_status status;
+
+	if (logstore_status(engine->store, partition_index, &status) == 0) {
+		sum->records += (uint64_t)(status.high_watermark - status.log_start_offset);
+		sum->size_bytes += status.size_bytes;
+	}
+}
+
+static json_t *
+topic_row(struct engine *engine, uint32_t topic_index)
+{
+	const struct route_topic *topic = &engine->routes->topics[topic_index];
+	struct topic_sum sum = {0};
+
+	each_partition(engine, topic_index, add_partition, &sum);
 	return json_pack("{s:s,s:i,s:I,s:I,s:s,s:o,s:b}", "topic", topic->name, "partitions",
-		(int)topic->partition_count, "records", (json_int_t)records, "size_bytes",
-		(json_int_t)size_bytes, "state",
-		route_state_acquire(&topic->state) == ROUTE_OPEN ? "open" : "creating", "topic_id",
+		(int)topic->partition_count, "records", (json_int_t)sum.records, "size_bytes",
+		(json_int_t)sum.size_bytes, "state",
+		body_topic_state_names[broker_topic_state(engine->broker, topic_index)], "topic_id",
 		body_hex(topic->topic_id, 16), "internal", (topic->flags & ROUTE_INTERNAL) != 0);
 }
 
@@ -46,13 +77,12 @@ METHOD_BODY(topic_list)
 	char next[16];
 
 	for (; i < count && json_array_size(list) < params->limit; i++) {
-		struct route_topic *topic = &engine->routes->topics[i];
-		uint32_t state = route_state_acquire(&topic->state);
+		const struct route_topic *topic = &engine->routes->topics[i];
 
-		if ((state == ROUTE_OPEN || state == ROUTE_CREATING) &&
+		if (broker_topic_state(engine->broker, i) != BROKER_TOPIC_DELETED &&
 			(params->internal || !(topic->flags & ROUTE_INTERNAL)) &&
 			(!params->filter || strstr(topic->name, params->filter))) {
-			json_array_append_new(list, topic_row(engine, topic));
+			json_array_append_new(list, topic_row(engine, i));
 		}
 	}
 	result = json_pack("{s:o}", "topics", list);
@@ -63,37 +93,48 @@ METHOD_BODY(topic_list)
 	rpc_call_result(call, result);
 }
 
+struct partition_rows {
+	const struct route_topic *topic;
+	json_t *rows;
+};
+
+static void
+add_row(struct engine *engine, uint32_t partition_index, void *user_data)
+{
+	const struct partition_rows *partitions = user_data;
+	json_t *row = body_partition_row(engine, partitions->topic, partition_index);
+
+	if (row) {
+		json_array_append_new(partitions->rows, row);
+	}
+}
+
 METHOD_BODY(topic_describe)
 {
 	struct engine *engine = body_engine(call);
 	struct broker_config_row rows[CONFIG_ROWS_MAX];
 	uint32_t index;
 	const struct route_topic *topic = body_topic(call, params->topic, &index);
+	struct partition_rows partitions = {.topic = topic};
 	json_t *configs;
-	json_t *partitions;
 	uint32_t count;
 
 	if (!topic) {
 		return;
 	}
 	configs = json_array();
-	partitions = json_array();
+	partitions.rows = json_array();
 	count = broker_topic_configs(engine->broker, index, rows, CONFIG_ROWS_MAX);
 	for (uint32_t i = 0; i < count; i++) {
 		json_array_append_new(configs, json_pack("{s:s,s:s,s:s}", "name", rows[i].name, "value",
 			rows[i].value, "origin", rows[i].is_default ? "default" : "topic"));
 	}
-	for (uint32_t p = 0; p < topic->partition_count; p++) {
-		json_t *row = body_partition_row(engine, topic, topic->first_partition_index + p);
-
-		if (row) {
-			json_array_append_new(partitions, row);
-		}
-	}
-	rpc_call_result(call, json_pack("{s:s,s:o,s:b,s:s,s:o,s:o}", "topic", topic->name, "topic_id",
+	each_partition(engine, index, add_row, &partitions);
+	rpc_call_result(call, json_pack("{s:s,s:s,s:o,s:b,s:s,s:o,s:o}", "topic", topic->name, "state",
+		body_topic_state_names[broker_topic_state(engine->broker, index)], "topic_id",
 		body_hex(topic->topic_id, 16), "internal", (topic->flags & ROUTE_INTERNAL) != 0,
 		"durability", durability_words[(topic->flags >> ROUTE_RISK_SHIFT & 3) % 3], "configs",
-		configs, "partitions", partitions));
+		configs, "partitions", partitions.rows));
 }
 
 /* A change on its way through the broker. */

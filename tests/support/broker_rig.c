@@ -134,13 +134,14 @@ append(struct broker_rig *rig, const struct append_req *req)
 		.offset = p->end + req->record_count - 1,
 		.owner = req->owner};
 
-	if (rig->store.append_error) {
+	if (rig->store.appends_good == 0) {
 		done.kind = APPEND_REFUSED;
 		done.error = rig->store.append_error;
 		done.offset = -1;
 		offer_done(rig, done);
 		return;
 	}
+	rig->store.appends_good--;
 	p->log = realloc(p->log, p->len + req->batch_len);
 	ensure(p->log != NULL);
 	memcpy(p->log + p->len, req->batch, req->batch_len);
@@ -246,6 +247,8 @@ broker_rig_init(struct broker_rig *rig)
 	rig->store.creates_left = UINT32_MAX;
 	rig->store.creates_good = UINT32_MAX;
 	rig->store.create_error = KAFKA_KAFKA_STORAGE_ERROR;
+	rig->store.appends_good = UINT32_MAX;
+	rig->store.append_error = KAFKA_KAFKA_STORAGE_ERROR;
 	clock_fake_init(&rig->clock, NS_PER_S, 1700000000 * NS_PER_S);
 	rand_init(&rig->rand, 7);
 	open_broker(rig);

@@ -37,7 +37,8 @@ struct logstore {
 	uint32_t creates_left; /* then the log answers no more: a crash in the middle */
 	uint32_t creates_good; /* then it refuses with create_error */
 	int16_t create_error;
-	int16_t append_error; /* 0: appends are taken */
+	uint32_t appends_good; /* then they are refused with append_error */
+	int16_t append_error;
 	bool hold_durable;
 };
 

@@ -274,6 +274,202 @@ a_deleted_topic_is_gone_and_its_name_is_free(void **state)
 	assert_int_equal(f->error, 0);
 }
 
+static uint32_t
+directories_of(struct fixture *f, const char *topic)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < f->rig.store.partition_count; i++) {
+		count += f->rig.store.partitions[i].exists &&
+			 strcmp(f->rig.store.partitions[i].topic, topic) == 0;
+	}
+	return count;
+}
+
+static void
+delete_topic(struct fixture *f, const char *name)
+{
+	f->answers = 0;
+	broker_topic_delete(f->rig.broker, name, done, f);
+	run(f);
+	assert_int_equal(f->answers, 1);
+}
+
+static void
+expect_open(struct fixture *f, const char *name, uint32_t partitions)
+{
+	uint32_t index;
+	const struct route_topic *topic = broker_topic_find(f->rig.broker, name, &index);
+
+	assert_non_null(topic);
+	assert_int_equal(topic->state, ROUTE_OPEN);
+	assert_int_equal(topic->partition_count, partitions);
+	assert_int_equal(directories_of(f, name), partitions);
+}
+
+static void
+a_topic_that_the_log_cannot_make_leaves_nothing_behind(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t index;
+
+	run(f);
+	f->rig.store.creates_good = 2;
+	create_topic(f, "t", 4);
+	assert_int_equal(f->error, KAFKA_KAFKA_STORAGE_ERROR);
+	assert_non_null(strstr(f->text, "partition 2"));
+	assert_null(broker_topic_find(f->rig.broker, "t", &index));
+	assert_int_equal(directories_of(f, "t"), 0);
+	f->rig.store.creates_good = UINT32_MAX;
+	create_topic(f, "t", 3);
+	assert_int_equal(f->error, 0);
+	broker_rig_restart(&f->rig);
+	expect_open(f, "t", 3);
+}
+
+static void
+failed_creations_do_not_use_up_the_table(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f);
+	f->rig.store.creates_good = 0;
+	for (int i = 0; i < 3 * BROKER_RIG_TOPICS_MAX; i++) {
+		create_topic(f, "t", 1);
+		assert_int_equal(f->error, KAFKA_KAFKA_STORAGE_ERROR);
+	}
+	f->rig.store.creates_good = UINT32_MAX;
+	f->rig.store.appends_good = 0;
+	for (int i = 0; i < 3 * BROKER_RIG_TOPICS_MAX; i++) {
+		create_topic(f, "t", 1);
+		assert_int_equal(f->error, KAFKA_KAFKA_STORAGE_ERROR);
+	}
+	f->rig.store.appends_good = UINT32_MAX;
+	create_topic(f, "t", 2);
+	assert_int_equal(f->error, 0);
+	expect_open(f, "t", 2);
+}
+
+/* Its record is there, the end of it cannot be told: a failed topic, until it can. */
+static void
+fail_to_create(struct fixture *f, const char *name)
+{
+	uint32_t index;
+
+	f->rig.store.creates_good = 1;
+	f->rig.store.appends_good = 1;
+	create_topic(f, name, 2);
+	assert_int_equal(f->error, KAFKA_KAFKA_STORAGE_ERROR);
+	assert_non_null(broker_topic_find(f->rig.broker, name, &index));
+	assert_int_equal(broker_topic_state(f->rig.broker, index), BROKER_TOPIC_FAILED);
+	assert_int_equal(directories_of(f, name), 0);
+}
+
+static void
+a_failed_topic_can_be_deleted(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t index;
+
+	run(f);
+	fail_to_create(f, "t");
+	delete_topic(f, "t");
+	assert_int_equal(f->error, KAFKA_KAFKA_STORAGE_ERROR);
+	assert_non_null(broker_topic_find(f->rig.broker, "t", &index));
+	f->rig.store.appends_good = UINT32_MAX;
+	delete_topic(f, "t");
+	assert_int_equal(f->error, 0);
+	assert_null(broker_topic_find(f->rig.broker, "t", &index));
+	broker_rig_restart(&f->rig);
+	assert_null(broker_topic_find(f->rig.broker, "t", &index));
+}
+
+static void
+a_failed_topic_can_be_created_again(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t index;
+
+	run(f);
+	fail_to_create(f, "t");
+	create_topic(f, "t", 5); /* the record is refused still */
+	assert_int_equal(f->error, KAFKA_KAFKA_STORAGE_ERROR);
+	assert_non_null(broker_topic_find(f->rig.broker, "t", &index));
+	f->rig.store.appends_good = UINT32_MAX;
+	f->rig.store.creates_good = UINT32_MAX;
+	create_topic(f, "t", 5);
+	assert_int_equal(f->error, 0);
+	expect_open(f, "t", 5);
+	broker_rig_restart(&f->rig);
+	expect_open(f, "t", 5);
+	delete_topic(f, "t");
+	assert_int_equal(f->error, 0);
+	broker_rig_restart(&f->rig);
+	assert_null(broker_topic_find(f->rig.broker, "t", &index));
+}
+
+static void
+a_failed_topic_is_made_by_the_next_start(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f);
+	fail_to_create(f, "t");
+	f->rig.store.appends_good = UINT32_MAX;
+	f->rig.store.creates_good = UINT32_MAX;
+	broker_rig_restart(&f->rig);
+	expect_open(f, "t", 2);
+}
+
+static void
+a_topic_with_a_missing_directory_can_be_deleted(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t index;
+
+	run(f);
+	create_topic(f, "hurt", 3);
+	create_topic(f, "other", 1);
+	f->rig.store.partitions[2].exists = false;
+	broker_rig_restart(&f->rig);
+	assert_non_null(broker_topic_find(f->rig.broker, "hurt", &index));
+	assert_int_equal(broker_topic_state(f->rig.broker, index), BROKER_TOPIC_DAMAGED);
+	delete_topic(f, "hurt");
+	assert_int_equal(f->error, 0);
+	assert_null(broker_topic_find(f->rig.broker, "hurt", &index));
+	assert_int_equal(directories_of(f, "hurt"), 0);
+	expect_open(f, "other", 1);
+	create_topic(f, "hurt", 2);
+	assert_int_equal(f->error, 0);
+	broker_rig_restart(&f->rig);
+	expect_open(f, "hurt", 2);
+	expect_open(f, "other", 1);
+}
+
+static void
+topics_deleted_long_ago_take_no_room_after_a_start(void **state)
+{
+	struct fixture *f = *state;
+	char name[16];
+
+	run(f);
+	for (int i = 0; i < 4 * BROKER_RIG_TOPICS_MAX; i++) {
+		snprintf(name, sizeof(name), "t%d", i);
+		create_topic(f, name, 1);
+		assert_int_equal(f->error, 0);
+		delete_topic(f, name);
+		assert_int_equal(f->error, 0);
+		if (i % 10 == 9) {
+			broker_rig_restart(&f->rig);
+		}
+	}
+	broker_rig_restart(&f->rig);
+	create_topic(f, "kept", 1);
+	assert_int_equal(f->error, 0);
+	broker_rig_restart(&f->rig);
+	expect_open(f, "kept", 1);
+}
+
 static void
 count_answer(void *user_data, int16_t error, const char *text)
 {
@@ -474,6 +670,17 @@ damaged_metadata_stops_the_broker_and_says_so(void **state)
 	assert_non_null(strstr(broker_failure(f->rig.broker), "metadata"));
 }
 
+static void
+a_log_that_cannot_make_the_metadata_topic_stops_the_broker(void **state)
+{
+	struct fixture *f = *state;
+
+	f->rig.store.creates_good = 0;
+	run(f);
+	assert_int_equal(broker_state(f->rig.broker), BROKER_FAILED);
+	assert_non_null(strstr(broker_failure(f->rig.broker), "metadata topic cannot be made"));
+}
+
 int
 main(void)
 {
@@ -487,6 +694,13 @@ main(void)
 		CASE(a_half_made_topic_is_made_again_after_a_restart),
 		CASE(a_topic_with_a_missing_directory_is_not_served),
 		CASE(a_deleted_topic_is_gone_and_its_name_is_free),
+		CASE(a_topic_that_the_log_cannot_make_leaves_nothing_behind),
+		CASE(failed_creations_do_not_use_up_the_table),
+		CASE(a_failed_topic_can_be_deleted),
+		CASE(a_failed_topic_can_be_created_again),
+		CASE(a_failed_topic_is_made_by_the_next_start),
+		CASE(a_topic_with_a_missing_directory_can_be_deleted),
+		CASE(topics_deleted_long_ago_take_no_room_after_a_start),
 		CASE(while_a_change_is_on_its_way_to_disk_another_one_is_refused),
 		CASE(an_altered_ack_risk_reaches_the_lanes_and_the_clients),
 		CASE(producer_ids_are_fresh_and_never_given_twice),
@@ -496,6 +710,7 @@ main(void)
 		CASE(a_full_table_forgets_the_oldest_without_a_name),
 		CASE(resolving_an_unknown_topic_makes_it_if_asked_to),
 		CASE(damaged_metadata_stops_the_broker_and_says_so),
+		CASE(a_log_that_cannot_make_the_metadata_topic_stops_the_broker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -302,6 +302,44 @@ a_drain_is_not_answered_about_the_job_that_got_the_place(void **state)
 	expect(f, 2, "job", "b");
 }
 
+/* --- topics ---------------------------------------------------------------------------------------- */
+
+static void
+expect_kind(struct fixture *f, const char *method, json_t *params, const char *kind)
+{
+	ask(f, 0, method, params);
+	expect(f, 0, "kind", kind);
+}
+
+static void
+a_topic_that_is_not_open_is_shown_and_used_for_nothing(void **state)
+{
+	struct fixture *f = *state;
+	json_t *result;
+
+	f->rig.store.creates_good = 1;
+	f->rig.store.appends_good = 1;
+	expect_kind(f, "topic.create", json_pack("{s:s,s:i}", "topic", "hurt", "partitions", 2), "io_error");
+	ask(f, 0, "topic.list", json_object());
+	result = answer(f, 0);
+	assert_int_equal(json_array_size(json_object_get(result, "topics")), 2);
+	json_decref(result);
+	ask(f, 0, "topic.describe", json_pack("{s:s}", "topic", "hurt"));
+	result = answer(f, 0);
+	assert_string_equal(json_string_value(json_object_get(result, "state")), "failed");
+	assert_int_equal(json_array_size(json_object_get(result, "partitions")), 0);
+	json_decref(result);
+	expect_kind(f, "offset.list", json_pack("{s:s}", "topic", "hurt"), "invalid_state");
+	expect_kind(f, "partition.describe", json_pack("{s:s,s:i}", "topic", "hurt", "partition", 0),
+		"invalid_state");
+	expect_kind(f, "job.create", json_pack("{s:s}", "text",
+		"name: j\ntopics: [hurt]\nwindow: {kind: none}\nfunction: {builtin: count}\n"), "invalid_state");
+	f->rig.store.appends_good = UINT32_MAX;
+	ask(f, 0, "topic.delete", json_pack("{s:s}", "topic", "hurt"));
+	expect(f, 0, "topic", "hurt");
+	expect_kind(f, "topic.describe", json_pack("{s:s}", "topic", "hurt"), "not_found");
+}
+
 /* --- offsets --------------------------------------------------------------------------------------- */
 
 #define WIDE 200 /* partitions: more than look-ups that run at once */
@@ -374,6 +412,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(two_deletions_of_a_job_never_take_the_one_that_got_its_place),
 		CASE(a_drain_is_not_answered_about_the_job_that_got_the_place),
+		CASE(a_topic_that_is_not_open_is_shown_and_used_for_nothing),
 		CASE(offsets_by_time_are_told_of_every_partition_of_a_wide_topic),
 	};
 
