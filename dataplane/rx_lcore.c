@@ -147,6 +147,7 @@ lane_tx_flush(struct lane *lane)
 	lane->counters[LANE_tx_sent] -= given_up;
 	lane->counters[LANE_tx_full] += given_up;
 	lane->tx_count = 0;
+	lane->tx_queued = lane->nic->ops->tx_queued(lane->nic);
 }
 
 void
@@ -250,8 +251,8 @@ lane_deadline_ns(const struct lane *lane)
 	if (lane->admission.groups > 1 && lane->admission.group_end_ns < deadline) {
 		deadline = lane->admission.group_end_ns;
 	}
-	/* A full ring is tried again soon; its taker does not wake us. */
-	if (lane->pending_count > 0 || lane->ended_first != SESSION_NONE) {
+	/* A full ring or driver is tried again soon; who makes room there does not wake us. */
+	if (lane->pending_count > 0 || lane->ended_first != SESSION_NONE || lane->tx_queued > 0) {
 		uint64_t again = lane->now_ns + LANE_ADMISSION_PERIOD_NS;
 
 		deadline = again < deadline ? again : deadline;

@@ -114,6 +114,7 @@ struct lane {
 	struct datagram datagrams[NIC_BURST_MAX];
 	struct packet_view tx[LANE_TX_MAX];
 	uint32_t tx_count;
+	uint32_t tx_queued; /* what the driver refused at the last flush and will be offered again */
 	uint32_t release_count;
 	uint64_t release[LANE_RELEASE_MAX];
 	bool draining;

@@ -81,6 +81,8 @@ struct nic_ops {
 	 * call (n may be 0), then is freed and counted in the return value. Returns packets given up.
 	 */
 	uint32_t (*tx)(struct nic *nic, const struct packet_view *views, uint32_t n);
+	/* Packets in the software queue: nobody wakes the lane when the driver has room again. */
+	uint32_t (*tx_queued)(struct nic *nic);
 	/* Gives rx owners back in bulk. Only the lane's own lcore. */
 	void (*release)(struct nic *nic, const uint64_t *owners, uint32_t n);
 	/* rx buffers free right now; feeds credits. */

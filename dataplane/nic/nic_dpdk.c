@@ -217,6 +217,12 @@ nic_dpdk_tx(struct nic *nic, const struct packet_view *views, uint32_t n)
 	return given_up;
 }
 
+static uint32_t
+nic_dpdk_tx_queued(struct nic *nic)
+{
+	return dpdk_of(nic)->tx_queue.count;
+}
+
 /* --- reports ------------------------------------------------------------------------------------ */
 
 static void
@@ -289,6 +295,7 @@ static const struct nic_ops nic_dpdk_ops = {
 	.rx = nic_dpdk_rx,
 	.tx_alloc = nic_dpdk_tx_alloc,
 	.tx = nic_dpdk_tx,
+	.tx_queued = nic_dpdk_tx_queued,
 	.release = nic_dpdk_release,
 	.buffers_free = nic_dpdk_buffers_free,
 	.caps = nic_dpdk_caps,

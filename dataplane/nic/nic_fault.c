@@ -177,6 +177,14 @@ nic_fault_tx(struct nic *nic, const struct packet_view *views, uint32_t n)
 }
 
 static uint32_t
+nic_fault_tx_queued(struct nic *nic)
+{
+	struct nic_fault *f = fault_of(nic);
+
+	return f->inner->ops->tx_queued(f->inner);
+}
+
+static uint32_t
 nic_fault_buffers_free(struct nic *nic)
 {
 	struct nic_fault *f = fault_of(nic);
@@ -220,6 +228,7 @@ static const struct nic_ops nic_fault_ops = {
 	.rx = nic_fault_rx,
 	.tx_alloc = nic_fault_tx_alloc,
 	.tx = nic_fault_tx,
+	.tx_queued = nic_fault_tx_queued,
 	.release = nic_fault_release,
 	.buffers_free = nic_fault_buffers_free,
 	.caps = nic_fault_caps,

@@ -466,6 +466,12 @@ nic_socket_tx(struct nic *nic, const struct packet_view *views, uint32_t n)
 	return given_up;
 }
 
+static uint32_t
+nic_socket_tx_queued(struct nic *nic)
+{
+	return socket_of(nic)->tx_queue.count;
+}
+
 /* --- reports ------------------------------------------------------------------------------------ */
 
 static void
@@ -541,6 +547,7 @@ static const struct nic_ops nic_socket_ops = {
 	.rx = nic_socket_rx,
 	.tx_alloc = nic_socket_tx_alloc,
 	.tx = nic_socket_tx,
+	.tx_queued = nic_socket_tx_queued,
 	.release = nic_socket_release,
 	.buffers_free = nic_socket_buffers_free,
 	.caps = nic_socket_caps,

@@ -167,6 +167,12 @@ nic_fake_tx(struct nic *nic, const struct packet_view *views, uint32_t n)
 	return given_up;
 }
 
+static uint32_t
+nic_fake_tx_queued(struct nic *nic)
+{
+	return fake_of(nic)->tx_queue.count;
+}
+
 static void
 nic_fake_release(struct nic *nic, const uint64_t *owners, uint32_t n)
 {
@@ -238,6 +244,7 @@ static const struct nic_ops nic_fake_ops = {
 	.rx = nic_fake_rx,
 	.tx_alloc = nic_fake_tx_alloc,
 	.tx = nic_fake_tx,
+	.tx_queued = nic_fake_tx_queued,
 	.release = nic_fake_release,
 	.buffers_free = nic_fake_buffers_free,
 	.caps = nic_fake_caps,

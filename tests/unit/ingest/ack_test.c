@@ -94,6 +94,30 @@ a_packet_is_acknowledged_after_the_delay(void **state)
 	lane_harness_fini(&harness);
 }
 
+/* Nobody wakes a sleeping lane when its driver has room again. */
+static void
+an_ack_that_the_driver_refused_sets_a_deadline(void **state)
+{
+	(void)begin_open();
+	data(2, 1);
+	nic_fake_tx_room(harness.nic, 0);
+	lane_harness_advance(&harness, 200 * NS_PER_US);
+	assert_int_equal(acks_sent(), 0);
+	assert_true(lane_deadline_ns(harness.lane) <=
+		clock_now_ns(&harness.clock.clock) + NS_PER_MS);
+	/* As long as it is refused, and in turns without other work. */
+	lane_harness_advance(&harness, NS_PER_MS);
+	assert_int_equal(acks_sent(), 0);
+	assert_true(lane_deadline_ns(harness.lane) <=
+		clock_now_ns(&harness.clock.clock) + NS_PER_MS);
+	nic_fake_tx_room(harness.nic, NIC_FAKE_UNLIMITED);
+	lane_harness_advance(&harness, NS_PER_MS);
+	assert_int_equal(acks_sent(), 1);
+	assert_true(lane_deadline_ns(harness.lane) >
+		clock_now_ns(&harness.clock.clock) + NS_PER_MS);
+	lane_harness_fini(&harness);
+}
+
 static void
 sixteen_packets_are_acknowledged_at_once(void **state)
 {
@@ -259,6 +283,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_packet_is_acknowledged_after_the_delay),
+		cmocka_unit_test(an_ack_that_the_driver_refused_sets_a_deadline),
 		cmocka_unit_test(sixteen_packets_are_acknowledged_at_once),
 		cmocka_unit_test(gaps_and_their_end_are_acknowledged_at_once),
 		cmocka_unit_test(ack_now_is_obeyed_and_echoes),

@@ -135,9 +135,11 @@ refused_packets_wait_then_are_given_up(void **state)
 	/* One went out, 256 wait, two were given up. */
 	assert_int_equal(given_up, 2);
 	assert_int_equal(nic_fake_tx_waiting(nic), 1);
+	assert_int_equal(nic->ops->tx_queued(nic), TX_QUEUE_SLOTS);
 	nic_fake_tx_room(nic, NIC_FAKE_UNLIMITED);
 	assert_int_equal(nic->ops->tx(nic, NULL, 0), 0);
 	assert_int_equal(nic_fake_tx_waiting(nic), TX_QUEUE_SLOTS + 1);
+	assert_int_equal(nic->ops->tx_queued(nic), 0);
 	assert_true(nic_fake_take(nic, &packet));
 	assert_memory_equal(packet.data, "first", 5);
 	assert_true(nic_fake_take(nic, &packet));

@@ -165,6 +165,22 @@ rates_above_one_are_refused(void **state)
 	inner->ops->destroy(inner);
 }
 
+static void
+what_waits_to_be_sent_is_the_inner_queues(void **state)
+{
+	struct nic_fault_options options = {.seed = 1};
+	struct nic *inner;
+	struct nic *nic = make(&options, &inner);
+	struct packet_view view;
+
+	nic_fake_tx_room(inner, 0);
+	assert_int_equal(nic->ops->tx_queued(nic), 0);
+	assert_true(nic->ops->tx_alloc(nic, 4, &view));
+	assert_int_equal(nic->ops->tx(nic, &view, 1), 0);
+	assert_int_equal(nic->ops->tx_queued(nic), 1);
+	nic->ops->destroy(nic);
+}
+
 int
 main(void)
 {
@@ -174,6 +190,7 @@ main(void)
 		cmocka_unit_test(duplicates_are_whole),
 		cmocka_unit_test(reordered_packets_are_not_lost),
 		cmocka_unit_test(the_same_seed_does_the_same),
+		cmocka_unit_test(what_waits_to_be_sent_is_the_inner_queues),
 		cmocka_unit_test(rates_above_one_are_refused),
 	};
 
