@@ -77,10 +77,11 @@ static int
 lane_check_rings(
 	const struct lane_options *o, const struct nic_caps *caps, char *text, uint32_t text_bytes)
 {
-	if (o->max_datagram < SESSION_MSG_DATAGRAM_MIN || o->max_datagram + 28 > caps->mtu) {
+	if (o->max_datagram < SESSION_MSG_DATAGRAM_MIN ||
+		o->max_datagram + NIC_IP4_UDP_BYTES > caps->mtu) {
 		return lane_refuse(text, text_bytes,
-			"max_datagram %u: at least %u and at most MTU %u - 28", o->max_datagram,
-			SESSION_MSG_DATAGRAM_MIN, caps->mtu);
+			"max_datagram %u: at least %u and at most MTU %u - %u", o->max_datagram,
+			SESSION_MSG_DATAGRAM_MIN, caps->mtu, NIC_IP4_UDP_BYTES);
 	}
 	if (caps->rx_descriptors == 0 || caps->pool_count < caps->rx_descriptors) {
 		return lane_refuse(text, text_bytes,

@@ -219,7 +219,7 @@ wiring_lane(struct wiring *w, uint32_t lane, struct wiring_error *error)
 	options.streams_per_session_max = c->native_streams_max;
 	options.burst = c->dataplane_burst;
 	options.idle_timeout_ns = c->native_idle_timeout_ns;
-	options.max_datagram = caps.mtu - 28u;
+	options.max_datagram = caps.mtu - (uint32_t)NIC_IP4_UDP_BYTES;
 	ports_lane_net(w, lane, &options);
 	for (uint32_t s = 0; s < e->shard_count; s++) {
 		options.append_req[s] = &w->log_rings[lane][s].append_req;

@@ -12,10 +12,9 @@
 static void
 format_peer(const struct packet_peer *peer, char *text, size_t room)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	char address[INET6_ADDRSTRLEN];
 
-	if (memcmp(peer->address, mapped, sizeof(mapped)) == 0) {
+	if (packet_address_is_ip4(peer->address)) {
 		inet_ntop(AF_INET, peer->address + 12, address, sizeof(address));
 		snprintf(text, room, "%s:%u", address, peer->port);
 	} else {

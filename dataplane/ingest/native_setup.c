@@ -165,6 +165,18 @@ setup_cookie_good(
 	return true;
 }
 
+/* The largest UDP payload that the client, the port and the peer's kind of IP carry. */
+static uint16_t
+setup_max_datagram(
+	const struct lane *lane, const struct packet_peer *peer, uint16_t max_of_client)
+{
+	uint32_t headers = packet_address_is_ip4(peer->address) ? NIC_IP4_UDP_BYTES : NIC_IP6_UDP_BYTES;
+	uint32_t max = lane->caps.mtu - headers;
+
+	max = lane->options.max_datagram < max ? lane->options.max_datagram : max;
+	return max_of_client < max ? max_of_client : (uint16_t)max;
+}
+
 /* Asks control for a producer id and epoch. False: its ring is full, nothing is kept. */
 static bool
 setup_ask(struct lane *lane, uint32_t index, const struct session_msg_hello *hello)
@@ -185,10 +197,7 @@ setup_ask(struct lane *lane, uint32_t index, const struct session_msg_hello *hel
 	memcpy(ask.name, hello->name, hello->name_len);
 	session->name_len = hello->name_len;
 	memcpy(session->name, hello->name, hello->name_len);
-	session->max_datagram = (uint16_t)lane->options.max_datagram;
-	if (hello->max_datagram < session->max_datagram) {
-		session->max_datagram = hello->max_datagram;
-	}
+	session->max_datagram = setup_max_datagram(lane, &session->peer, hello->max_datagram);
 	return ring_offer(lane->options.control_ask, &ask, 1) == 1;
 }
 

@@ -11,8 +11,7 @@
 bool
 reset_may_answer(const struct packet_peer *peer)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	bool ipv4 = memcmp(peer->address, mapped, sizeof(mapped)) == 0;
+	bool ipv4 = packet_address_is_ip4(peer->address);
 	bool multicast = ipv4 ? peer->address[12] >= 224 : peer->address[0] == 0xff;
 
 	return !multicast && peer->port >= 1024;

@@ -10,9 +10,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include "base/compiler.h"
 
 #define NIC_BURST_MAX 64
+
+/* IP and UDP headers of a datagram: what its payload has less than the MTU. */
+#define NIC_IP4_UDP_BYTES 28
+#define NIC_IP6_UDP_BYTES 48
 
 enum packet_flag {
 	PACKET_KERNEL_STACK = 1, /* data is the UDP payload; peer_* and local_port are filled in */
@@ -34,6 +39,14 @@ struct packet_peer {
 	uint8_t mac[6];	   /* remote; zero with PACKET_KERNEL_STACK */
 	uint16_t vlan_tci; /* 0 none */
 };
+
+static inline bool
+packet_address_is_ip4(const uint8_t *address)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return memcmp(address, mapped, sizeof(mapped)) == 0;
+}
 
 /*
  * One packet. rx: data stays valid until `owner` is released. tx: a view from tx_alloc that the

@@ -108,12 +108,6 @@ count_add(_Atomic uint64_t *counter, uint64_t n)
 		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-static bool
-address_is_ip4(const uint8_t *address)
-{
-	return memcmp(address, mapped_prefix, sizeof(mapped_prefix)) == 0;
-}
-
 static void
 address_map(uint8_t *ret_address, const void *ip4)
 {
@@ -324,7 +318,7 @@ tx_index(uint64_t token)
 static struct nic_udp *
 tx_socket_for(struct nic_socket *s, const struct packet_peer *peer)
 {
-	int family = address_is_ip4(peer->address) ? AF_INET : AF_INET6;
+	int family = packet_address_is_ip4(peer->address) ? AF_INET : AF_INET6;
 
 	for (uint32_t i = 0; i < s->udp_count; i++) {
 		if (s->udp[i].family == family) {
@@ -639,7 +633,7 @@ static int
 udp_open(struct nic_udp *udp, const uint8_t *address, uint16_t port, uint32_t rcvbuf_bytes)
 {
 	static const uint8_t zeros[16];
-	bool ip4 = address_is_ip4(address);
+	bool ip4 = packet_address_is_ip4(address);
 	uint16_t bound = 0;
 	int rc;
 
@@ -774,7 +768,7 @@ options_valid(const struct nic_socket_options *options)
 		return false;
 	}
 	for (uint32_t i = 0; i < options->address_count; i++) {
-		ip4_count += address_is_ip4(options->addresses[i]);
+		ip4_count += packet_address_is_ip4(options->addresses[i]);
 	}
 	return options->address_count == 1 || ip4_count == 1;
 }

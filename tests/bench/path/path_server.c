@@ -286,7 +286,7 @@ start_lane(struct server *s)
 	options.native_port_base = NATIVE_PORT;
 	options.sessions_max = 256;
 	options.burst = s->arguments.burst;
-	options.max_datagram = s->arguments.nic.mtu - 28u;
+	options.max_datagram = s->arguments.nic.mtu - (uint32_t)NIC_IP4_UDP_BYTES;
 	options.address_count = 1;
 	must(nic_device_address(s->arguments.address, options.addresses[0]), "--address");
 	options.append_req[0] = &s->append_req;

@@ -161,6 +161,33 @@ a_repeated_hello_gets_the_same_accept(void **state)
 	lane_harness_fini(h);
 }
 
+/* Bytes 40 of IPv6 and 8 of UDP: a datagram as long as IPv4's would need fragments. */
+static void
+an_ipv6_client_is_told_what_its_headers_leave(void **state)
+{
+	static const uint8_t ip6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 7};
+	static const struct {
+		uint32_t lane_max;
+		uint16_t ip4, ip6;
+	} rows[] = {{1472, 1472, 1452}, {1460, 1460, 1452}, {1300, 1300, 1300}};
+
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		lane_harness_init(&harness);
+		harness.options.max_datagram = rows[i].lane_max;
+		lane_harness_create(&harness);
+		lane_client_init(&client, 1);
+		lane_client_connect(&client, &harness);
+		assert_int_equal(client.accept.max_datagram, rows[i].ip4);
+		lane_client_init(&client, 2);
+		memcpy(client.peer.address, ip6, sizeof(ip6));
+		lane_client_connect(&client, &harness);
+		assert_int_equal(client.accept.max_datagram, rows[i].ip6);
+		assert_int_equal(
+			client.accept.max_batch_bytes, rows[i].ip6 - FRAME_HEADER_BYTES);
+		lane_harness_fini(&harness);
+	}
+}
+
 static void
 the_question_to_control_carries_name_and_flags(void **state)
 {
@@ -341,6 +368,7 @@ main(void)
 		cmocka_unit_test(an_old_or_foreign_cookie_gets_a_new_retry),
 		cmocka_unit_test(a_cookie_outlives_one_rotation_of_the_secret),
 		cmocka_unit_test(a_repeated_hello_gets_the_same_accept),
+		cmocka_unit_test(an_ipv6_client_is_told_what_its_headers_leave),
 		cmocka_unit_test(the_question_to_control_carries_name_and_flags),
 		cmocka_unit_test(bad_hellos_are_dropped),
 		cmocka_unit_test(a_foreign_version_is_told_ours),
