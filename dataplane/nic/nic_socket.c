@@ -8,15 +8,11 @@
  * tx: every packet passes the software queue, which sendmmsg drains; EAGAIN leaves it there.
  *
  * Invariants: a rx buffer is free, posted, or out (owners_out); tokens of rx are index + 1, tokens
- * of tx carry TX_TOKEN besides. Losses: SO_RXQ_OVFL counts what the full socket buffer dropped, as
- * of the last datagram; stats() asks SO_MEMINFO for those since, so that E1 holds at rest too.
+ * of tx carry TX_TOKEN besides. The sockets themselves, names, marks and losses are nic_udp.c's.
  */
 #include "nic/nic_socket.h"
 
 #include <errno.h>
-#include <linux/sock_diag.h>
-#include <netinet/in.h>
-#include <netinet/ip.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,40 +22,20 @@
 #include "base/bytes.h"
 #include "base/ensure.h"
 #include "nic/buffer_pool.h"
+#include "nic/nic_udp.h"
 #include "nic/tx_queue.h"
 
 #define RX_BATCH      32
 #define TX_BATCH      32
-#define CONTROL_BYTES 128
 #define TX_TOKEN      (1ull << 32)
 #define NOT_POSTED    UINT32_MAX
 #define PORT_TRIES    16
-#define ECN_MASK      3
-#define ECN_CE	      3
 #define BUFFERS_MAX   (1u << 20)
-
-union socket_address {
-	struct sockaddr any;
-	struct sockaddr_in ip4;
-	struct sockaddr_in6 ip6;
-};
-
-struct nic_udp {
-	int fd;
-	int family;
-	uint8_t address[16];
-	bool wildcard;		   /* local addresses come and go by PKTINFO */
-	_Atomic uint64_t overflow; /* SO_RXQ_OVFL, widened */
-};
 
 /* What tx must remember of a packet until the kernel takes it. */
 struct tx_slot {
 	uint32_t len;
 	struct packet_peer peer;
-};
-
-struct control_room {
-	uint8_t bytes[CONTROL_BYTES] ALIGNED(16);
 };
 
 struct nic_socket {
@@ -77,23 +53,21 @@ struct nic_socket {
 	uint32_t posted[RX_BATCH];
 	struct mmsghdr rx_messages[RX_BATCH];
 	struct iovec rx_vectors[RX_BATCH];
-	union socket_address rx_names[RX_BATCH];
-	struct control_room rx_control[RX_BATCH];
+	union nic_udp_name rx_names[RX_BATCH];
+	struct nic_udp_control rx_control[RX_BATCH];
 
 	struct buffer_pool tx_pool;
 	struct tx_slot *tx_slots;
 	struct tx_queue tx_queue;
 	struct mmsghdr tx_messages[TX_BATCH];
 	struct iovec tx_vectors[TX_BATCH];
-	union socket_address tx_names[TX_BATCH];
-	struct control_room tx_control[TX_BATCH];
+	union nic_udp_name tx_names[TX_BATCH];
+	struct nic_udp_control tx_control[TX_BATCH];
 
 	/* Single writer (the lane), read by stats(). */
 	_Atomic uint64_t ipackets CACHE_ALIGNED;
 	_Atomic uint64_t ierrors, rx_nombuf, opackets, oerrors;
 };
-
-static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 static struct nic_socket *
 socket_of(const struct nic *nic)
@@ -106,13 +80,6 @@ count_add(_Atomic uint64_t *counter, uint64_t n)
 {
 	atomic_store_explicit(
 		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
-}
-
-static void
-address_map(uint8_t *ret_address, const void *ip4)
-{
-	memcpy(ret_address, mapped_prefix, sizeof(mapped_prefix));
-	memcpy(ret_address + 12, ip4, 4);
 }
 
 /* --- rx ---------------------------------------------------------------------------------------- */
@@ -150,47 +117,10 @@ rx_post(struct nic_socket *s, uint32_t want)
 	return want;
 }
 
-/* SO_RXQ_OVFL is a u32 that wraps; the lane alone writes the wide value. */
-static void
-rx_note_overflow(struct nic_udp *udp, uint32_t drops)
-{
-	uint64_t before = atomic_load_explicit(&udp->overflow, memory_order_relaxed);
-
-	atomic_store_explicit(
-		&udp->overflow, before + (uint32_t)(drops - (uint32_t)before), memory_order_relaxed);
-}
-
-static void
-rx_read_control(struct nic_udp *udp, struct msghdr *header, struct packet_view *view)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-		const uint8_t *at = CMSG_DATA(c);
-
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-			uint32_t drops;
-
-			memcpy(&drops, at, sizeof(drops));
-			rx_note_overflow(udp, drops);
-		} else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) ||
-			(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)) {
-			/* One byte, or a little-endian int whose low byte it is. */
-			if ((at[0] & ECN_MASK) == ECN_CE) {
-				view->flags |= PACKET_ECN_CE;
-			}
-		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-			address_map(view->peer.local_address,
-				at + offsetof(struct in_pktinfo, ipi_addr));
-		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-			memcpy(view->peer.local_address, at, 16);
-		}
-	}
-}
-
 static void
 rx_fill_view(struct nic_socket *s, struct nic_udp *udp, uint32_t slot, struct packet_view *view)
 {
 	struct mmsghdr *message = &s->rx_messages[slot];
-	const union socket_address *name = &s->rx_names[slot];
 
 	memset(view, 0, sizeof(*view));
 	view->data = s->rx_vectors[slot].iov_base;
@@ -200,16 +130,8 @@ rx_fill_view(struct nic_socket *s, struct nic_udp *udp, uint32_t slot, struct pa
 	if (message->msg_hdr.msg_flags & MSG_TRUNC) {
 		view->flags |= PACKET_MULTI_SEGMENT;
 	}
-	if (udp->family == AF_INET) {
-		address_map(view->peer.address, &name->ip4.sin_addr);
-		view->peer.port = be16toh(name->ip4.sin_port);
-	} else {
-		memcpy(view->peer.address, &name->ip6.sin6_addr, 16);
-		view->peer.port = be16toh(name->ip6.sin6_port);
-	}
-	memcpy(view->peer.local_address, udp->address, 16);
 	view->peer.local_port = s->port;
-	rx_read_control(udp, &message->msg_hdr, view);
+	nic_udp_received(udp, &message->msg_hdr, view);
 }
 
 /* Receives into slots first..first+want-1. */
@@ -222,7 +144,7 @@ rx_receive(struct nic_socket *s, struct nic_udp *udp, uint32_t first, uint32_t w
 		struct msghdr *header = &s->rx_messages[i].msg_hdr;
 
 		header->msg_namelen = sizeof(s->rx_names[i]);
-		header->msg_controllen = CONTROL_BYTES;
+		header->msg_controllen = sizeof(s->rx_control[i]);
 	}
 	n = recvmmsg(udp->fd, &s->rx_messages[first], want, MSG_DONTWAIT, NULL);
 	if (n < 0) {
@@ -328,57 +250,15 @@ tx_socket_for(struct nic_socket *s, const struct packet_peer *peer)
 	return NULL;
 }
 
-/* With a wildcard socket the answer must leave from the address that was asked. */
-static void
-tx_set_source(struct nic_udp *udp, struct msghdr *header, const struct packet_peer *peer,
-	struct control_room *room)
-{
-	bool ip4 = udp->family == AF_INET;
-	size_t len = ip4 ? sizeof(struct in_pktinfo) : sizeof(struct in6_pktinfo);
-	struct cmsghdr *c;
-
-	header->msg_control = NULL;
-	header->msg_controllen = 0;
-	if (!udp->wildcard) {
-		return;
-	}
-	memset(room, 0, sizeof(*room));
-	header->msg_control = room->bytes;
-	header->msg_controllen = CMSG_SPACE(len);
-	c = CMSG_FIRSTHDR(header);
-	c->cmsg_len = CMSG_LEN(len);
-	c->cmsg_level = ip4 ? IPPROTO_IP : IPPROTO_IPV6;
-	c->cmsg_type = ip4 ? IP_PKTINFO : IPV6_PKTINFO;
-	if (ip4) {
-		memcpy(CMSG_DATA(c) + offsetof(struct in_pktinfo, ipi_spec_dst),
-			peer->local_address + 12, 4);
-	} else {
-		memcpy(CMSG_DATA(c), peer->local_address, 16);
-	}
-}
-
 static void
 tx_prepare(struct nic_socket *s, struct nic_udp *udp, uint32_t slot, uint32_t index)
 {
 	const struct tx_slot *packet = &s->tx_slots[index];
 	struct msghdr *header = &s->tx_messages[slot].msg_hdr;
-	union socket_address *name = &s->tx_names[slot];
 
-	memset(name, 0, sizeof(*name));
-	if (udp->family == AF_INET) {
-		name->ip4.sin_family = AF_INET;
-		name->ip4.sin_port = htobe16(packet->peer.port);
-		memcpy(&name->ip4.sin_addr, packet->peer.address + 12, 4);
-		header->msg_namelen = sizeof(name->ip4);
-	} else {
-		name->ip6.sin6_family = AF_INET6;
-		name->ip6.sin6_port = htobe16(packet->peer.port);
-		memcpy(&name->ip6.sin6_addr, packet->peer.address, 16);
-		header->msg_namelen = sizeof(name->ip6);
-	}
 	s->tx_vectors[slot].iov_base = buffer_pool_at(&s->tx_pool, index);
 	s->tx_vectors[slot].iov_len = packet->len;
-	tx_set_source(udp, header, &packet->peer, &s->tx_control[slot]);
+	nic_udp_address(udp, header, &packet->peer, &s->tx_control[slot]);
 }
 
 /* Frees the oldest n packets of the software queue. */
@@ -487,24 +367,6 @@ nic_socket_caps(struct nic *nic, struct nic_caps *ret_caps)
 	ret_caps->idle_rx_every = 1;
 }
 
-/* Drops of one socket up to now: the lane's last word plus what the kernel has counted since. */
-static uint64_t
-udp_overflow(struct nic_udp *udp)
-{
-	uint64_t seen = atomic_load_explicit(&udp->overflow, memory_order_relaxed);
-	uint32_t info[SK_MEMINFO_VARS];
-	socklen_t len = sizeof(info);
-	uint32_t newer;
-
-	if (getsockopt(udp->fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0 ||
-		len <= SK_MEMINFO_DROPS * sizeof(info[0])) {
-		return seen;
-	}
-	/* The lane may have noted more between the two reads: then the difference is negative. */
-	newer = info[SK_MEMINFO_DROPS] - (uint32_t)seen;
-	return (int32_t)newer > 0 ? seen + newer : seen;
-}
-
 static void
 nic_socket_stats(struct nic *nic, struct nic_stats *ret_stats)
 {
@@ -516,7 +378,7 @@ nic_socket_stats(struct nic *nic, struct nic_stats *ret_stats)
 	ret_stats->opackets = atomic_load_explicit(&s->opackets, memory_order_relaxed);
 	ret_stats->oerrors = atomic_load_explicit(&s->oerrors, memory_order_relaxed);
 	for (uint32_t i = 0; i < s->udp_count; i++) {
-		ret_stats->imissed += udp_overflow(&s->udp[i]);
+		ret_stats->imissed += nic_udp_overflow(&s->udp[i]);
 	}
 }
 
@@ -526,7 +388,7 @@ nic_socket_destroy(struct nic *nic)
 	struct nic_socket *s = socket_of(nic);
 
 	for (uint32_t i = 0; i < s->udp_count; i++) {
-		close(s->udp[i].fd);
+		nic_udp_close(&s->udp[i]);
 	}
 	if (s->epoll_fd >= 0) {
 		close(s->epoll_fd);
@@ -555,10 +417,10 @@ static const struct nic_ops nic_socket_ops = {
 void
 nic_socket_options_init(struct nic_socket_options *options)
 {
-	static const uint8_t loopback[4] = {127, 0, 0, 1};
+	static const uint8_t loopback[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
 
 	memset(options, 0, sizeof(*options));
-	address_map(options->addresses[0], loopback);
+	memcpy(options->addresses[0], loopback, sizeof(loopback));
 	options->address_count = 1;
 	options->mtu = 1500;
 	options->rx_buffer_count = 4095;
@@ -566,101 +428,11 @@ nic_socket_options_init(struct nic_socket_options *options)
 	options->rcvbuf_bytes = 4 * MIB;
 }
 
-static int
-set_flag(int fd, int level, int name)
-{
-	int on = 1;
-
-	return setsockopt(fd, level, name, &on, sizeof(on)) < 0 ? -errno : 0;
-}
-
-static int
-udp_set_options(struct nic_udp *udp, uint32_t rcvbuf_bytes)
-{
-	int level = udp->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
-	int bytes = (int)rcvbuf_bytes;
-	int rc = 0;
-
-	if (udp->family == AF_INET6) {
-		rc = set_flag(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY);
-	}
-	if (rc == 0) {
-		rc = set_flag(udp->fd, SOL_SOCKET, SO_RXQ_OVFL);
-	}
-	if (rc == 0) {
-		rc = set_flag(udp->fd, level, level == IPPROTO_IP ? IP_RECVTOS : IPV6_RECVTCLASS);
-	}
-	if (rc == 0 && udp->wildcard) {
-		rc = set_flag(udp->fd, level, level == IPPROTO_IP ? IP_PKTINFO : IPV6_RECVPKTINFO);
-	}
-	if (rc < 0) {
-		return rc;
-	}
-	/* The forced form goes past net.core.rmem_max; an ordinary user gets as much as that allows. */
-	if (setsockopt(udp->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0 &&
-		setsockopt(udp->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) < 0) {
-		return -errno;
-	}
-	return 0;
-}
-
-static int
-udp_bind(struct nic_udp *udp, uint16_t port, uint16_t *ret_port)
-{
-	union socket_address name;
-	socklen_t len;
-
-	memset(&name, 0, sizeof(name));
-	name.any.sa_family = (sa_family_t)udp->family;
-	if (udp->family == AF_INET) {
-		name.ip4.sin_port = htobe16(port);
-		memcpy(&name.ip4.sin_addr, udp->address + 12, 4);
-		len = sizeof(name.ip4);
-	} else {
-		name.ip6.sin6_port = htobe16(port);
-		memcpy(&name.ip6.sin6_addr, udp->address, 16);
-		len = sizeof(name.ip6);
-	}
-	if (bind(udp->fd, &name.any, len) < 0 || getsockname(udp->fd, &name.any, &len) < 0) {
-		return -errno;
-	}
-	*ret_port = be16toh(udp->family == AF_INET ? name.ip4.sin_port : name.ip6.sin6_port);
-	return 0;
-}
-
-/* Opens, sets and binds one socket; on failure nothing is left open. */
-static int
-udp_open(struct nic_udp *udp, const uint8_t *address, uint16_t port, uint32_t rcvbuf_bytes)
-{
-	static const uint8_t zeros[16];
-	bool ip4 = packet_address_is_ip4(address);
-	uint16_t bound = 0;
-	int rc;
-
-	memcpy(udp->address, address, 16);
-	udp->family = ip4 ? AF_INET : AF_INET6;
-	udp->wildcard = memcmp(ip4 ? address + 12 : address, zeros, ip4 ? 4 : 16) == 0;
-	atomic_init(&udp->overflow, 0);
-	udp->fd = socket(udp->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (udp->fd < 0) {
-		return -errno;
-	}
-	rc = udp_set_options(udp, rcvbuf_bytes);
-	if (rc == 0) {
-		rc = udp_bind(udp, port, &bound);
-	}
-	if (rc < 0) {
-		close(udp->fd);
-		return rc;
-	}
-	return bound;
-}
-
 static void
 udp_close_all(struct nic_socket *s)
 {
 	while (s->udp_count > 0) {
-		close(s->udp[--s->udp_count].fd);
+		nic_udp_close(&s->udp[--s->udp_count]);
 	}
 }
 
@@ -671,7 +443,7 @@ udp_open_all(struct nic_socket *s, const struct nic_socket_options *options)
 	uint16_t port = options->port;
 
 	for (uint32_t i = 0; i < options->address_count; i++) {
-		int rc = udp_open(&s->udp[i], options->addresses[i], port, options->rcvbuf_bytes);
+		int rc = nic_udp_open(&s->udp[i], options->addresses[i], port, options->rcvbuf_bytes);
 
 		if (rc < 0) {
 			udp_close_all(s);
