@@ -280,6 +280,16 @@ committer_reap(struct log_shard *shard)
 
 /* --- write phase ------------------------------------------------------------------------------- */
 
+/* No payload of its blocks: the begun one before a part's first section, padding behind its last. */
+static uint32_t
+section_beside_bytes(const struct section *s, uint64_t block, bool first, bool last)
+{
+	uint64_t end = (uint64_t)s->pos + s->len;
+
+	return (uint32_t)((first ? s->pos - bytes_floor(s->pos, block) : 0) +
+			  (last ? bytes_ceil(end, block) - end : 0));
+}
+
 /* Queues the writes of one part from where it stopped. False: the device takes no more now. */
 static bool
 queue_part(struct log_shard *shard, struct group *g, uint32_t group_index)
@@ -325,6 +335,8 @@ queue_part(struct log_shard *shard, struct group *g, uint32_t group_index)
 			shard_count(shard, SHARD_write_data_bytes, piece);
 			shard_count(shard, SHARD_writes, 1);
 		}
+		shard_count(shard, SHARD_write_tail_bytes,
+			section_beside_bytes(s, block, g->next_count == 0, last));
 		g->next_off = 0;
 		g->next_count++;
 		if (++g->next_section == g->next_extent->section_count) {

@@ -11,7 +11,7 @@
 #include "dataplane.h"
 
 #define NET_DROPS_FIRST    LANE_eth_short
-#define NET_DROPS_LAST     LANE_lane_ring_full
+#define NET_DROPS_LAST     LANE_udp_port
 #define NATIVE_DROPS_FIRST LANE_frame_short
 #define NATIVE_DROPS_LAST  LANE_closed
 _Static_assert(NET_DROPS_LAST - NET_DROPS_FIRST + 8 <= 80, "E3 fits its terms");
@@ -104,12 +104,10 @@ ledger_queue(struct ledger_equation *e, const uint64_t *values, const struct nic
 static void
 ledger_net(struct ledger_equation *e, const uint64_t *values)
 {
-	static const enum lane_counter used[] = {
-		LANE_arp, LANE_ndp, LANE_icmp, LANE_native, LANE_handover_out};
+	static const enum lane_counter used[] = {LANE_arp, LANE_ndp, LANE_icmp, LANE_native};
 
 	ledger_begin(e, "E3 net");
 	ledger_counter(e, values, LANE_rx_packets, 1);
-	ledger_counter(e, values, LANE_handover_in, 1);
 	for (uint32_t i = 0; i < ARRAY_COUNT(used); i++) {
 		ledger_counter(e, values, used[i], -1);
 	}

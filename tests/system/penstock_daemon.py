@@ -181,8 +181,7 @@ class Daemon:
 
 def drop_terms(lane):
     """Name and value of what stands for a loss in a lane's equations: drop counters and the driver's own numbers."""
-    used = {'hello', 'ping', 'resolve', 'probe', 'close', 'data', 'pn_duplicate', 'arp', 'ndp', 'icmp', 'native',
-            'handover_out'}
+    used = {'hello', 'ping', 'resolve', 'probe', 'close', 'data', 'pn_duplicate', 'arp', 'ndp', 'icmp', 'native'}
     for equation in lane['equations']:
         name = equation['name'].split()[0]
         for term in equation['terms']:

@@ -291,14 +291,15 @@ def check_debts():
 
 
 def check_counters(sources):
-    """A drop, discard or reject reason is named at one place of the code that counts.
+    """Every counter is counted somewhere, a drop, discard or reject reason at one place of the code that counts.
 
     Tables, ledgers and tests may name it again. The fates of batches (x, x_records, x_bytes) are counted
     by one function that is given x, from wherever a batch meets that fate: x must be named at all.
     """
     table = (ROOT / "dataplane/base/counters.def").read_text()
-    rows = re.findall(r"^(LANE|SHARD|JOB)_COUNTER\((\w+), (DROP|DISCARD|REJECT),", table, re.M)
+    rows = re.findall(r"^(LANE|SHARD|JOB|CLIENT)_COUNTER\((\w+), (\w+),", table, re.M)
     names = {f"{scope}_{name}" for scope, name, _ in rows}
+    lost = {f"{scope}_{name}" for scope, name, kind in rows if kind in ("DROP", "DISCARD", "REJECT")}
     fates = {n for n in names if n + "_records" in names}
     names = {n for n in names if re.sub(r"_(records|bytes)$", "", n) not in names - {n}}
     sites = collections.defaultdict(list)
@@ -306,12 +307,12 @@ def check_counters(sources):
         if source.in_tests() or not source.name.endswith(".c") or source.path.stem.endswith("ledger") or \
                 source.name.startswith("ctrl/"):  # ctrl counts nothing: it shows
             continue
-        for match in re.finditer(r"\b(?:LANE|SHARD|JOB)_[a-z]\w*", source.code):
+        for match in re.finditer(r"\b(?:LANE|SHARD|JOB|CLIENT)_[a-z]\w*", source.code):
             if match.group(0) in names:
                 sites[match.group(0)].append(f"{source.name}:{source.line_of(match.start())}")
     for name in sorted(names):
         found = sites[name]
-        if len(found) > 1 and name not in fates:
+        if len(found) > 1 and name in lost - fates:
             yield Finding("counter", name, len(found), "counted at more than one site: " + ", ".join(found))
         if not found:
             yield Finding("counter", name, 0, "counted nowhere")

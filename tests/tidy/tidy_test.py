@@ -128,6 +128,12 @@ class Tidy(unittest.TestCase):
         self.put("dataplane/base/counters.def", TABLE + 'LANE_COUNTER(lost, DROP, "x")\n')
         self.assertEqual(self.found(), [("counter", "LANE_lost")])
 
+    def test_counter_that_never_moves(self):
+        self.put("dataplane/base/counters.def", TABLE + 'LANE_COUNTER(kept, RECEIVE, "x")\n')
+        self.assertEqual(self.found(), [("counter", "LANE_kept")])
+        self.put("dataplane/ingest/count.c", COUNTING + "void\nmore(void)\n{\n\tcounters[LANE_kept]++;\n\tcounters[LANE_kept]++;\n}\n")
+        self.assertEqual(self.found(), [])
+
     def test_unlisted(self):
         self.offence("int more;\n", "unlisted", "tests/unit/base/more_test.c", "tests/unit/base/more_test.c")
 

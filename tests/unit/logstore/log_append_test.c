@@ -70,6 +70,9 @@ many_batches_of_many_sizes_roll_segments(void **state)
 	log_bench_drain(b);
 	assert_false(b->stalled);
 	assert_true(log_bench_counter(b, SHARD_rolls) > 2);
+	/* Begun blocks again, and padding, are all that is written beside payload. */
+	assert_int_equal(log_bench_counter(b, SHARD_write_data_bytes),
+		log_bench_counter(b, SHARD_write_tail_bytes) + log_bench_counter(b, SHARD_group_bytes));
 	assert_true(log_bench_check(b, false));
 	assert_true(log_bench_counter(b, SHARD_reads_cold) > 0);
 }
