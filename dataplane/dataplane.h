@@ -106,8 +106,13 @@ struct lane_session_row {
 	uint64_t last_rx_time_ns;
 };
 
-/* Copies published rows, at most max. Any thread; at most one lane turn old. */
-uint32_t lane_sessions(struct lane *lane, struct lane_session_row *ret_rows, uint32_t max);
+/*
+ * Copies published rows from place *place on, at most max, and returns how many; *place is then where
+ * to go on: 0 begins, fewer than max were the last. ret_places (may be NULL) gets each row's. A session
+ * keeps its place for life. Any thread; rows are at most one lane turn old.
+ */
+uint32_t lane_sessions(struct lane *lane, uint32_t *place, struct lane_session_row *ret_rows,
+	uint32_t *ret_places, uint32_t max);
 
 /* The drop ledger of one lane (ingest/ledger.c): equations with their terms. */
 struct ledger_term {

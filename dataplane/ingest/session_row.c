@@ -98,16 +98,23 @@ row_read(struct lane_row *slot, uint64_t ret_words[ROW_WORDS])
 }
 
 uint32_t
-lane_sessions(struct lane *lane, struct lane_session_row *ret_rows, uint32_t max)
+lane_sessions(struct lane *lane, uint32_t *place, struct lane_session_row *ret_rows,
+	uint32_t *ret_places, uint32_t max)
 {
 	uint32_t n = 0;
+	uint32_t i = *place;
 
-	for (uint32_t i = 0; i < lane->sessions.count && n < max; i++) {
+	for (; i < lane->sessions.count && n < max; i++) {
 		union row_words words;
 
-		if (row_read(&lane->rows[i], words.words) && words.row.session_id != 0) {
-			ret_rows[n++] = words.row;
+		if (!row_read(&lane->rows[i], words.words) || words.row.session_id == 0) {
+			continue;
 		}
+		if (ret_places) {
+			ret_places[n] = i;
+		}
+		ret_rows[n++] = words.row;
 	}
+	*place = i;
 	return n;
 }

@@ -102,6 +102,40 @@ def right_input(cli, daemon):
     assert cli.data('topic', 'list')['topics'] == []
 
 
+def pages_of_producers(cli, daemon):
+    """Every session stands on exactly one page, and only the last page has no next."""
+    cli.good('topic', 'create', 'paged')
+    running = [subprocess.Popen([tool('penstock'), '-q', 'produce', 'paged', '--client-id', f'paged-{i}'], stdin=subprocess.PIPE,
+                                stdout=subprocess.DEVNULL, text=True, env=cli.environment) for i in range(5)]
+    try:
+        for process in running:
+            process.stdin.write('a line\n')
+            process.stdin.flush()
+        deadline = time.monotonic() + 60
+        while len(daemon.call('producer.list', filter='paged-')['producers']) < 5:
+            assert time.monotonic() < deadline, daemon.call('producer.list')
+            time.sleep(0.05)
+        for limit, sizes in ((1, [1] * 5), (2, [2, 2, 1]), (5, [5]), (500, [5])):
+            names, pages, cursor = [], [], {}
+            while True:
+                page = daemon.call('producer.list', filter='paged-', limit=limit, **cursor)
+                pages.append(len(page['producers']))
+                names += [row['name'] for row in page['producers']]
+                if 'next' not in page:
+                    break
+                cursor = {'cursor': page['next']}
+            assert pages == sizes and sorted(names) == [f'paged-{i}' for i in range(5)], (limit, pages, names)
+        said = cli.run('producer', 'list', '--limit', '2').stderr
+        assert 'there is more: --cursor' in said, said
+        for cursor in ('', '7', 'x.1', '99.0', '0.1x', '-1.0', '0.-1', '0.99999999999'):
+            cli.bad(1, 'no page begins at cursor', 'does not exist', 'penstock producer list', 'producer', 'list', '--cursor', cursor)
+    finally:
+        for process in running:
+            process.stdin.close()
+            assert process.wait(60) == 0
+    cli.good('topic', 'delete', 'paged', '--yes')
+
+
 def offline(daemon):
     cli = Cli(daemon)
     cli.bad(69, 'not running', 'no such file', 'penstockd --dev', 'topic', 'list')
@@ -129,6 +163,7 @@ def main():
         assert cli.data('health', 'wait')['ready'] is True
         cli.good('topic', 'create', 'lines', '--partitions', '4')
         wrong_input(cli)
+        pages_of_producers(cli, daemon)
         right_input(cli, daemon)
         every_command_has_help(cli)
         cli.good('sys', 'stop', '--yes')

@@ -116,12 +116,14 @@ sessions_are_published_for_other_threads(void **state)
 	struct histogram histogram;
 	struct lane_client c;
 	struct append_req req;
+	uint32_t place = 0;
 
 	lane_client_init(&c, 1);
-	assert_int_equal(lane_sessions(h->lane, rows, 4), 0);
+	assert_int_equal(lane_sessions(h->lane, &place, rows, NULL, 4), 0);
 	lane_client_connect(&c, h);
 	lane_harness_open_stream(h, &c, 1, &req);
-	assert_int_equal(lane_sessions(h->lane, rows, 4), 1);
+	place = 0;
+	assert_int_equal(lane_sessions(h->lane, &place, rows, NULL, 4), 1);
 	assert_int_equal(rows[0].session_id, c.session_id);
 	assert_int_equal(rows[0].datagrams, 1);
 	assert_int_equal(rows[0].records, 2);
@@ -157,6 +159,38 @@ options_that_do_not_add_up_are_refused(void **state)
 	lane_harness_fini(h);
 }
 
+static void
+sessions_are_read_page_by_page(void **state)
+{
+	struct lane_harness *h = begin();
+	struct lane_session_row rows[2];
+	struct lane_client clients[5];
+	uint32_t places[2], place = 0, seen = 0, last = 0, count;
+
+	for (uint8_t i = 0; i < 5; i++) {
+		lane_client_init(&clients[i], (uint8_t)(i + 1));
+		lane_client_connect(&clients[i], h);
+	}
+	do {
+		count = lane_sessions(h->lane, &place, rows, places, 2);
+		for (uint32_t i = 0; i < count; i++) {
+			assert_true(seen == 0 || places[i] > last);
+			last = places[i];
+			for (uint32_t c = 0; c < 5; c++) {
+				seen |= (rows[i].session_id == clients[c].session_id) << c;
+			}
+		}
+		assert_true(count < 2 || place == last + 1);
+	} while (count == 2);
+	assert_int_equal(count, 1);
+	assert_int_equal(seen, 31);
+	/* A row's place begins a page that begins with it. */
+	place = last;
+	assert_int_equal(lane_sessions(h->lane, &place, rows, places, 2), 1);
+	assert_int_equal(places[0], last);
+	lane_harness_fini(h);
+}
+
 int
 main(void)
 {
@@ -164,6 +198,7 @@ main(void)
 		cmocka_unit_test(a_batch_goes_from_hello_to_durable),
 		cmocka_unit_test(accept_says_what_the_lane_grants),
 		cmocka_unit_test(drain_says_closed_and_waits_for_durable),
+		cmocka_unit_test(sessions_are_read_page_by_page),
 		cmocka_unit_test(sessions_are_published_for_other_threads),
 		cmocka_unit_test(options_that_do_not_add_up_are_refused),
 	};
