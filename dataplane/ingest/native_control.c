@@ -86,10 +86,14 @@ control_probe(struct lane *lane, const struct datagram *datagram, uint16_t size)
 	return true;
 }
 
+/* The reason changes nothing: it is the client's word about itself, counted for whoever looks. */
 static bool
-control_close(struct lane *lane, const struct datagram *datagram)
+control_close(struct lane *lane, const struct datagram *datagram, uint16_t reason)
 {
 	lane->counters[LANE_close]++;
+	if (reason != FRAME_CLIENT_DONE) {
+		lane->counters[LANE_close_troubled]++;
+	}
 	native_session_end(lane, datagram->session_index, FRAME_CLIENT_DONE);
 	return true;
 }
@@ -120,7 +124,7 @@ native_control_input(struct lane *lane, const struct datagram *datagram)
 	case FRAME_PROBE:
 		return control_probe(lane, datagram, body.size);
 	case FRAME_CLOSE:
-		return control_close(lane, datagram);
+		return control_close(lane, datagram, body.reason);
 	default:
 		return control_resolve(lane, datagram, &body.resolve);
 	}

@@ -83,6 +83,29 @@ close_is_answered_and_repeats_get_our_reset(void **state)
 	lane_harness_fini(h);
 }
 
+/* Whatever the reason says, the session ends; the lane counts that a client was not just done. */
+static void
+the_reason_of_close_is_counted(void **state)
+{
+	static const uint16_t reasons[] = {
+		FRAME_CLIENT_DONE, FRAME_INTERNAL, FRAME_PROTOCOL_VIOLATION, 0, 250};
+	struct control_ask ask;
+
+	lane_harness_init(&harness);
+	lane_harness_create(&harness);
+	for (uint8_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		lane_client_init(&client, (uint8_t)(i + 1));
+		lane_client_connect(&client, &harness);
+		close_with(reasons[i]);
+		assert_int_equal(closed_reason(), FRAME_CLIENT_DONE);
+		assert_int_equal(COUNT(close), i + 1);
+		assert_int_equal(COUNT(close_troubled), i);
+		assert_int_equal(COUNT(sessions), 0);
+		assert_true(lane_harness_ask(&harness, &ask)); /* CLOSED */
+	}
+	lane_harness_fini(&harness);
+}
+
 static void
 parked_batches_of_a_closed_session_are_discarded(void **state)
 {
@@ -310,6 +333,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(close_is_answered_and_repeats_get_our_reset),
+		cmocka_unit_test(the_reason_of_close_is_counted),
 		cmocka_unit_test(parked_batches_of_a_closed_session_are_discarded),
 		cmocka_unit_test(a_slot_is_not_reused_before_the_log_has_answered),
 		cmocka_unit_test(an_answer_to_an_older_session_of_the_slot_acknowledges_nothing),
