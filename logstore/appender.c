@@ -19,6 +19,7 @@
 #include "logstore/store.h"
 
 #define PREFETCH_BYTES_MAX 2048 /* the rest of a larger batch: by the CPU itself, it sees a stream */
+#define QUEUE_LOOKS_MAX 32
 #define ANSWERS_A_REQUEST 3 /* COPIED or STATE, and what it may leave waiting */
 
 struct append {
@@ -581,51 +582,117 @@ answer_copied(struct log_shard *shard, const struct append *a)
 	owe_appended(shard, a->req, sequence, last);
 }
 
-/* One request. False: it must wait, nothing has changed that asking again would not find. */
-static bool
-append_one(struct log_shard *shard, const struct append_req *req)
+static struct partition *
+partition_of(const struct log_shard *shard, const struct append_req *req)
 {
-	struct append a = {.req = req};
-
-	if (shard->notes.free_count < ANSWERS_A_REQUEST) {
-		return false;
-	}
-	a.p = req->partition_index < shard->store->options.partitions_max
+	return req->partition_index < shard->store->options.partitions_max
 		? shard->partitions[req->partition_index]
 		: NULL;
-	if (!a.p || a.p->state == LOG_PARTITION_DELETED || a.p->state == LOG_PARTITION_ABSENT) {
+}
+
+/* Answers what needs no room. False: go on. */
+static bool
+answer_at_once(struct log_shard *shard, struct append *a)
+{
+	const struct append_req *req = a->req;
+
+	if (!a->p || a->p->state == LOG_PARTITION_DELETED || a->p->state == LOG_PARTITION_ABSENT) {
 		return refuse(shard, req, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
 	}
 	if (req->flags & APPEND_QUERY) {
-		return answer_query(shard, req, a.p);
+		return answer_query(shard, req, a->p);
 	}
 	/* Internal topics go on when the disk is full: without their records nothing can be deleted. */
-	if (a.p->state != LOG_PARTITION_SERVING || store_failed(shard->store) ||
-		(!a.p->internal &&
+	if (a->p->state != LOG_PARTITION_SERVING || store_failed(shard->store) ||
+		(!a->p->internal &&
 			atomic_load_explicit(&shard->store->disk_low, memory_order_relaxed))) {
 		return refuse(shard, req, KAFKA_KAFKA_STORAGE_ERROR);
 	}
-	if (judge(shard, &a)) {
-		return true;
+	return judge(shard, a);
+}
+
+enum append_step {
+	STEP_ANSWERED,
+	/* Nothing has changed that asking again would not find. */
+	STEP_SHARD_WAITS,     /* memory, the group or notes are short: nobody can go on */
+	STEP_PARTITION_WAITS, /* it has no segment or no index page; others may go on */
+	STEP_NO_ANSWER_ROOM,  /* the client's done ring is full */
+};
+
+static enum append_step
+append_one(struct log_shard *shard, const struct append_req *req)
+{
+	struct append a = {.req = req, .p = partition_of(shard, req)};
+
+	if (ring_free(shard->rings[req->client].append_done) == 0) {
+		return STEP_NO_ANSWER_ROOM;
+	}
+	if (shard->notes.free_count < ANSWERS_A_REQUEST) {
+		return STEP_SHARD_WAITS;
+	}
+	if (answer_at_once(shard, &a)) {
+		return STEP_ANSWERED;
+	}
+	if (!group_has_room(shard, req->batch_len)) {
+		return STEP_SHARD_WAITS;
 	}
 	/* Room for index entries is asked for again after a roll: it hands a page to the keeper. */
-	if (!group_has_room(shard, req->batch_len) || !checkpointer_has_room(shard, a.p) ||
+	if (!checkpointer_has_room(shard, a.p) ||
 		!roll_prepare(shard, a.p, &a.batch, req->batch_len) ||
 		!checkpointer_has_room(shard, a.p)) {
-		return false;
+		return STEP_PARTITION_WAITS;
 	}
 	uint8_t *bytes = room(shard, a.p, req->batch_len);
 
 	if (!bytes) {
 		shard_count(shard, SHARD_pool_waits, 1);
-		return false;
+		return STEP_SHARD_WAITS;
 	}
 	if (!copy_batch(shard, &a, bytes)) {
-		return refuse(shard, req, KAFKA_CORRUPT_MESSAGE);
+		(void)refuse(shard, req, KAFKA_CORRUPT_MESSAGE);
+		return STEP_ANSWERED;
 	}
 	note_appended(shard, &a, bytes);
 	answer_copied(shard, &a);
-	return true;
+	return STEP_ANSWERED;
+}
+
+/*
+ * Requests of waiting partitions, before those that came after them. A partition that still cannot go on
+ * makes way for the next; a turn asks at most QUEUE_LOOKS_MAX times in vain.
+ */
+static uint32_t
+poll_queue(struct log_shard *shard)
+{
+	struct append_queue *queue = &shard->appends;
+	uint32_t looks = 0, done = 0;
+
+	while (queue->first && looks < QUEUE_LOOKS_MAX) {
+		enum append_step step = append_one(shard, append_queue_first(queue, queue->first));
+
+		if (step == STEP_ANSWERED) {
+			append_queue_pop(queue);
+			done++;
+		} else if (step == STEP_SHARD_WAITS) {
+			break;
+		} else {
+			append_queue_rotate(queue);
+			looks++;
+		}
+	}
+	return done;
+}
+
+/* An order of its own for each partition: what waits there lets nothing of it pass. */
+static bool
+append_or_queue(struct log_shard *shard, const struct append_req *req)
+{
+	struct partition *p = partition_of(shard, req);
+	bool waits = p && p->append_first != APPEND_QUEUE_NONE;
+	enum append_step step = waits ? STEP_PARTITION_WAITS : append_one(shard, req);
+
+	return step == STEP_ANSWERED ||
+		(step == STEP_PARTITION_WAITS && append_queue_add(&shard->appends, p, req));
 }
 
 /*
@@ -635,9 +702,7 @@ append_one(struct log_shard *shard, const struct append_req *req)
 static void
 prefetch_target(const struct log_shard *shard, const struct append_req *req)
 {
-	const struct partition *p = req->partition_index < shard->store->options.partitions_max
-		? shard->partitions[req->partition_index]
-		: NULL;
+	const struct partition *p = partition_of(shard, req);
 	const struct extent *e = p ? p->newest : NULL;
 	uint32_t len = req->batch_len < PREFETCH_BYTES_MAX ? req->batch_len : PREFETCH_BYTES_MAX;
 
@@ -664,13 +729,10 @@ poll_client(struct log_shard *shard, uint32_t client)
 		}
 	}
 	while (inbox->at < inbox->count) {
-		if (ring_free(rings->append_done) == 0) {
-			break;
-		}
 		if (inbox->at + 1 < inbox->count) {
 			prefetch_target(shard, &inbox->reqs[inbox->at + 1]);
 		}
-		if (!append_one(shard, &inbox->reqs[inbox->at])) {
+		if (!append_or_queue(shard, &inbox->reqs[inbox->at])) {
 			break;
 		}
 		inbox->at++;
@@ -687,6 +749,9 @@ appender_poll(struct log_shard *shard)
 
 	if (shard->stopping) {
 		return 0;
+	}
+	if (shard->appends.count > 0) {
+		done += poll_queue(shard);
 	}
 	for (uint32_t i = 0; i < client_count; i++) {
 		uint32_t client = (shard->next_client + i) % client_count;

@@ -110,6 +110,7 @@ init_tables(struct log_shard *shard)
 	}
 	int rc = note_pool_init(&shard->notes, notes < NOTES_MAX ? notes : NOTES_MAX);
 
+	rc = rc < 0 ? rc : append_queue_init(&shard->appends, SHARD_APPENDS_MAX);
 	rc = rc < 0 ? rc : producer_pool_init(&shard->producers, producers, o->producers_max);
 	return rc < 0 ? rc : snapshot_arena_init(&shard->snapshots, o->producers_max);
 }
@@ -152,6 +153,7 @@ log_shard_close(struct log_shard *shard)
 	}
 	chunk_pool_close(&shard->pool);
 	note_pool_close(&shard->notes);
+	append_queue_close(&shard->appends);
 	producer_pool_close(&shard->producers);
 	snapshot_arena_close(&shard->snapshots);
 	for (uint32_t i = 0; i < GROUPS_MAX; i++) {

@@ -17,6 +17,7 @@
 #include "base/ring.h"
 #include "logstore/chunk_pool.h"
 #include "logstore/group.h"
+#include "logstore/append_queue.h"
 #include "logstore/keeper_msg.h"
 #include "logstore/logstore.h"
 #include "logstore/notes.h"
@@ -27,6 +28,7 @@
 #define SHARD_OPS_MAX	 256
 #define SHARD_WRITE_MAX	 (512u << 10)
 #define SHARD_INBOX	 32
+#define SHARD_APPENDS_MAX 4096
 #define SHARD_SPARES_MAX 64
 #define SHARD_READS_MAX	 32
 #define SHARD_PINS_MAX	 4096
@@ -106,6 +108,7 @@ struct log_shard {
 	struct log_client_rings rings[LOG_CLIENTS_MAX];
 	struct shard_inbox inbox[LOG_CLIENTS_MAX];
 	struct note_list waiting[LOG_CLIENTS_MAX];
+	struct append_queue appends; /* of partitions that cannot go on now */
 	struct ring *commit_notes;
 	uint32_t next_client;
 	/* keeper */

@@ -109,12 +109,18 @@ void
 note_wait(struct note_pool *pool, struct note_list *waiting, uint32_t index)
 {
 	struct note *note = &pool->notes[index];
+	uint32_t looked = 0;
 
-	for (uint32_t i = waiting->first; i != NOTE_NONE; i = pool->notes[i].next) {
+	if (waiting->last != NOTE_NONE && merge(&pool->notes[waiting->last], note->client, &note->done)) {
+		note_free(pool, index);
+		return;
+	}
+	for (uint32_t i = waiting->first; i != NOTE_NONE && looked < MERGE_LOOK_MAX; looked++) {
 		if (merge(&pool->notes[i], note->client, &note->done)) {
 			note_free(pool, index);
 			return;
 		}
+		i = pool->notes[i].next;
 	}
 	push(pool, waiting, index);
 }

@@ -45,6 +45,7 @@ partition_make(const struct partition_identity *identity, uint32_t index, uint16
 	log_topic_config_init(&p->config);
 	p->producers.key = index;
 	p->state = LOG_PARTITION_SERVING;
+	p->append_first = APPEND_QUEUE_NONE;
 	p->max_timestamp_ms = -1;
 	p->note_max_timestamp_ms = -1;
 	return p;

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "logstore/append_queue.h"
 #include "logstore/group.h"
 #include "logstore/logstore.h"
 #include "logstore/producer_state.h"
@@ -178,6 +179,8 @@ struct partition {
 	uint32_t note_bytes, note_records;
 	int64_t note_max_timestamp_ms;
 	struct log_command *waiting_command; /* linked by `internal` */
+	uint32_t append_first, append_last; /* requests in the shard's append_queue */
+	struct partition *append_queue_next;
 	uint64_t size_bytes;
 	uint32_t segment_count;
 

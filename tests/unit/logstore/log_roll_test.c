@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rolls, and what waits for the keeper: spares, index pages, seals; who must not wait behind them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include "base/bytes.h"
+#include "base/errcode.h"
+#include "logstore/keeper_msg.h"
+#include "logstore/log_shard.h"
+#include "support/log_bench.h"
+
+static int
+set_up(void **state)
+{
+	struct log_bench *b = malloc(sizeof(*b));
+	struct log_bench_options o;
+
+	log_bench_options_init(&o, 1);
+	log_bench_init(b, &o);
+	log_bench_open(b);
+	*state = b;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	log_bench_free(*state);
+	free(*state);
+	return 0;
+}
+
+/* Partitions fed alike roll in the same turn: the keeper knew when they were half full. */
+static void
+partitions_that_roll_together_find_their_segments(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p[8];
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+		p[i] = log_bench_create(b, "orders", i, NULL);
+		assert_true(log_bench_append(b, p[i], 1, 100));
+		log_bench_drain(b);
+		log_bench_run_ns(b, 50 * NS_PER_MS);
+	}
+	uint64_t misses = log_bench_counter(b, SHARD_prep_miss);
+
+	for (uint32_t k = 0; k < 60; k++) {
+		for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+			assert_true(log_bench_append(b, p[i], 1, 20000));
+		}
+		log_bench_run_ns(b, 50 * NS_PER_MS);
+	}
+	log_bench_drain(b);
+	assert_true(log_bench_counter(b, SHARD_rolls) >= 4 * ARRAY_COUNT(p));
+	assert_int_equal(log_bench_counter(b, SHARD_prep_miss), misses);
+	assert_true(log_bench_check(b, false));
+}
+
+/* A bench whose pool holds less than two segments. */
+static int
+set_up_small(void **state)
+{
+	struct log_bench *b = malloc(sizeof(*b));
+	struct log_bench_options o;
+
+	log_bench_options_init(&o, 1);
+	o.spare_bytes = 1 << 20;
+	o.cache_bytes = 64 << 10;
+	log_bench_init(b, &o);
+	log_bench_open(b);
+	*state = b;
+	return 0;
+}
+
+/*
+ * Reads overtake seals, and the file of a segment without one ends in zeros, while the high watermark
+ * is in the segment after it: the read ends where the segment does.
+ */
+static void
+a_reader_behind_ends_at_a_segment_that_waits_for_its_seal(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	struct log_bench_partition *model = &b->partitions[p];
+
+	assert_true(log_bench_append(b, p, 1, 100));
+	log_bench_drain(b);
+	int64_t edge = 0; /* of the first segment and the second */
+
+	while (log_bench_counter(b, SHARD_rolls) < 2) {
+		int64_t end = log_bench_status(b, p).log_end_offset;
+
+		edge = log_bench_counter(b, SHARD_rolls) == 0 ? end : edge;
+		/* From half a segment on its successor is there. */
+		b->keeper_sleeps = end >= 40;
+		assert_true(log_bench_append(b, p, 1, 20000));
+		log_bench_run_ns(b, 50 * NS_PER_MS);
+	}
+	assert_int_equal(model->durable, model->offered);
+	/* Each turn of the keeper seals one segment after the reads: the first two find both unsealed. */
+	for (int64_t from = edge - 2; from < edge + 10; from++) {
+		struct read_req req = {.partition_index = model->index,
+			.bytes_max = 128 << 10,
+			.from = from,
+			.until = model->durable};
+		struct read_done done;
+
+		assert_int_equal(ring_offer(&b->read_req[0], &req, 1), 1);
+		log_bench_run_ns(b, NS_PER_MS);
+		if (ring_take(&b->read_done[0], &done, 1) == 0) {
+			struct log_keeper *keeper = logstore_keeper(b->store);
+
+			(void)log_keeper_poll(keeper, clock_now_ns(&b->clock.clock));
+			log_bench_run_ns(b, NS_PER_MS);
+			assert_int_equal(ring_take(&b->read_done[0], &done, 1), 1);
+		}
+		assert_int_equal(done.error, KAFKA_NONE);
+		assert_int_equal(done.first_offset, from);
+		assert_true(done.next_offset > from);
+		log_bench_release(b, p, &done);
+	}
+	assert_true(log_bench_counter(b, SHARD_reads_cold) > 0);
+	b->keeper_sleeps = false;
+	log_bench_drain(b);
+	assert_true(log_bench_check(b, false));
+	assert_true(log_bench_stop(b));
+	log_bench_open(b);
+	assert_true(log_bench_check(b, true));
+}
+
+static void
+shard_alone(struct log_bench *b, uint64_t duration_ns)
+{
+	for (uint64_t ns = 0; ns <= duration_ns; ns += 50 * NS_PER_US) {
+		(void)log_shard_poll(logstore_shard(b->store, 0), clock_now_ns(&b->clock.clock));
+		clock_fake_advance(&b->clock, 50 * NS_PER_US);
+	}
+}
+
+/* Batches small enough that only index pages fill: one entry each. */
+static void
+append_small(struct log_bench *b, uint32_t p, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		assert_true(log_bench_append(b, p, 1, 10));
+		log_bench_run_ns(b, NS_PER_MS);
+	}
+}
+
+/* A sync of the keeper lasts as long as it lasts: nobody's append waits for one index page. */
+static void
+a_sleeping_keeper_holds_up_no_append(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_topic_config config;
+
+	log_topic_config_init(&config);
+	config.index_interval_bytes = 0;
+	uint32_t p = log_bench_create(b, "pages", 0, &config);
+
+	assert_true(log_bench_append(b, p, 1, 100));
+	log_bench_drain(b);
+	b->keeper_sleeps = true;
+	append_small(b, p, 6 * INDEX_PAGE_ENTRIES);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	assert_int_equal(b->partitions[p].durable, b->partitions[p].offered);
+	b->keeper_sleeps = false;
+	log_bench_drain(b);
+	assert_true(log_bench_check(b, false));
+}
+
+/* Partitions that must wait for a prepared segment let those pass that have one; each keeps its order. */
+static void
+a_partition_without_a_segment_holds_up_no_other(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p[6];
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+		p[i] = log_bench_create(b, "orders", i, NULL);
+	}
+	assert_true(log_bench_append(b, p[0], 1, 100));
+	log_bench_drain(b);
+	log_bench_run_ns(b, 50 * NS_PER_MS);
+	b->keeper_sleeps = true;
+	for (uint32_t k = 0; k < 3; k++) {
+		for (uint32_t i = 1; i < ARRAY_COUNT(p); i++) {
+			assert_true(log_bench_append(b, p[i], 1, 100));
+		}
+		assert_true(log_bench_append(b, p[0], 1, 100));
+	}
+	log_bench_run_ns(b, 50 * NS_PER_MS);
+	uint32_t waiting = 0;
+
+	for (uint32_t i = 1; i < ARRAY_COUNT(p); i++) {
+		waiting += b->partitions[p[i]].answered == 0;
+	}
+	assert_true(waiting >= 2);
+	assert_int_equal(b->partitions[p[0]].durable, 4);
+	b->keeper_sleeps = false;
+	log_bench_drain(b);
+	assert_false(b->stalled);
+	for (uint32_t i = 1; i < ARRAY_COUNT(p); i++) {
+		assert_int_equal(b->partitions[p[i]].durable, 3);
+	}
+	assert_true(log_bench_check(b, false));
+}
+
+/* What waits for a segment in a topic that is deleted meanwhile is refused, not forgotten. */
+static void
+a_deleted_partition_answers_what_waited_in_it(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p[4];
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+		p[i] = log_bench_create(b, "orders", i, NULL);
+	}
+	b->keeper_sleeps = true;
+	for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+		assert_true(log_bench_append(b, p[i], 1, 100));
+	}
+	log_bench_run_ns(b, 50 * NS_PER_MS);
+	struct log_bench_partition *last = &b->partitions[p[3]];
+
+	assert_int_equal(last->answered + last->refused, 0);
+	b->keeper_sleeps = false;
+	struct log_command command = {.kind = LOG_COMMAND_DELETE, .partition_index = last->index};
+
+	/* The keeper takes the command before it has made a segment. */
+	assert_int_equal(log_bench_command(b, &command), 0);
+	log_bench_run_ns(b, 50 * NS_PER_MS);
+	assert_int_equal(last->answered + last->refused, 1);
+	assert_true(log_bench_append(b, p[0], 1, 100));
+	log_bench_drain(b);
+	assert_int_equal(b->partitions[p[0]].durable, 2);
+}
+
+/* Six partitions rolled, with the keeper away: it gives all pages back before the second seal. */
+static void
+index_pages_come_before_seals(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p[6], pages = 0, seals = 0;
+	struct shard_msg answers[256];
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+		p[i] = log_bench_create(b, "orders", i, NULL);
+		assert_true(log_bench_append(b, p[i], 1, 100));
+		log_bench_drain(b);
+		log_bench_run_ns(b, 50 * NS_PER_MS);
+	}
+	for (uint32_t k = 0; k < 16; k++) {
+		b->keeper_sleeps = k >= 10; /* half full they were before: the spares are there */
+		for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+			assert_true(log_bench_append(b, p[i], 1, 20000));
+		}
+		log_bench_run_ns(b, 50 * NS_PER_MS);
+	}
+	assert_int_equal(log_bench_counter(b, SHARD_rolls), ARRAY_COUNT(p));
+	(void)log_keeper_poll(logstore_keeper(b->store), clock_now_ns(&b->clock.clock));
+	struct ring *ring = &logstore_shard(b->store, 0)->from_keeper;
+	uint32_t count = ring_take(ring, answers, ARRAY_COUNT(answers));
+
+	for (uint32_t i = 0; i < count; i++) {
+		pages += answers[i].kind == SHARD_PAGE_DONE;
+		seals += answers[i].kind == SHARD_SEALED;
+	}
+	assert_int_equal(ring_offer(ring, answers, count), count);
+	assert_true(pages >= ARRAY_COUNT(p));
+	assert_int_equal(seals, 1);
+	b->keeper_sleeps = false;
+	log_bench_drain(b);
+	log_bench_run_ns(b, 50 * NS_PER_MS);
+	assert_true(log_bench_check(b, false));
+	assert_true(log_bench_stop(b));
+	log_bench_open(b);
+	assert_true(log_bench_check(b, true));
+}
+
+/*
+ * The keeper is busy and holds all index pages but one. A checkpoint is due, and the group that would
+ * take it along holds the end of one segment and the start of the next: the roll needs the last page.
+ */
+static void
+a_roll_with_a_checkpoint_due_waits_for_an_index_page(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_topic_config config;
+
+	log_topic_config_init(&config);
+	config.index_interval_bytes = 0;
+	uint32_t p = log_bench_create(b, "pages", 0, &config);
+
+	assert_true(log_bench_append(b, p, 1, 100));
+	log_bench_drain(b);
+	log_bench_run_ns(b, 50 * NS_PER_MS);
+	uint64_t rolls = log_bench_counter(b, SHARD_rolls);
+
+	b->keeper_sleeps = true;
+	append_small(b, p, (INDEX_PAGES - 2) * INDEX_PAGE_ENTRIES);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	while (log_bench_counter(b, SHARD_rolls) == rolls) {
+		assert_true(log_bench_append(b, p, 1, 20000));
+		shard_alone(b, NS_PER_MS);
+	}
+	for (uint32_t i = 0; i < 10; i++) { /* of the 13 that fit */
+		assert_true(log_bench_append(b, p, 1, 20000));
+		shard_alone(b, NS_PER_MS);
+	}
+	clock_fake_advance(&b->clock, 11 * NS_PER_S);
+	assert_true(log_bench_append(b, p, 1, 20000));
+	(void)log_shard_poll(logstore_shard(b->store, 0), clock_now_ns(&b->clock.clock));
+	assert_int_equal(log_bench_counter(b, SHARD_rolls), rolls + 1);
+	assert_true(log_bench_append(b, p, 1, 3000));
+	assert_true(log_bench_append(b, p, 1, 20000));
+	(void)log_shard_poll(logstore_shard(b->store, 0), clock_now_ns(&b->clock.clock));
+	assert_int_equal(log_bench_counter(b, SHARD_rolls), rolls + 2);
+	shard_alone(b, 5 * NS_PER_MS);
+	assert_int_equal(log_bench_status(b, p).log_end_offset, b->partitions[p].offered - 1);
+	b->keeper_sleeps = false;
+	log_bench_drain(b);
+	assert_false(b->stalled);
+	assert_int_equal(log_bench_status(b, p).log_end_offset, b->partitions[p].offered);
+	assert_true(log_bench_check(b, false));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		CASE(partitions_that_roll_together_find_their_segments),
+		cmocka_unit_test_setup_teardown(a_reader_behind_ends_at_a_segment_that_waits_for_its_seal,
+			set_up_small, tear_down),
+		CASE(a_sleeping_keeper_holds_up_no_append),
+		CASE(a_partition_without_a_segment_holds_up_no_other),
+		CASE(a_deleted_partition_answers_what_waited_in_it),
+		CASE(index_pages_come_before_seals),
+		CASE(a_roll_with_a_checkpoint_due_waits_for_an_index_page),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
