@@ -77,6 +77,33 @@ client_session_unlist(struct client_session *session, struct client_stream *stre
 }
 
 void
+client_session_list_lost(struct client_session *session, struct client_stream *stream)
+{
+	if (!session->lost) {
+		session->lost = stream->lost_next = stream->lost_prev = stream;
+		return;
+	}
+	stream->lost_next = session->lost;
+	stream->lost_prev = session->lost->lost_prev;
+	stream->lost_prev->lost_next = stream;
+	stream->lost_next->lost_prev = stream;
+}
+
+void
+client_session_unlist_lost(struct client_session *session, struct client_stream *stream)
+{
+	if (stream->lost_next == stream) {
+		session->lost = NULL;
+		return;
+	}
+	stream->lost_prev->lost_next = stream->lost_next;
+	stream->lost_next->lost_prev = stream->lost_prev;
+	if (session->lost == stream) {
+		session->lost = stream->lost_next;
+	}
+}
+
+void
 client_session_timer(struct client_session *session, uint64_t at_ns)
 {
 	if (at_ns < session->streams_ns) {
@@ -101,7 +128,7 @@ session_restart_streams(struct client_session *session)
 		return;
 	}
 	do {
-		client_stream_restart(stream);
+		client_stream_restart(session->core, stream);
 		stream = stream->lane_next;
 	} while (stream != session->streams);
 }

@@ -31,6 +31,7 @@ enum client_session_state {
 struct client_session {
 	struct client_core *core;
 	struct client_stream *streams; /* circular list: those with batches; where sending goes on */
+	struct client_stream *lost;    /* circular list: those with lost batches among them */
 	struct client_loss loss;
 	struct client_cwnd cwnd;
 	struct client_credit credit;
@@ -79,6 +80,9 @@ void client_session_timer(struct client_session *session, uint64_t at_ns);
 /* The stream has its first batch, or its last is gone. */
 void client_session_list(struct client_session *session, struct client_stream *stream);
 void client_session_unlist(struct client_session *session, struct client_stream *stream);
+/* The stream has its first lost batch, or none any more. */
+void client_session_list_lost(struct client_session *session, struct client_stream *stream);
+void client_session_unlist_lost(struct client_session *session, struct client_stream *stream);
 /* Largest batch that fits a datagram of this lane now. */
 uint32_t client_session_room(const struct client_session *session);
 

@@ -43,10 +43,24 @@ client_stream_resolved(struct client_core *core, struct client_stream *stream, u
 	if (stream->listed) {
 		client_session_unlist(stream_session(core, stream), stream);
 	}
+	client_stream_restart(core, stream);
 	stream->lane = lane;
-	client_stream_restart(stream);
 	if (stream->first) {
 		client_session_list(stream_session(core, stream), stream);
+	}
+}
+
+/* One more batch, or one less, is known to be lost. */
+static void
+stream_count_lost(struct client_core *core, struct client_stream *stream, int32_t change)
+{
+	bool before = stream->lost_count > 0;
+
+	stream->lost_count += (uint32_t)change;
+	if (!before && stream->lost_count > 0) {
+		client_session_list_lost(stream_session(core, stream), stream);
+	} else if (before && stream->lost_count == 0) {
+		client_session_unlist_lost(stream_session(core, stream), stream);
 	}
 }
 
@@ -84,7 +98,7 @@ stream_finish(struct client_core *core, struct client_stream *stream, struct cli
 		stream->recover_batch = NULL;
 	}
 	if (batch->state == CLIENT_BATCH_LOST) {
-		stream->lost_count--;
+		stream_count_lost(core, stream, -1);
 	}
 	*(batch->prev ? &batch->prev->next : &stream->first) = batch->next;
 	*(batch->next ? &batch->next->prev : &stream->last) = batch->prev;
@@ -232,7 +246,7 @@ client_stream_sent(struct client_core *core, struct client_batch *batch, uint64_
 	}
 	batch->last_pn = pn;
 	if (batch->state == CLIENT_BATCH_LOST) {
-		stream->lost_count--;
+		stream_count_lost(core, stream, -1);
 	}
 	if (stream->next == batch) {
 		stream->next = batch->next;
@@ -275,7 +289,7 @@ static void
 stream_received(struct client_core *core, struct client_batch *batch)
 {
 	if (batch->state == CLIENT_BATCH_LOST) {
-		batch->stream->lost_count--;
+		stream_count_lost(core, batch->stream, -1);
 	}
 	batch->state = CLIENT_BATCH_RECEIVED;
 	if (core->options.acks_received) {
@@ -302,11 +316,11 @@ client_stream_acked(struct client_core *core, struct client_batch *batch, uint64
 }
 
 void
-client_stream_lost(struct client_batch *batch, uint64_t pn)
+client_stream_lost(struct client_core *core, struct client_batch *batch, uint64_t pn)
 {
 	if (batch->state == CLIENT_BATCH_FLYING && pn == batch->last_pn) {
 		batch->state = CLIENT_BATCH_LOST;
-		batch->stream->lost_count++;
+		stream_count_lost(core, batch->stream, 1);
 	}
 }
 
@@ -368,7 +382,7 @@ stream_rewind(struct client_core *core, struct client_stream *stream, struct cli
 	for (struct client_batch *batch = from; batch && client_batch_sequenced(batch);
 		batch = batch->next) {
 		if (batch->state == CLIENT_BATCH_LOST) {
-			stream->lost_count--;
+			stream_count_lost(core, stream, -1);
 		}
 		batch->state = CLIENT_BATCH_UNSENT;
 		batch->first_pn = 0;
@@ -567,7 +581,7 @@ client_stream_entry(struct client_core *core, struct client_stream *stream,
 /* --- starting over ----------------------------------------------------------------------------- */
 
 void
-client_stream_restart(struct client_stream *stream)
+client_stream_restart(struct client_core *core, struct client_stream *stream)
 {
 	stream->next = stream->first;
 	for (struct client_batch *batch = stream->first; batch && client_batch_sequenced(batch);
@@ -576,7 +590,7 @@ client_stream_restart(struct client_stream *stream)
 		batch->first_pn = 0;
 		batch->last_pn = 0;
 	}
-	stream->lost_count = 0;
+	stream_count_lost(core, stream, -(int32_t)stream->lost_count);
 	stream->recover = CLIENT_RECOVER_NONE;
 	stream->recover_batch = NULL;
 	stream->settle = CLIENT_SETTLE_NONE;
@@ -591,7 +605,7 @@ client_stream_restart(struct client_stream *stream)
 void
 client_stream_new_epoch(struct client_core *core, struct client_stream *stream)
 {
-	client_stream_restart(stream);
+	client_stream_restart(core, stream);
 	stream->next_sequence = 0;
 	stream->known_sequence = -1;
 	stream->known_offset = -1;

@@ -43,6 +43,8 @@ struct client_loss_ack;
 struct client_stream {
 	struct client_stream *lane_next; /* circular list of streams with batches, of its session */
 	struct client_stream *lane_prev;
+	struct client_stream *lost_next; /* circular list of those with lost batches, of its session */
+	struct client_stream *lost_prev;
 	struct client_topic *topic;
 	struct client_batch *first;
 	struct client_batch *last;
@@ -90,7 +92,7 @@ void client_stream_stamp(struct client_core *core, struct client_batch *batch);
 void client_stream_sent(struct client_core *core, struct client_batch *batch, uint64_t pn);
 void client_stream_acked(struct client_core *core, struct client_batch *batch, uint64_t pn,
 	uint64_t now_ns);
-void client_stream_lost(struct client_batch *batch, uint64_t pn);
+void client_stream_lost(struct client_core *core, struct client_batch *batch, uint64_t pn);
 /* One entry of a newest ACK. */
 void client_stream_entry(struct client_core *core, struct client_stream *stream,
 	const struct session_msg_ack_entry *entry, const struct client_loss_ack *ack,
@@ -98,7 +100,7 @@ void client_stream_entry(struct client_core *core, struct client_stream *stream,
 /* The PING that client_stream_on_time wanted was sent. */
 void client_stream_pinged(struct client_stream *stream, uint64_t pn);
 /* The session ended: nothing is known to have arrived. */
-void client_stream_restart(struct client_stream *stream);
+void client_stream_restart(struct client_core *core, struct client_stream *stream);
 /* The epoch was raised, or the id is new: sequences from 0 again. */
 void client_stream_new_epoch(struct client_core *core, struct client_stream *stream);
 /* Fails every batch that has a sequence; those without stay. Asks for a new epoch. */

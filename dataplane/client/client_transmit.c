@@ -168,7 +168,7 @@ transmit_on_lost(void *user_data, const struct client_sent *sent)
 	struct client_batch *batch = client_batch_of(&session->core->pool, sent->batch_token);
 
 	if (batch) {
-		client_stream_lost(batch, sent->pn);
+		client_stream_lost(session->core, batch, sent->pn);
 	}
 }
 
@@ -379,43 +379,96 @@ transmit_one(struct client_session *session, struct client_stream *stream,
 	return true;
 }
 
+/* False: no packet of a stream now, *ret_stop says why, *deadline_ns is lowered to when. */
+static bool
+transmit_may(const struct client_session *session, uint32_t sent, uint64_t now_ns,
+	uint64_t *deadline_ns, enum transmit_stop *ret_stop)
+{
+	uint64_t at_ns = now_ns;
+
+	if (session->cwnd.pace_next_ns > now_ns) {
+		*ret_stop = TRANSMIT_PACE;
+		at_ns = session->cwnd.pace_next_ns;
+	} else if (sent == CLIENT_CWND_BURST) {
+		*ret_stop = TRANSMIT_BURST;
+	} else {
+		return true;
+	}
+	*deadline_ns = at_ns < *deadline_ns ? at_ns : *deadline_ns;
+	return false;
+}
+
+static struct client_batch *
+transmit_ready(struct client_session *session, struct client_stream *stream, uint64_t now_ns,
+	uint64_t *deadline_ns)
+{
+	client_core_count(session->core, CLIENT_stream_looks, 1);
+	return client_stream_ready(session->core, stream, now_ns, deadline_ns);
+}
+
+/* Where credit ends: what was lost still goes. */
+static enum transmit_stop
+transmit_lost(struct client_session *session, uint32_t sent, uint64_t now_ns,
+	uint64_t *deadline_ns)
+{
+	struct client_stream *begin = NULL; /* first in a row that may not send now */
+	enum transmit_stop stop;
+
+	while (session->lost && session->lost != begin) {
+		struct client_stream *stream = session->lost;
+
+		if (!transmit_may(session, sent, now_ns, deadline_ns, &stop)) {
+			return stop;
+		}
+		struct client_batch *batch = transmit_ready(session, stream, now_ns, deadline_ns);
+
+		if (!batch) {
+			begin = begin ? begin : stream;
+			session->lost = stream->lost_next;
+			continue;
+		}
+		ensure(!client_stream_charged(batch));
+		if (!transmit_one(session, stream, batch, now_ns, &stop)) {
+			return stop;
+		}
+		sent++;
+		begin = NULL;
+		if (session->lost == stream) { /* still listed */
+			session->lost = stream->lost_next;
+		}
+	}
+	return TRANSMIT_CREDIT;
+}
+
 /*
  * Streams take turns until nothing more may or can go. Where credit ends, what was lost still goes, of
  * whichever stream it is: it costs nothing, and the server gives no new credit before it has come. New
- * batches then wait all alike, so that a small one does not overtake a large one for ever.
+ * batches then wait all alike, so that a small one does not overtake a large one for ever; the stream
+ * that ran out of credit is the next, so that a poll meanwhile looks at it and at lost ones only.
  */
 static enum transmit_stop
 transmit_data(struct client_session *session, uint64_t now_ns, uint64_t *deadline_ns)
 {
-	enum transmit_stop stop = TRANSMIT_NOTHING;
+	enum transmit_stop stop;
 	struct client_stream *begin = NULL; /* first in a row without anything to send */
 	uint32_t sent = 0;
 
 	while (session->streams && session->streams != begin) {
 		struct client_stream *stream = session->streams;
 
-		if (session->cwnd.pace_next_ns > now_ns) {
-			*deadline_ns = session->cwnd.pace_next_ns < *deadline_ns
-					       ? session->cwnd.pace_next_ns
-					       : *deadline_ns;
-			return TRANSMIT_PACE;
+		if (!transmit_may(session, sent, now_ns, deadline_ns, &stop)) {
+			return stop;
 		}
-		if (sent == CLIENT_CWND_BURST) {
-			*deadline_ns = now_ns;
-			return TRANSMIT_BURST;
-		}
-		struct client_batch *batch =
-			client_stream_ready(session->core, stream, now_ns, deadline_ns);
+		struct client_batch *batch = transmit_ready(session, stream, now_ns, deadline_ns);
 
-		if (batch && client_stream_charged(batch) &&
-			(stop == TRANSMIT_CREDIT || !client_credit_allows(&session->credit, batch->len))) {
-			stop = TRANSMIT_CREDIT;
-			batch = NULL;
-		}
 		if (!batch) {
 			begin = begin ? begin : stream;
 			session->streams = stream->lane_next;
 			continue;
+		}
+		if (client_stream_charged(batch) &&
+			!client_credit_allows(&session->credit, batch->len)) {
+			return transmit_lost(session, sent, now_ns, deadline_ns);
 		}
 		if (!transmit_one(session, stream, batch, now_ns, &stop)) {
 			return stop;
@@ -426,7 +479,7 @@ transmit_data(struct client_session *session, uint64_t now_ns, uint64_t *deadlin
 			session->streams = stream->lane_next;
 		}
 	}
-	return stop;
+	return TRANSMIT_NOTHING;
 }
 
 static void

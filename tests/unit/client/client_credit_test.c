@@ -20,6 +20,7 @@
 
 #define TOPIC	   "t"
 #define PARTITIONS 3
+#define MANY	   32 /* a session of the reference server has no more */
 #define STEP_NS	   (100 * NS_PER_US)
 #define LIMIT_NS   (20 * NS_PER_S) /* of virtual time; a delivery times out only later */
 #define QUEUE_MAX  64
@@ -272,6 +273,74 @@ credit_that_the_disk_owes_is_waited_for(void **state)
 	link_close(&link);
 }
 
+/* A record for each of many partitions, of which credit lets two go. */
+static void
+fill_many(struct link *link)
+{
+	struct client_record record = {.value = "v", .value_len = 1, .timestamp_ms = 1};
+	int topic;
+
+	link_open(link, MANY, 150); /* two batches of some 70 bytes */
+	(void)native_server_topic(link->server, "many", MANY);
+	topic = client_core_topic(link->core, "many");
+	while (client_core_partition_count(link->core, topic) == 0) {
+		link_step(link);
+	}
+	for (int32_t p = 0; p < MANY; p++) {
+		assert_int_equal(client_core_send(link->core, topic, p, &record, link->now_ns), 0);
+	}
+}
+
+static void
+what_waits_for_credit_costs_nothing_meanwhile(void **state)
+{
+	static struct link link;
+	uint64_t looks;
+
+	(void)state;
+	fill_many(&link);
+	native_server_disk(link.server, false);
+	for (uint32_t i = 0; i < 100; i++) {
+		link_step(&link);
+	}
+	looks = client_core_counters(link.core)[CLIENT_stream_looks];
+	for (uint32_t i = 0; i < 1000; i++) {
+		link_step(&link);
+	}
+	/* The one that is next, at each poll. */
+	assert_true(client_core_counters(link.core)[CLIENT_stream_looks] - looks <= 1000);
+	native_server_disk(link.server, true);
+	run_until_delivered(&link, MANY);
+	assert_int_equal(link.failed, 0);
+	link_close(&link);
+}
+
+/* What was lost is found without a look at all that wait. */
+static void
+what_was_lost_is_found_among_many_that_wait(void **state)
+{
+	static struct link link;
+	uint64_t looks;
+
+	(void)state;
+	fill_many(&link);
+	link.lose = 2;
+	link_step(&link);
+	assert_int_equal(link.data_count, 2);
+	looks = client_core_counters(link.core)[CLIENT_stream_looks];
+	native_server_disk(link.server, false);
+	for (uint32_t i = 0; i < 1000; i++) {
+		link_step(&link);
+	}
+	assert_true(link.data_count > 3);
+	assert_true(client_core_counters(link.core)[CLIENT_losses] >= 2);
+	assert_true(client_core_counters(link.core)[CLIENT_stream_looks] - looks <= 1000 + 20);
+	native_server_disk(link.server, true);
+	run_until_delivered(&link, MANY);
+	assert_int_equal(link.failed, 0);
+	link_close(&link);
+}
+
 int
 main(void)
 {
@@ -279,6 +348,8 @@ main(void)
 		cmocka_unit_test(lost_batches_are_sent_again_though_others_wait_for_credit),
 		cmocka_unit_test(credit_of_what_was_given_up_comes_back_with_a_new_session),
 		cmocka_unit_test(credit_that_the_disk_owes_is_waited_for),
+		cmocka_unit_test(what_waits_for_credit_costs_nothing_meanwhile),
+		cmocka_unit_test(what_was_lost_is_found_among_many_that_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
