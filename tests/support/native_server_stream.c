@@ -142,31 +142,30 @@ server_unpark(struct native_server *server, struct server_session *session,
 	}
 }
 
-/* Parks a batch that is ahead of its turn. False: no room, its pn must not be acknowledged. */
+/* Waits already: what is sent again costs no credit, so this is asked before any is charged. */
 static bool
-server_park(struct native_server *server, struct server_session *session,
-	struct server_stream *stream, const uint8_t *bytes, uint32_t len,
-	const struct record_batch *batch)
+server_is_parked(const struct server_stream *stream, const struct record_batch *batch)
 {
 	for (uint32_t i = 0; i < stream->parked_count; i++) {
 		if (stream->parked[i].batch.base_sequence == batch->base_sequence) {
-			server->counts.duplicates++;
-			server_resolve_credit(session, 0, false);
-			session->accepted_bytes -= len;
-			session->accepted_packets--;
 			return true;
 		}
 	}
-	if (stream->parked_count == SERVER_PARKED_MAX) {
-		return false;
-	}
+	return false;
+}
+
+/* Parks a batch that is ahead of its turn, for which there is room. */
+static void
+server_park(struct native_server *server, struct server_stream *stream, const uint8_t *bytes,
+	uint32_t len, const struct record_batch *batch)
+{
+	ensure(stream->parked_count < SERVER_PARKED_MAX);
 	struct server_parked *parked = &stream->parked[stream->parked_count++];
 
 	*parked = (struct server_parked){.bytes = malloc(len), .len = len, .batch = *batch};
 	ensure(parked->bytes);
 	memcpy(parked->bytes, bytes, len);
 	server->counts.parked++;
-	return true;
 }
 
 /* False: beyond the credit. */
@@ -223,7 +222,14 @@ server_data(struct native_server *server, struct server_session *session, const 
 		server_resolve_credit(session, frame->body_len, true);
 		return true;
 	}
-	if (!server_charge(server, session, frame->body_len)) {
+	if (ahead != 0 && server_is_parked(stream, &batch)) {
+		server->counts.duplicates++;
+		session->ack_due = true;
+		return true;
+	}
+	/* Not acknowledged: no room to wait in, or beyond the credit. */
+	if ((ahead != 0 && stream->parked_count == SERVER_PARKED_MAX) ||
+		!server_charge(server, session, frame->body_len)) {
 		return false;
 	}
 	if (ahead == 0) {
@@ -232,5 +238,6 @@ server_data(struct native_server *server, struct server_session *session, const 
 		}
 		return true;
 	}
-	return server_park(server, session, stream, frame->body, frame->body_len, &batch);
+	server_park(server, stream, frame->body, frame->body_len, &batch);
+	return true;
 }
