@@ -546,10 +546,21 @@ client_stream_pinged(struct client_stream *stream, uint64_t pn)
 	}
 }
 
-void
-client_stream_entry(struct client_core *core, struct client_stream *stream,
-	const struct session_msg_ack_entry *entry, const struct client_loss_ack *ack,
-	uint64_t now_ns)
+bool
+client_stream_newer(struct client_stream *stream, uint64_t session_id, uint64_t pn)
+{
+	if (stream->entry_session_id == session_id && pn <= stream->entry_pn) {
+		return false;
+	}
+	stream->entry_session_id = session_id;
+	stream->entry_pn = pn;
+	return true;
+}
+
+/* What is durable and what was accepted. True if something was released. */
+static bool
+stream_progress(struct client_core *core, struct client_stream *stream,
+	const struct session_msg_ack_entry *entry)
 {
 	bool moved = false;
 
@@ -563,6 +574,28 @@ client_stream_entry(struct client_core *core, struct client_stream *stream,
 	if (entry->received_seq >= 0) {
 		stream_accepted(core, stream, entry->received_seq);
 	}
+	return moved;
+}
+
+static void
+stream_arm_again(struct client_core *core, struct client_stream *stream, bool moved,
+	uint64_t now_ns)
+{
+	if (moved) {
+		stream->durable_pings = 0;
+	}
+	if (stream->settle == CLIENT_SETTLE_NONE && (moved || stream->durable_ping_ns == 0)) {
+		stream_arm(core, stream, now_ns);
+	}
+}
+
+void
+client_stream_entry(struct client_core *core, struct client_stream *stream,
+	const struct session_msg_ack_entry *entry, const struct client_loss_ack *ack,
+	uint64_t now_ns)
+{
+	bool moved = stream_progress(core, stream, entry);
+
 	if (stream->settle == CLIENT_SETTLE_ASKED && client_loss_covers(ack, stream->settle_pn) &&
 		stream->server_told) {
 		stream_settled(core, stream, entry);
@@ -570,12 +603,14 @@ client_stream_entry(struct client_core *core, struct client_stream *stream,
 	if (entry->error != 0) {
 		stream_refused(core, stream, entry->error, entry->error_seq, now_ns);
 	}
-	if (moved) {
-		stream->durable_pings = 0;
-	}
-	if (stream->settle == CLIENT_SETTLE_NONE && (moved || stream->durable_ping_ns == 0)) {
-		stream_arm(core, stream, now_ns);
-	}
+	stream_arm_again(core, stream, moved, now_ns);
+}
+
+void
+client_stream_late_entry(struct client_core *core, struct client_stream *stream,
+	const struct session_msg_ack_entry *entry, uint64_t now_ns)
+{
+	stream_arm_again(core, stream, stream_progress(core, stream, entry), now_ns);
 }
 
 /* --- starting over ----------------------------------------------------------------------------- */

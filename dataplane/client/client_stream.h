@@ -50,6 +50,8 @@ struct client_stream {
 	struct client_batch *last;
 	struct client_batch *next;
 	struct client_batch *recover_batch; /* RECOVER_WAIT; NULL once it is freed */
+	uint64_t entry_session_id; /* whose ACK the newest entry came with, */
+	uint64_t entry_pn;	   /* and that ACK's packet number */
 	uint64_t retry_ns;	    /* nothing before this instant (back-off after a refusal) */
 	uint64_t hold_pn; /* settling: highest pn used before */
 	uint64_t settle_pn; /* first PING since; 0: none yet */
@@ -93,10 +95,18 @@ void client_stream_sent(struct client_core *core, struct client_batch *batch, ui
 void client_stream_acked(struct client_core *core, struct client_batch *batch, uint64_t pn,
 	uint64_t now_ns);
 void client_stream_lost(struct client_core *core, struct client_batch *batch, uint64_t pn);
-/* One entry of a newest ACK. */
+/* True, once, if an entry of the ACK with this packet number is newer than all before. */
+bool client_stream_newer(struct client_stream *stream, uint64_t session_id, uint64_t pn);
+/* A newer entry in a newest ACK. */
 void client_stream_entry(struct client_core *core, struct client_stream *stream,
 	const struct session_msg_ack_entry *entry, const struct client_loss_ack *ack,
 	uint64_t now_ns);
+/*
+ * A newer entry in an ACK that others have overtaken. What it says of progress holds; a refusal may be
+ * of what was sent again since, so that is asked about, as after a lost ACK.
+ */
+void client_stream_late_entry(struct client_core *core, struct client_stream *stream,
+	const struct session_msg_ack_entry *entry, uint64_t now_ns);
 /* The PING that client_stream_on_time wanted was sent. */
 void client_stream_pinged(struct client_stream *stream, uint64_t pn);
 /* The session ended: nothing is known to have arrived. */

@@ -224,15 +224,23 @@ client_transmit_end(struct client_session *session)
 /* --- in ---------------------------------------------------------------------------------------- */
 
 static void
-transmit_entries(struct client_session *session, const struct session_msg_ack *ack,
+transmit_entries(struct client_session *session, uint64_t pn, const struct session_msg_ack *ack,
 	const struct client_loss_ack *part, uint64_t now_ns)
 {
+	bool newest = pn == session->ack_pn_max;
+
 	for (uint32_t i = 0; i < ack->entries; i++) {
 		struct client_stream *stream =
 			client_core_stream_of_handle(session->core, ack->entry[i].stream);
 
-		if (stream && stream->lane == session->lane) {
+		if (!stream || stream->lane != session->lane ||
+			!client_stream_newer(stream, session->session_id, pn)) {
+			continue;
+		}
+		if (newest) {
 			client_stream_entry(session->core, stream, &ack->entry[i], part, now_ns);
+		} else {
+			client_stream_late_entry(session->core, stream, &ack->entry[i], now_ns);
 		}
 	}
 }
@@ -281,12 +289,12 @@ client_transmit_ack(struct client_session *session, const struct frame *frame, u
 		client_cwnd_acked(&session->cwnd, seen.pn_max, session->loss.next_pn, seen.bytes,
 			&session->loss.rtt);
 	}
-	/* Entries are state: only the newest ACK's count. */
+	/* The session's state is the newest ACK's; a stream's is that of the newest that names it. */
 	if (frame->pn > session->ack_pn_max) {
 		session->ack_pn_max = frame->pn;
 		transmit_signals(session, &ack, seen.pn_max, now_ns);
-		transmit_entries(session, &ack, &part, now_ns);
 	}
+	transmit_entries(session, frame->pn, &ack, &part, now_ns);
 }
 
 /* --- timers ------------------------------------------------------------------------------------ */
