@@ -308,21 +308,29 @@ apply_with_profile(struct config_loader *loader)
 	const struct config *config = loader->config;
 	bool dev = config->mode == CONFIG_MODE_DEV;
 	char name[CONFIG_PROFILE_NAME_MAX + 1];
+	char why[CONFIG_REASON_BYTES];
+	bool fallback = false;
 	char place[320];
 	char *said;
-	int err;
+	int err = 0;
 
 	snprintf(name, sizeof(name), "%s", config->profile);
-	if (strcmp(name, "auto") == 0) {
-		snprintf(name, sizeof(name), "%s", dev ? "laptop" : "vm-generic");
-	}
 	config_check_place(loader, &config->origins[CONFIG_KEY_PROFILE], place, sizeof(place));
-	err = apply_layers(loader, dev, name);
+	snprintf(why, sizeof(why), "named by %.*s", (int)strlen(place) - 2, place);
+	if (strcmp(name, "auto") == 0 && dev) {
+		snprintf(name, sizeof(name), "laptop");
+		snprintf(why, sizeof(why), "auto: dev mode");
+	} else if (strcmp(name, "auto") == 0) {
+		err = config_auto_profile(loader, name, sizeof(name), why, sizeof(why), &fallback);
+	}
+	err = err ? err : apply_layers(loader, dev, name);
 	if (err == -ENOENT && loader->layer == CONFIG_LAYER_PROFILE) {
 		said = strdup(loader->report);
 		config_report(loader, err, "%sprofile: %s", place, said ? said : "not found\n");
 		free(said);
 	}
+	snprintf(loader->config->profile_reason, sizeof(loader->config->profile_reason), "%s", why);
+	loader->config->profile_fallback = fallback;
 	return err;
 }
 

@@ -24,10 +24,12 @@ struct config_source {
 	uint32_t override_count;
 	const char *const *profile_dirs; /* NULL: /etc's and the installed one; built-in profiles come last */
 	uint32_t profile_dir_count;
+	const char *host_root; /* where `profile: auto` looks at the machine; NULL: "" */
 };
 
 /*
- * Fills ret_config, whose `profile` is then the resolved name: `auto` is laptop or vm-generic.
+ * Fills ret_config, whose `profile` is then the resolved name, with profile_reason: `auto` is laptop in
+ * dev mode, else the profile whose `match` fits the machine best, else vm-generic (profile_fallback).
  * -ENOENT: the file or the named profile is missing; -EINVAL: it is wrong; -EIO and the like: it
  * cannot be read. The report, with newlines, goes to ret_text, ready to be printed.
  */

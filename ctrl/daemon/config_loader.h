@@ -13,6 +13,7 @@
 #define CONFIG_PATH_MAX	       256 /* of a key, dots and all */
 #define CONFIG_PROFILE_NAMES   32
 #define CONFIG_PROFILE_NAME_MAX 63
+#define CONFIG_PROFILES_LISTED_MAX 64
 
 /* A profile's own words are parsed into these, checked, and thrown away. */
 struct config_profile_words {
@@ -50,6 +51,16 @@ const struct config_key *config_walk_find(const struct config_key *keys, uint32_
 
 /* config_profile.c: -ENOENT with what there is and where it was looked for. */
 int config_profile_load(struct config_loader *loader, const char *name);
+/* config_profile.c: every name there is, each once, the host's own first; the caller frees them. */
+uint32_t config_profile_names(const struct config_loader *loader,
+	char *ret_names[CONFIG_PROFILES_LISTED_MAX]);
+/* config_profile.c: a profile's own words, without what it inherits; nothing is applied. */
+int config_profile_words(struct config_loader *loader, const char *name, struct profile *ret_words);
+
+/* config_auto.c: the profile for this machine, and why; an error if one cannot be read. Sets *ret_fallback
+ * if none fits. */
+int config_auto_profile(struct config_loader *loader, char *ret_name, size_t name_room, char *ret_why,
+	size_t why_room, bool *ret_fallback);
 
 /* config_check.c: rules between keys. */
 int config_check_relations(struct config_loader *loader);

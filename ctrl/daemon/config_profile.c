@@ -15,8 +15,6 @@
 #include "ctrl/schema/paths_gen.h"
 #include "ctrl/schema/value.h"
 
-#define PROFILES_LISTED_MAX 64
-
 static const char *const default_dirs[] = {CONFIG_PROFILE_DIRS};
 
 static const char *const *
@@ -99,35 +97,63 @@ parse_profile(struct config_loader *loader, const char *title, const char *text,
 	return err;
 }
 
-/* Collects every name there is, each once; the texts are the caller's to free. */
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool
+is_listed(char *const *names, uint32_t count, const char *name, size_t len)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (names[i] && strlen(names[i]) == len && strncmp(names[i], name, len) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Adds the profiles of a directory by name, whatever order the file system has them in. */
 static uint32_t
-list_profiles(const struct config_loader *loader, char *names[PROFILES_LISTED_MAX])
+list_dir(const char *path, char **names, uint32_t count)
+{
+	uint32_t first = count;
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+
+	while (dir && count < CONFIG_PROFILES_LISTED_MAX && (entry = readdir(dir)) != NULL) {
+		size_t len = strlen(entry->d_name);
+
+		if (len > 5 && strcmp(entry->d_name + len - 5, ".yaml") == 0 && entry->d_name[0] != '.' &&
+			!is_listed(names, count, entry->d_name, len - 5)) {
+			names[count] = strndup(entry->d_name, len - 5);
+			count += names[count] != NULL;
+		}
+	}
+	if (dir) {
+		closedir(dir);
+	}
+	qsort(names + first, count - first, sizeof(names[0]), compare_names);
+	return count;
+}
+
+uint32_t
+config_profile_names(const struct config_loader *loader, char *names[CONFIG_PROFILES_LISTED_MAX])
 {
 	size_t dir_count;
 	const char *const *dirs = profile_dirs(loader, &dir_count);
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < profile_builtin_count && count < PROFILES_LISTED_MAX; i++) {
-		names[count++] = strdup(profile_builtins[i].name);
-	}
 	for (size_t d = 0; d < dir_count; d++) {
-		DIR *dir = opendir(dirs[d]);
-		struct dirent *entry;
+		count = list_dir(dirs[d], names, count);
+	}
+	for (uint32_t i = 0; i < profile_builtin_count && count < CONFIG_PROFILES_LISTED_MAX; i++) {
+		const char *name = profile_builtins[i].name;
 
-		while (dir && count < PROFILES_LISTED_MAX && (entry = readdir(dir)) != NULL) {
-			size_t len = strlen(entry->d_name);
-			bool known = len <= 5 || strcmp(entry->d_name + len - 5, ".yaml") != 0;
-
-			for (uint32_t i = 0; i < count && !known; i++) {
-				known = names[i] && strlen(names[i]) == len - 5 &&
-					strncmp(names[i], entry->d_name, len - 5) == 0;
-			}
-			if (!known) {
-				names[count++] = strndup(entry->d_name, len - 5);
-			}
-		}
-		if (dir) {
-			closedir(dir);
+		if (!is_listed(names, count, name, strlen(name))) {
+			names[count] = strdup(name);
+			count += names[count] != NULL;
 		}
 	}
 	return count;
@@ -137,8 +163,8 @@ list_profiles(const struct config_loader *loader, char *names[PROFILES_LISTED_MA
 static int
 profile_unknown(struct config_loader *loader, const char *name)
 {
-	char *names[PROFILES_LISTED_MAX];
-	uint32_t count = list_profiles(loader, names);
+	char *names[CONFIG_PROFILES_LISTED_MAX];
+	uint32_t count = config_profile_names(loader, names);
 	size_t dir_count;
 	const char *const *dirs = profile_dirs(loader, &dir_count);
 	struct value_nearest nearest;
@@ -166,38 +192,62 @@ profile_unknown(struct config_loader *loader, const char *name)
 	return -ENOENT;
 }
 
-/* The text of a profile from the first place that has it. */
+/* The text of a profile, which the caller frees, from the first place that has it, and that place. */
 static int
-read_profile(struct config_loader *loader, const char *name)
+read_profile(struct config_loader *loader, const char *name, char *ret_title, size_t room,
+	char **ret_text)
 {
 	size_t count;
 	const char *const *dirs = profile_dirs(loader, &count);
-	char path[512];
-	char *text = NULL;
-	int err;
 
 	for (size_t i = 0; i < count; i++) {
-		snprintf(path, sizeof(path), "%s/%s.yaml", dirs[i], name);
-		if (access(path, F_OK) == 0) {
-			err = config_read_text(loader, path, &text);
-			err = err ? err : parse_profile(loader, path, text, name);
-			free(text);
-			return err;
+		snprintf(ret_title, room, "%s/%s.yaml", dirs[i], name);
+		if (access(ret_title, F_OK) == 0) {
+			return config_read_text(loader, ret_title, ret_text);
 		}
 	}
 	for (uint32_t i = 0; i < profile_builtin_count; i++) {
 		if (strcmp(profile_builtins[i].name, name) == 0) {
-			snprintf(path, sizeof(path), "%s.yaml (built in)", name);
-			return parse_profile(loader, path, profile_builtins[i].text, name);
+			snprintf(ret_title, room, "%s.yaml (built in)", name);
+			*ret_text = strdup(profile_builtins[i].text);
+			return *ret_text ? 0 : -ENOMEM;
 		}
 	}
 	return profile_unknown(loader, name);
 }
 
 int
+config_profile_words(struct config_loader *loader, const char *name, struct profile *ret_words)
+{
+	struct config_loader look = *loader; /* over a configuration that is thrown away */
+	char title[512];
+	char *text = NULL;
+	struct yaml_doc doc;
+	int err = read_profile(loader, name, title, sizeof(title), &text);
+
+	if (err) {
+		return err;
+	}
+	look.config = calloc(1, sizeof(*look.config));
+	look.in_profile = true;
+	memset(&look.words, 0, sizeof(look.words));
+	err = look.config ? yaml_doc_open(&doc, title, text, loader->report, loader->report_bytes) : -ENOMEM;
+	if (err == 0) {
+		err = config_walk_root(&look, &doc, yaml_doc_root(&doc));
+		yaml_doc_close(&doc);
+	}
+	*ret_words = look.words.profile;
+	free(look.config);
+	free(text);
+	return err;
+}
+
+int
 config_profile_load(struct config_loader *loader, const char *name)
 {
 	uint32_t own = loader->profile_count;
+	char title[512];
+	char *text = NULL;
 	int err;
 
 	if (strchr(name, '/') || name[0] == '.' || name[0] == '\0') {
@@ -216,7 +266,9 @@ config_profile_load(struct config_loader *loader, const char *name)
 	snprintf(loader->profiles[own].name, sizeof(loader->profiles[own].name), "%s", name);
 	loader->profiles[own].open = true;
 	loader->profile_count++;
-	err = read_profile(loader, name);
+	err = read_profile(loader, name, title, sizeof(title), &text);
+	err = err ? err : parse_profile(loader, title, text, name);
+	free(text);
 	loader->profiles[own].open = false;
 	return err;
 }

@@ -117,6 +117,7 @@ control_loop_announce(const struct control_loop *loop, const struct wiring *w)
 	logstore_info(e->store, &info);
 	fprintf(stderr, "penstockd %s  %s  instance %s  ready in %llu ms\n", e->version, e->mode,
 		e->instance, (unsigned long long)((clock_now_ns(w->clock) - loop->start_ns) / NS_PER_MS));
+	fprintf(stderr, "  profile   %s (%s)\n", w->config->profile, w->config->profile_reason);
 	for (uint32_t i = 0; i < e->lane_count; i++) {
 		e->nics[i]->ops->caps(e->nics[i], &caps);
 		fprintf(stderr, "  lane %u    udp port %u, driver %s, mtu %u\n", i, e->lane_ports[i],

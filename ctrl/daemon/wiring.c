@@ -525,6 +525,11 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	w->batcher_client = (uint16_t)(e->lane_count + 1);
 	w->client_count = e->lane_count + 2;
 	w->control_waker.fd = w->keeper_waker.fd = -1;
+	if (config->profile_fallback) {
+		wiring_fallback(w, "profile %s for want of a better one (%s). fix: put `profile: NAME` into the "
+				   "configuration, or a profile for this machine into /etc/penstock/profiles",
+			config->profile, config->profile_reason);
+	}
 	host_limits_raise_files();
 	rc = host_limits_check_cpus(config, error->text, sizeof(error->text));
 	rc = rc < 0 ? rc : wiring_no_memory(error, "control", waker_open(&w->control_waker));

@@ -63,8 +63,9 @@ body_health(struct engine *engine, bool *ret_ready)
 		}
 	}
 	*ret_ready = json_array_size(reasons) == 0;
-	return json_pack("{s:b,s:b,s:s,s:o,s:I}", "live", live, "ready", *ret_ready, "state",
-		engine_state_names[engine->state], "reasons", reasons, "stale_ms", (json_int_t)stale_ms);
+	return json_pack("{s:b,s:b,s:s,s:o,s:I,s:s,s:s}", "live", live, "ready", *ret_ready, "state",
+		engine_state_names[engine->state], "reasons", reasons, "stale_ms", (json_int_t)stale_ms,
+		"profile", engine->config->profile, "profile_reason", engine->config->profile_reason);
 }
 
 METHOD_BODY(health_get)

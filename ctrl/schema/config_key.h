@@ -13,6 +13,7 @@
 
 #define CONFIG_CPUS_MAX	 128
 #define CONFIG_FILES_MAX 12
+#define CONFIG_REASON_BYTES 256
 
 enum config_type {
 	CONFIG_BOOL,

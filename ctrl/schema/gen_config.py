@@ -122,7 +122,9 @@ def config_header(config):
     lines += ['\tstruct config_port ports[CONFIG_PORTS_MAX];', '\tuint32_t port_count;', '',
               '\t/* Where every value came from; file 0 is "". */',
               '\tstruct config_origin origins[CONFIG_KEY_COUNT];', '\tstruct config_origin ports_origin;',
-              '\tchar files[CONFIG_FILES_MAX][256];', '\tuint32_t file_count;', '};', '',
+              '\tchar files[CONFIG_FILES_MAX][256];', '\tuint32_t file_count;', '',
+              '\t/* How `profile` was chosen; fallback: nothing that there is fits the machine. */',
+              '\tchar profile_reason[CONFIG_REASON_BYTES];', '\tbool profile_fallback;', '};', '',
               'extern const struct config_key config_keys[CONFIG_KEY_COUNT];',
               'extern const struct config_key config_port_keys[CONFIG_PORT_KEY_COUNT];', '', '#endif', '']
     return '\n'.join(lines)

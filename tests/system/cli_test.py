@@ -160,7 +160,9 @@ def every_command_has_help(cli):
 def main():
     with Daemon() as daemon:
         cli = Cli(daemon)
-        assert cli.data('health', 'wait')['ready'] is True
+        health = cli.data('health', 'wait')
+        assert health['ready'] is True and (health['profile'], health['profile_reason']) == ('laptop', 'auto: dev mode'), health
+        assert 'profile   laptop (auto: dev mode)' in daemon.log(), daemon.log()
         cli.good('topic', 'create', 'lines', '--partitions', '4')
         wrong_input(cli)
         pages_of_producers(cli, daemon)

@@ -326,8 +326,11 @@ shipped_profiles_need_no_file(void **state)
 	assert_int_equal(load("# profile: \nmode: dev\n", &config), 0); /* auto */
 	assert_string_equal(config.profile, "laptop");
 	assert_int_equal(config.ports_origin.layer, CONFIG_LAYER_PROFILE);
-	assert_int_equal(load("# profile: \nmode: production\n", &config), 0);
-	assert_string_equal(config.profile, "vm-generic");
+	assert_string_equal(config.profile_reason, "auto: dev mode");
+	assert_int_equal(load("mode: dev\nprofile: vm-generic\n", &config), 0);
+	assert_string_equal(config.profile_reason, "named by t.yaml:2");
+	assert_int_equal(load("mode: dev\n", &config), 0);
+	assert_string_equal(config.profile_reason, "named by --set");
 }
 
 static void
