@@ -363,6 +363,9 @@ watch_space(struct log_keeper *keeper)
 			(unsigned long long)space.free_bytes, (unsigned long long)low);
 	}
 	atomic_store_explicit(&store->disk_low, refuse, memory_order_relaxed);
+	if (!refuse && space.free_bytes > low + low / 4) {
+		keeper_reserve_keep(keeper, space.free_bytes - low - low / 4);
+	}
 }
 
 static void

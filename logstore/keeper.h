@@ -58,6 +58,7 @@ struct log_keeper {
 	bool space_low;
 	bool space_roomy; /* enough for spares beside spares_min */
 	uint64_t space_ns;
+	uint64_t reserve_bytes; /* held by penstock-reserve; 0: it must be made or looked at */
 	uint64_t checkpoint_ns;
 	bool clean_written;
 };
@@ -71,6 +72,11 @@ uint32_t keeper_spare_step(struct log_keeper *keeper);
 bool keeper_spare_short(const struct log_keeper *keeper);
 /* Adopts a spare that an earlier run prepared. */
 int keeper_spare_adopt(struct log_keeper *keeper, uint64_t file_id, uint32_t shard);
+
+/* keeper_reserve.c: makes or enlarges the room that a start needs, out of what may be spent for it. */
+void keeper_reserve_keep(struct log_keeper *keeper, uint64_t spendable_bytes);
+/* Gives it away. 0 if there is none. */
+int keeper_reserve_drop(struct io *io);
 
 /* keeper_segment.c: each is one message; 0 or negative errno: to be tried again. */
 int keeper_segment_name(struct log_keeper *keeper, struct partition *p, struct segment *s);

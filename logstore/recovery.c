@@ -157,13 +157,13 @@ guard_names(const struct recovery *r, uint64_t file_id)
 }
 
 /*
- * After a crash, before any partition: spares that no group went to. What recovery writes (indexes,
- * seals) finds that room on a disk that is full.
+ * After a crash, before any partition: the reserve, and spares that no group went to. What recovery
+ * writes (indexes, seals) finds that room on a disk that is full.
  */
 static int
-drop_unused_spares(struct recovery *r)
+make_room(struct recovery *r)
 {
-	int rc = 0;
+	int rc = r->clean ? 0 : keeper_reserve_drop(r->io);
 
 	for (uint32_t i = 0; rc >= 0 && !r->clean && i < r->root.count; i++) {
 		const char *name = r->root.names[i].name;
@@ -307,7 +307,7 @@ logstore_recover(struct logstore *store, logstore_found_fn found,
 	r->start_id = 1;
 	int rc = begin(r);
 
-	rc = rc < 0 ? rc : drop_unused_spares(r);
+	rc = rc < 0 ? rc : make_room(r);
 	rc = rc < 0 ? rc : find_dirs(r, &dirs, &count);
 	for (uint32_t i = 0; rc == 0 && i < count; i++) {
 		struct log_recovery_report report = {0};

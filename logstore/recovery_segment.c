@@ -484,12 +484,13 @@ replay(struct index_rebuild *ib)
 	return 0;
 }
 
+/* Over what is there, then cut: blocks that were given away first might not be had again. */
 static int
 write_tail_of(struct io *io, int fd, uint64_t keep_bytes, const uint8_t *bytes, size_t len)
 {
-	int rc = io->ops->truncate(io, fd, keep_bytes);
+	int rc = len > 0 ? io->ops->pwrite(io, fd, bytes, len, keep_bytes) : 0;
 
-	rc = rc < 0 || len == 0 ? rc : io->ops->pwrite(io, fd, bytes, len, keep_bytes);
+	rc = rc < 0 ? rc : io->ops->truncate(io, fd, keep_bytes + len);
 	return rc < 0 ? rc : io->ops->fsync(io, fd);
 }
 

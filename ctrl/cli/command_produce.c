@@ -45,6 +45,7 @@ struct produce {
 	const struct cli *cli;
 	const char *topic;
 	const char *bootstrap;
+	const char *server; /* that, or what the daemon says */
 	const char *client_id;
 	const char *file;
 	const char *separator;
@@ -374,6 +375,52 @@ settle(struct produce *p)
 	return err == -EINTR ? CLI_INTERRUPTED : err ? CLI_FAILED : 0;
 }
 
+/* Why the daemon takes no records, as it says itself; false: it does, or cannot be asked. */
+static bool
+daemon_reason(const struct produce *p, char *text, size_t room)
+{
+	struct client client;
+	json_t *health = NULL;
+	json_t *error = NULL;
+	const char *reason;
+
+	if (p->bootstrap || client_open(&client, p->cli) != 0) {
+		return false;
+	}
+	if (client_call(&client, "health.get", NULL, &health, &error) != 0) {
+		health = NULL;
+	}
+	reason = json_string_value(json_array_get(json_object_get(health, "reasons"), 0));
+	if (reason) {
+		snprintf(text, room, "%s", reason);
+	}
+	json_decref(health);
+	json_decref(error);
+	client_close(&client);
+	return reason != NULL;
+}
+
+static int
+not_durable(const struct produce *p, uint64_t durable)
+{
+	const struct sender *s = &p->sender;
+	char why[512];
+	bool told;
+
+	/* Without a producer id there never was an answer. */
+	if (durable == 0 && s->stats.producer_id < 0) {
+		snprintf(why, sizeof(why), "no answer from %s over UDP; last: %s", p->server, s->status);
+		return cli_error(CLI_UNREACHABLE, "not all records are durable", why,
+			"penstock sys get tells the daemon's ports; another address: --bootstrap HOST:PORT");
+	}
+	snprintf(why, sizeof(why), "%s", s->status[0] ? s->status : penstock_error_name((int16_t)s->first_error));
+	told = daemon_reason(p, why, sizeof(why));
+	return cli_error(CLI_FAILED, "not all records are durable", why,
+		told && strncmp(why, "disk: ", 6) == 0 ?
+			"free space there, or penstock topic delete TOPIC --yes; then send again what failed" :
+			"penstock health get, penstock topic list; more time: penstock --timeout 5m produce ...");
+}
+
 static int
 summary(struct produce *p, int err)
 {
@@ -399,10 +446,7 @@ summary(struct produce *p, int err)
 	if (err || failed == 0) {
 		return err;
 	}
-	return cli_error(durable == 0 && s->stats.sessions == 0 ? CLI_UNREACHABLE : CLI_FAILED,
-		"not all records are durable",
-		s->status[0] ? s->status : penstock_error_name((int16_t)s->first_error),
-		"penstock health get, penstock topic list; more time: penstock --timeout 5m produce ...");
+	return not_durable(p, durable);
 }
 
 static int
@@ -450,6 +494,7 @@ run(struct produce *p)
 		err = produce_find_port(p->cli, bootstrap, sizeof(bootstrap));
 		sender.bootstrap = bootstrap;
 	}
+	p->server = sender.bootstrap;
 	if (err == 0 && sender_open(&p->sender, &sender, text, sizeof(text)) < 0) {
 		err = cli_error(CLI_USAGE, "cannot start the producer", text, "--bootstrap 127.0.0.1:9292");
 	}

@@ -355,7 +355,10 @@ session_on_closed(struct client_session *session, const struct frame *frame, uin
 					   frame->session_id != session->session_id) {
 		return false;
 	}
-	client_core_tell(core, "lane %u: %s", session->lane, frame_reason_text(closed.reason));
+	/* The answer to our own CLOSE hides nothing that was told before. */
+	if (session->state != CLIENT_SESSION_CLOSING || closed.reason != FRAME_CLIENT_DONE) {
+		client_core_tell(core, "lane %u: %s", session->lane, frame_reason_text(closed.reason));
+	}
 	if (session->state == CLIENT_SESSION_CLOSING) {
 		client_session_drop(session, 0, now_ns);
 		return true;

@@ -5,9 +5,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 #include "base/errcode.h"
+#include "logstore/file_util.h"
 #include "logstore/store.h"
 #include "support/log_bench.h"
 
@@ -152,6 +155,45 @@ a_start_after_a_crash_works_on_a_full_disk(void **state)
 	assert_int_equal(b->partitions[p].durable, 120);
 }
 
+static void
+note_spare(void *user_data, const char *name, bool is_directory)
+{
+	size_t len = strlen(name);
+
+	if (!is_directory && len > 5 && strcmp(name + len - 5, ".prep") == 0) {
+		snprintf(user_data, FILE_PATH_MAX, "%s", name);
+	}
+}
+
+/* The disk was too full for spares as well. */
+static void
+a_start_after_a_crash_works_on_a_full_disk_without_spares(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+	struct io_space space;
+	char spare[FILE_PATH_MAX];
+	struct io *io;
+
+	for (uint32_t i = 0; i < 60; i++) {
+		append_and_drain(b, p);
+	}
+	log_bench_run_ns(b, 2 * NS_PER_S);
+	log_bench_sigkill(b);
+	assert_int_equal(sim_disk_view(b->disk, 1, &io), 0);
+	do {
+		spare[0] = '\0';
+		assert_int_equal(io->ops->list(io, ".", note_spare, spare), 0);
+	} while (spare[0] && io->ops->unlink(io, spare) == 0);
+	assert_int_equal(io->ops->fsync_dir(io, "."), 0);
+	assert_int_equal(io->ops->space(io, &space), 0);
+	sim_set_capacity(b->disk, space.total_bytes - space.free_bytes);
+	io->ops->destroy(io);
+	assert_int_equal(log_bench_try_open(b), 0);
+	assert_true(log_bench_check(b, true));
+	assert_int_equal(b->partitions[p].durable, 120);
+}
+
 /* A write fails under a captured checkpoint and a closed segment: both give their snapshots back. */
 static void
 a_poisoned_partition_can_be_deleted(void **state)
@@ -211,6 +253,7 @@ main(void)
 		CASE(a_topic_is_deleted_while_housekeeping_waits_for_room),
 		CASE(housekeeping_goes_on_in_order_when_there_is_room_again),
 		CASE(a_start_after_a_crash_works_on_a_full_disk),
+		CASE(a_start_after_a_crash_works_on_a_full_disk_without_spares),
 		CASE(a_poisoned_partition_can_be_deleted),
 		CASE(a_closed_segment_of_a_poisoned_partition_holds_no_snapshot),
 	};
