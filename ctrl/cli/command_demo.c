@@ -32,6 +32,8 @@
 #define DELIVERY_MS	45000
 #define DRAIN_SECONDS	40
 #define WORD_BYTES_MAX	32
+/* A year: half of one is replayed in a second, and by default a segment ends with each week of timestamps. */
+#define DEMO_SEGMENT_MS "31622400000"
 
 static const char help[] =
 	"usage: penstock demo [--keep] [--state /DIR] [--data FILE.csv.xz] [--set KEY=VALUE] [-o json]\n\n"
@@ -260,8 +262,8 @@ make_topic_and_job(struct demo *demo)
 	uint64_t since_ns = cli_now_ns();
 	char text[1200];
 	int err = demo_call(demo, "topic.create",
-		json_pack("{s:s,s:i,s:{s:s}}", "topic", DEMO_TOPIC, "partitions", DEMO_PARTITIONS, "configs",
-			"retention.ms", "-1"), NULL);
+		json_pack("{s:s,s:i,s:{s:s,s:s}}", "topic", DEMO_TOPIC, "partitions", DEMO_PARTITIONS,
+			"configs", "retention.ms", "-1", "segment.ms", DEMO_SEGMENT_MS), NULL);
 
 	if (err) {
 		return err;
