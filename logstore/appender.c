@@ -12,6 +12,7 @@
 #include "base/crc32c.h"
 #include "base/ensure.h"
 #include "base/errcode.h"
+#include "logstore/append_room.h"
 #include "logstore/checkpointer.h"
 #include "logstore/commit_notes.h"
 #include "logstore/committer.h"
@@ -20,6 +21,7 @@
 
 #define PREFETCH_BYTES_MAX 2048 /* the rest of a larger batch: by the CPU itself, it sees a stream */
 #define QUEUE_LOOKS_MAX 32
+#define PART_DECAY	4 /* the largest part of late counts, less by this share with each */
 #define ANSWERS_A_REQUEST 3 /* COPIED or STATE, and what it may leave waiting */
 
 struct append {
@@ -171,124 +173,6 @@ answer_duplicate(struct log_shard *shard, const struct append *a, const struct p
 	return true;
 }
 
-/* Starts a section at the partition's end in `extent`, with a copy of the tail block's bytes. */
-static void
-open_section(struct log_shard *shard, struct partition *p, struct extent *extent, const uint8_t *tail)
-{
-	uint32_t tail_len = p->active->end_pos & (shard->block_bytes - 1);
-	struct section *s = &extent->sections[extent->section_count++];
-
-	ensure(extent->section_count <= extent->chunk_count * CHUNK_SECTIONS);
-	*s = (struct section){.block_off = extent->used_bytes,
-		.mem_off = extent->used_bytes + tail_len,
-		.pos = p->active->end_pos,
-		.first_offset = p->next_offset,
-		.end_offset = p->next_offset};
-	memcpy(extent->memory + s->block_off, tail, tail_len);
-	extent->used_bytes = s->mem_off;
-	p->open_section = s;
-	p->open_extent = extent;
-}
-
-/* A fresh extent of the partition that takes `bytes`. NULL: wait. */
-static struct extent *
-take_extent(struct log_shard *shard, struct partition *p, uint32_t bytes)
-{
-	struct chunk_pool *pool = &shard->pool;
-	uint32_t want = bytes;
-
-	if (want < p->part_bytes) {
-		want = p->part_bytes < EXTENT_GROW_BYTES ? p->part_bytes : EXTENT_GROW_BYTES;
-	}
-	uint32_t chunks = (want + CHUNK_BYTES - 1) / CHUNK_BYTES;
-
-	if (pool->dirty_chunks + chunks > pool->dirty_chunks_max) {
-		want = bytes;
-		chunks = (want + CHUNK_BYTES - 1) / CHUNK_BYTES;
-	}
-	if (pool->dirty_chunks + chunks > pool->dirty_chunks_max) {
-		return NULL;
-	}
-	struct extent *extent = chunk_pool_take(pool, want);
-
-	if (extent) {
-		partition_extent_add(p, extent);
-	}
-	return extent;
-}
-
-/* Room in the section that the part has open already. */
-static uint8_t *
-room_in_open(struct log_shard *shard, struct partition *p, uint32_t len)
-{
-	struct extent *e = p->open_extent;
-	uint32_t left = extent_bytes(e) - e->used_bytes;
-	struct chunk_pool *pool = &shard->pool;
-
-	if (left >= len) {
-		return e->memory + e->used_bytes;
-	}
-	uint32_t more = (len - left + CHUNK_BYTES - 1) / CHUNK_BYTES;
-
-	if (pool->dirty_chunks + more <= pool->dirty_chunks_max &&
-		chunk_pool_extend(pool, e, len - left)) {
-		return e->memory + e->used_bytes;
-	}
-	uint32_t tail_len = p->active->end_pos & (shard->block_bytes - 1);
-	struct extent *fresh = take_extent(shard, p, tail_len + len);
-
-	if (!fresh) {
-		return NULL;
-	}
-	const uint8_t *tail = e->memory + e->used_bytes - tail_len;
-
-	/* The block that was begun goes on in the new extent; the old section is not written there. */
-	e->used_bytes = (uint32_t)bytes_ceil(e->used_bytes, shard->block_bytes);
-	chunk_pool_hold(pool, fresh);
-	open_section(shard, p, fresh, tail);
-	shard->open->parts[p->open_part].section_count++;
-	return fresh->memory + fresh->used_bytes;
-}
-
-/* Contiguous room for len bytes at the partition's end, or NULL: no memory now. */
-static uint8_t *
-room(struct log_shard *shard, struct partition *p, uint32_t len)
-{
-	if (p->dirty) {
-		return room_in_open(shard, p, len);
-	}
-	uint32_t tail_len = p->active->end_pos & (shard->block_bytes - 1);
-	struct extent *e = p->newest;
-	struct chunk_pool *pool = &shard->pool;
-	bool fits = e && e->used_bytes + tail_len + len <= extent_bytes(e) &&
-		e->section_count < e->chunk_count * CHUNK_SECTIONS;
-
-	if (fits && e->group_holds == 0 &&
-		pool->dirty_chunks + e->chunk_count > pool->dirty_chunks_max) {
-		return NULL;
-	}
-	if (!fits) {
-		e = take_extent(shard, p, tail_len + len);
-	}
-	if (!e) {
-		return NULL;
-	}
-	open_section(shard, p, e, p->active->tail_block);
-	return e->memory + e->used_bytes;
-}
-
-/* Nothing was appended into a section just opened for a part that does not exist yet. */
-static void
-cancel_section(struct partition *p)
-{
-	struct extent *e = p->open_extent;
-
-	e->used_bytes = p->open_section->block_off;
-	e->section_count--;
-	p->open_section = NULL;
-	p->open_extent = NULL;
-}
-
 /* The partition's part of the open group, made if this is its first batch there. */
 static struct group_part *
 open_part(struct log_shard *shard, struct partition *p)
@@ -350,7 +234,10 @@ appender_close_part(struct log_shard *shard, struct partition *p)
 	part->end_offset = p->next_offset;
 	s->closed_pos = s->end_pos;
 	range_crc_append(&s->closed_crc, part->crc.crc, part->crc.len);
-	p->part_bytes = part->end_pos - part->start_pos;
+	uint32_t part_bytes = part->end_pos - part->start_pos;
+
+	p->part_bytes -= p->part_bytes / PART_DECAY;
+	p->part_bytes = p->part_bytes > part_bytes ? p->part_bytes : part_bytes;
 	p->dirty = false;
 	p->open_section = NULL;
 	p->open_extent = NULL;
@@ -464,7 +351,7 @@ copy_batch(struct log_shard *shard, struct append *a, uint8_t *bytes)
 
 	if (crc != a->batch.crc) {
 		if (!a->p->dirty) {
-			cancel_section(a->p);
+			append_room_cancel(a->p);
 		}
 		shard_count(shard, SHARD_crc_failures, 1);
 		return false;
@@ -642,7 +529,7 @@ append_one(struct log_shard *shard, const struct append_req *req)
 		!checkpointer_has_room(shard, a.p)) {
 		return STEP_PARTITION_WAITS;
 	}
-	uint8_t *bytes = room(shard, a.p, req->batch_len);
+	uint8_t *bytes = append_room(shard, a.p, req->batch_len);
 
 	if (!bytes) {
 		shard_count(shard, SHARD_pool_waits, 1);

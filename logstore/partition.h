@@ -159,7 +159,7 @@ struct partition {
 	uint32_t parts_in_flight; /* closed, not acknowledged */
 	uint32_t writes_in_flight; /* dispatched parts whose writes are not complete */
 	struct group_part *newest_part; /* closed, not acknowledged; NULL when none */
-	uint32_t part_bytes; /* of its last part: sizes the next extent */
+	uint32_t part_bytes; /* of its largest part of late: sizes the next extent */
 	bool poison_pending;
 	uint64_t poison_seq;
 	int64_t poison_base; /* segment */
