@@ -1,41 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is told before DPDK starts, over a directory that stands for /: no root, no device. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "fake_root.h"
 #include "nic/eal.h"
 
 struct fixture {
-	char root[64];
+	struct fake_root root;
 	struct eal_options options;
 	char text[EAL_TEXT_BYTES];
 };
-
-/* Makes the folders of path and writes text to it. */
-static void
-put(const struct fixture *f, const char *path, const char *text)
-{
-	char full[512];
-	FILE *file;
-
-	snprintf(full, sizeof(full), "%s%s", f->root, path);
-	for (char *at = strchr(full + 1, '/'); at; at = strchr(at + 1, '/')) {
-		*at = 0;
-		(void)mkdir(full, 0700);
-		*at = '/';
-	}
-	file = fopen(full, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
 
 static int
 setup(void **state)
@@ -43,16 +15,15 @@ setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	snprintf(f->root, sizeof(f->root), "/tmp/preflight-XXXXXX");
-	assert_non_null(mkdtemp(f->root));
+	fake_root_make(&f->root, "preflight");
 	eal_options_init(&f->options);
-	f->options.root = f->root;
+	f->options.root = f->root.path;
 	f->options.hugepages = false;
 	f->options.memory_mib = 64;
-	put(f, "/proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n");
-	put(f, "/proc/self/cgroup", "0::/user\n");
-	put(f, "/sys/class/net/veth0/flags", "0x1003\n");
-	put(f, "/sys/class/net/veth0/mtu", "1500\n");
+	fake_root_put(&f->root, "/proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n");
+	fake_root_put(&f->root, "/proc/self/cgroup", "0::/user\n");
+	fake_root_put(&f->root, "/sys/class/net/veth0/flags", "0x1003\n");
+	fake_root_put(&f->root, "/sys/class/net/veth0/mtu", "1500\n");
 	*state = f;
 	return 0;
 }
@@ -61,10 +32,8 @@ static int
 teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
 
-	snprintf(command, sizeof(command), "rm -rf %s", f->root);
-	assert_int_equal(system(command), 0);
+	fake_root_remove(&f->root);
 	free(f);
 	return 0;
 }
@@ -110,13 +79,13 @@ missing_hugepages_are_counted(void **state)
 	struct fixture *f = *state;
 
 	f->options.hugepages = true;
-	put(f, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "31\n");
+	fake_root_put(&f->root, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "31\n");
 	expect(f, "31 of 2048 KiB are free, 32 are needed for 64 MiB", "hugepages apply 64");
-	assert_false(eal_hugepages_free(f->root, 2048, 64));
-	put(f, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "32\n");
+	assert_false(eal_hugepages_free(f->root.path, 2048, 64));
+	fake_root_put(&f->root, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "32\n");
 	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
-	assert_true(eal_hugepages_free(f->root, 2048, 64));
-	assert_false(eal_hugepages_free(f->root, 1048576, 64));
+	assert_true(eal_hugepages_free(f->root.path, 2048, 64));
+	assert_false(eal_hugepages_free(f->root.path, 1048576, 64));
 }
 
 static void
@@ -125,8 +94,8 @@ a_cgroup_limit_below_the_need_is_told(void **state)
 	struct fixture *f = *state;
 
 	f->options.hugepages = true;
-	put(f, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "32\n");
-	put(f, "/sys/fs/cgroup/user/hugetlb.2MB.max", "33554432\n");
+	fake_root_put(&f->root, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "32\n");
+	fake_root_put(&f->root, "/sys/fs/cgroup/user/hugetlb.2MB.max", "33554432\n");
 	expect(f, "may use 32 MiB of them, 64 are needed", "raise /sys/fs/cgroup/user/hugetlb.2MB.max");
 }
 
@@ -144,7 +113,7 @@ an_interface_that_is_down_gets_the_command(void **state)
 {
 	struct fixture *f = *state;
 
-	put(f, "/sys/class/net/veth0/flags", "0x1002\n");
+	fake_root_put(&f->root, "/sys/class/net/veth0/flags", "0x1002\n");
 	use_driver(f, "af_packet", "net_af_packet0,iface=veth0");
 	expect(f, "veth0 is down", "ip link set dev veth0 up");
 }
@@ -154,7 +123,7 @@ an_interface_with_a_route_is_refused(void **state)
 {
 	struct fixture *f = *state;
 
-	put(f, "/proc/net/route", "Iface\tDestination\nveth0\t000200C0\n");
+	fake_root_put(&f->root, "/proc/net/route", "Iface\tDestination\nveth0\t000200C0\n");
 	use_driver(f, "af_packet", "net_af_packet0,iface=veth0");
 	expect(f, "veth0 is in use by the kernel", "ip addr flush dev veth0");
 }
@@ -164,11 +133,11 @@ an_interface_with_a_global_address_is_refused(void **state)
 {
 	struct fixture *f = *state;
 
-	put(f, "/proc/net/if_inet6",
+	fake_root_put(&f->root, "/proc/net/if_inet6",
 		"fe800000000000000000000000000001 02 40 20 80    veth0\n");
 	use_driver(f, "af_packet", "net_af_packet0,iface=veth0");
 	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
-	put(f, "/proc/net/if_inet6",
+	fake_root_put(&f->root, "/proc/net/if_inet6",
 		"20010db8000000000000000000000001 02 40 00 80    veth0\n");
 	expect(f, "veth0 is in use by the kernel", "ip addr flush dev veth0");
 	/* With a filter of its own the kernel may keep it. */
@@ -181,7 +150,7 @@ af_xdp_refuses_a_link_longer_than_its_chunks(void **state)
 {
 	struct fixture *f = *state;
 
-	put(f, "/sys/class/net/veth0/mtu", "9000\n");
+	fake_root_put(&f->root, "/sys/class/net/veth0/mtu", "9000\n");
 	use_driver(f, "af_xdp", "net_af_xdp0,iface=veth0");
 	expect(f, "the MTU of veth0 is 9000", "ip link set dev veth0 mtu 3520");
 }
@@ -191,7 +160,7 @@ missing_privileges_are_named(void **state)
 {
 	struct fixture *f = *state;
 
-	put(f, "/proc/self/status", "CapEff:\t0000000000000000\n");
+	fake_root_put(&f->root, "/proc/self/status", "CapEff:\t0000000000000000\n");
 	use_driver(f, "af_packet", "net_af_packet0,iface=veth0");
 	expect(f, "needs CAP_NET_RAW", "run as root");
 	use_driver(f, "af_xdp", "net_af_xdp0,iface=veth0");
@@ -219,12 +188,12 @@ a_pci_device_must_be_there_and_bound(void **state)
 	char path[256];
 
 	f->options.hugepages = true;
-	put(f, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "32\n");
+	fake_root_put(&f->root, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "32\n");
 	use_driver(f, "i40e", "0000:41:00.0");
 	expect(f, "there is no PCI device 0000:41:00.0", "dpdk-devbind.py --status");
-	put(f, "/sys/bus/pci/devices/0000:41:00.0/vendor", "0x8086\n");
+	fake_root_put(&f->root, "/sys/bus/pci/devices/0000:41:00.0/vendor", "0x8086\n");
 	expect(f, "0000:41:00.0 is bound to none", "dpdk-devbind.py -b vfio-pci 0000:41:00.0");
-	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/0000:41:00.0/driver", f->root);
+	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/0000:41:00.0/driver", f->root.path);
 	assert_int_equal(symlink("../drivers/vfio-pci", path), 0);
 	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
 	f->options.hugepages = false;

@@ -1,42 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which library takes a PCI device, from files that look like DPDK's. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
+#include "fake_root.h"
 #include "nic/port_pci.h"
 
 #define DEVICE "/sys/bus/pci/devices/0000:41:00.0"
 
 struct fixture {
-	char root[64];
+	struct fake_root root;
 	char name[PORT_DRIVER_NAME_MAX + 8];
 	char text[64];
 };
-
-static void
-put(const struct fixture *f, const char *path, const void *bytes, size_t len)
-{
-	char full[512];
-	FILE *file;
-
-	snprintf(full, sizeof(full), "%s%s", f->root, path);
-	for (char *at = strchr(full + 1, '/'); at; at = strchr(at + 1, '/')) {
-		*at = 0;
-		(void)mkdir(full, 0700);
-		*at = '/';
-	}
-	file = fopen(full, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(bytes, 1, len, file), len);
-	assert_int_equal(fclose(file), 0);
-}
 
 static int
 setup(void **state)
@@ -50,13 +24,12 @@ setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	snprintf(f->root, sizeof(f->root), "/tmp/port-pci-XXXXXX");
-	assert_non_null(mkdtemp(f->root));
-	put(f, "/pmds/librte_net_virtio.so.23", virtio, sizeof(virtio));
-	put(f, "/pmds/librte_net_cut.so.23", cut, sizeof(cut) - 1);
-	put(f, "/pmds/librte_net_empty.so.23", "", 0);
-	put(f, "/pmds/librte_crypto_virtio.so.23", virtio, sizeof(virtio));
-	put(f, "/pmds/librte_net_other.so", virtio, sizeof(virtio));
+	fake_root_make(&f->root, "port-pci");
+	fake_root_put_bytes(&f->root, "/pmds/librte_net_virtio.so.23", virtio, sizeof(virtio));
+	fake_root_put_bytes(&f->root, "/pmds/librte_net_cut.so.23", cut, sizeof(cut) - 1);
+	fake_root_put_bytes(&f->root, "/pmds/librte_net_empty.so.23", "", 0);
+	fake_root_put_bytes(&f->root, "/pmds/librte_crypto_virtio.so.23", virtio, sizeof(virtio));
+	fake_root_put_bytes(&f->root, "/pmds/librte_net_other.so", virtio, sizeof(virtio));
 	*state = f;
 	return 0;
 }
@@ -65,10 +38,8 @@ static int
 teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
 
-	snprintf(command, sizeof(command), "rm -rf %s", f->root);
-	assert_int_equal(system(command), 0);
+	fake_root_remove(&f->root);
 	free(f);
 	return 0;
 }
@@ -78,10 +49,10 @@ find(struct fixture *f, const char *vendor, const char *device)
 {
 	char folder[128];
 
-	put(f, DEVICE "/vendor", vendor, strlen(vendor));
-	put(f, DEVICE "/device", device, strlen(device));
-	snprintf(folder, sizeof(folder), "%s/pmds", f->root);
-	return port_pci_driver(f->root, folder, "0000:41:00.0", f->name, f->text, sizeof(f->text));
+	fake_root_put(&f->root, DEVICE "/vendor", vendor);
+	fake_root_put(&f->root, DEVICE "/device", device);
+	snprintf(folder, sizeof(folder), "%s/pmds", f->root.path);
+	return port_pci_driver(f->root.path, folder, "0000:41:00.0", f->name, f->text, sizeof(f->text));
 }
 
 static void
@@ -119,7 +90,7 @@ a_device_that_is_not_there(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(port_pci_driver(f->root, f->root, "0000:42:00.0", f->name, f->text,
+	assert_int_equal(port_pci_driver(f->root.path, f->root.path, "0000:42:00.0", f->name, f->text,
 				 sizeof(f->text)),
 		-ENODEV);
 	assert_string_equal(f->text, "there is no PCI device 0000:42:00.0");
