@@ -10,10 +10,7 @@
  */
 #include <errno.h>
 #include <ftw.h>
-#include <getopt.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +25,7 @@
 #include "io_forget.h"
 #include "logstore/logstore.h"
 #include "nic/eal.h"
+#include "path_options.h"
 #include "support/nic_device.h"
 
 #define NATIVE_PORT	9292
@@ -38,14 +36,12 @@
 #define DRAIN_MAX_NS	(20 * NS_PER_S)
 
 struct arguments {
-	struct nic_device_options nic;
-	const char *address, *topic;
-	uint32_t partitions, seconds;
+	struct path_options path; /* cpu: of the lcore */
+	uint32_t partitions;
 	uint32_t buffer_mib, cache_mib; /* log.buffer.bytes, log.cache.bytes */
-	uint64_t disk_us;   /* what a write takes */
-	uint64_t linger_us; /* log.group.linger */
+	uint32_t disk_us;   /* what a write takes */
+	uint32_t linger_us; /* log.group.linger */
 	uint32_t burst;	    /* dataplane.burst */
-	int cpu; /* of the lcore; -1: not pinned */
 };
 
 struct server {
@@ -71,29 +67,6 @@ struct server {
 	struct histogram full_turns; /* ns of turns that took a whole burst; read after the end */
 };
 
-static volatile sig_atomic_t stop_asked;
-
-static void
-on_signal(int number)
-{
-	stop_asked = 1;
-}
-
-__attribute__((noreturn)) static void
-die(const char *what, const char *why)
-{
-	fprintf(stderr, "path_server: %s: %s\n", what, why);
-	exit(1);
-}
-
-static void
-must(int rc, const char *what)
-{
-	if (rc < 0) {
-		die(what, strerror(-rc));
-	}
-}
-
 /* --- the lcore --------------------------------------------------------------------------------- */
 
 static void
@@ -109,16 +82,11 @@ lcore_run(void *argument)
 {
 	struct server *s = argument;
 	struct log_shard *shard = logstore_shard(s->store, 0);
-	cpu_set_t set;
 	uint64_t now_ns;
 
-	if (s->arguments.cpu >= 0) {
-		CPU_ZERO(&set);
-		CPU_SET(s->arguments.cpu, &set);
-		must(pthread_setaffinity_np(pthread_self(), sizeof(set), &set) ? -EINVAL : 0, "--cpu");
-	}
-	must(eal_thread_register(), "lcore");
-	must(log_shard_start(shard), "log shard");
+	path_pin(&s->arguments.path);
+	path_must(eal_thread_register(), "lcore");
+	path_must(log_shard_start(shard), "log shard");
 	now_ns = clock_now_ns(s->clock);
 	while (!atomic_load_explicit(&s->stop, memory_order_relaxed)) {
 		uint32_t work = lane_poll(s->lane, now_ns) + log_shard_poll(shard, now_ns);
@@ -188,11 +156,11 @@ create_partition(struct server *s, uint32_t partition)
 	memcpy(command.topic, s->topic.name, s->topic.name_len);
 	memcpy(command.topic_id, s->topic.topic_id, sizeof(command.topic_id));
 	log_topic_config_init(&command.config);
-	must(logstore_command(s->store, &command), "partition");
+	path_must(logstore_command(s->store, &command), "partition");
 	while (logstore_command_poll(s->store) != &command) {
 		housekeep(s);
 	}
-	must(command.error ? -EIO : 0, "partition");
+	path_must(command.error ? -EIO : 0, "partition");
 	/* RESOLVED names streams by partition index: dense, from 0. */
 	ensure(command.partition_index == partition);
 	route = &s->partitions[partition];
@@ -209,9 +177,9 @@ start_log(struct server *s)
 	struct log_options options;
 
 	snprintf(s->dir, sizeof(s->dir), "/tmp/penstock-path-XXXXXX");
-	must(mkdtemp(s->dir) ? 0 : -errno, "temporary directory");
-	must(io_forget_create(s->dir, 0, &s->keeper_io), "disk");
-	must(io_forget_create(s->dir, s->arguments.disk_us * NS_PER_US, &s->shard_io), "disk");
+	path_must(mkdtemp(s->dir) ? 0 : -errno, "temporary directory");
+	path_must(io_forget_create(s->dir, 0, &s->keeper_io), "disk");
+	path_must(io_forget_create(s->dir, s->arguments.disk_us * NS_PER_US, &s->shard_io), "disk");
 	log_options_init(&options);
 	options.clock = s->clock;
 	options.rand = &s->rand;
@@ -226,21 +194,21 @@ start_log(struct server *s)
 	options.group_linger_ns = s->arguments.linger_us * NS_PER_US;
 	options.durable_method = LOG_DURABLE_DSYNC;
 	options.flush_scope = LOG_FLUSH_FILE;
-	must(ring_create(&s->append_req, APPEND_SLOTS, sizeof(struct append_req), NULL), "ring");
-	must(ring_create(&s->append_done, DONE_SLOTS, sizeof(struct append_done), NULL), "ring");
-	must(ring_create(&s->control_ask, 512, sizeof(struct control_ask), NULL), "ring");
-	must(ring_create(&s->control_answer, 512, sizeof(struct control_answer), NULL), "ring");
-	must(logstore_create(&options, &s->store, NULL), "log");
+	path_must(ring_create(&s->append_req, APPEND_SLOTS, sizeof(struct append_req), NULL), "ring");
+	path_must(ring_create(&s->append_done, DONE_SLOTS, sizeof(struct append_done), NULL), "ring");
+	path_must(ring_create(&s->control_ask, 512, sizeof(struct control_ask), NULL), "ring");
+	path_must(ring_create(&s->control_answer, 512, sizeof(struct control_answer), NULL), "ring");
+	path_must(logstore_create(&options, &s->store, NULL), "log");
 	logstore_attach(s->store, 0, 0,
 		&(struct log_client_rings){
 			.append_req = &s->append_req, .append_done = &s->append_done});
-	must(logstore_recover(s->store, NULL, NULL, NULL), "log");
+	path_must(logstore_recover(s->store, NULL, NULL, NULL), "log");
 }
 
 static void
 start_topic(struct server *s)
 {
-	size_t len = strlen(s->arguments.topic);
+	size_t len = strlen(s->arguments.path.topic);
 
 	ensure(len > 0 && len <= HANDOFF_TOPIC_NAME_MAX);
 	s->topic = (struct route_topic){.partition_count = s->arguments.partitions,
@@ -249,7 +217,7 @@ start_topic(struct server *s)
 		.timestamp_before_max_ms = INT64_MAX,
 		.timestamp_after_max_ms = INT64_MAX,
 		.name_len = (uint8_t)len};
-	memcpy(s->topic.name, s->arguments.topic, len);
+	memcpy(s->topic.name, s->arguments.path.topic, len);
 	rand_fill(&s->rand, s->topic.topic_id, sizeof(s->topic.topic_id));
 	atomic_store(&s->topic.state, ROUTE_OPEN);
 	s->routes = (struct route_table){.topics = &s->topic,
@@ -286,9 +254,9 @@ start_lane(struct server *s)
 	options.native_port_base = NATIVE_PORT;
 	options.sessions_max = 256;
 	options.burst = s->arguments.burst;
-	options.max_datagram = s->arguments.nic.mtu - (uint32_t)NIC_IP4_UDP_BYTES;
+	options.max_datagram = s->arguments.path.nic.mtu - (uint32_t)NIC_IP4_UDP_BYTES;
 	options.address_count = 1;
-	must(nic_device_address(s->arguments.address, options.addresses[0]), "--address");
+	path_must(nic_device_address(s->arguments.path.address, options.addresses[0]), "--address");
 	options.append_req[0] = &s->append_req;
 	options.append_done[0] = &s->append_done;
 	options.control_ask = &s->control_ask;
@@ -296,7 +264,7 @@ start_lane(struct server *s)
 	options.log_buffer_free = log_buffer_free;
 	options.log_buffer_user_data = s;
 	if (lane_create(&options, &s->lane, text, sizeof(text)) < 0) {
-		die("lane", text);
+		path_die("lane", text);
 	}
 }
 
@@ -308,14 +276,14 @@ start(struct server *s)
 	s->clock = clock_system();
 	rand_init_os(&s->rand);
 	s->next_producer_id = 1000;
-	if (nic_device_open(&s->arguments.nic, &s->device, text, sizeof(text)) < 0) {
-		die("--nic", text);
+	if (nic_device_open(&s->arguments.path.nic, &s->device, text, sizeof(text)) < 0) {
+		path_die("--nic", text);
 	}
 	s->nic = nic_device_queue(s->device, 0);
 	start_topic(s);
 	start_log(s);
 	start_lane(s);
-	must(-pthread_create(&s->thread, NULL, lcore_run, s), "thread");
+	path_must(-pthread_create(&s->thread, NULL, lcore_run, s), "thread");
 	for (uint32_t i = 0; i < s->arguments.partitions; i++) {
 		create_partition(s, i);
 	}
@@ -399,7 +367,7 @@ serve(struct server *s, struct sample *ret_first, struct sample *ret_last)
 
 	take_sample(s, &last);
 	*ret_first = *ret_last = last;
-	while (!stop_asked) {
+	while (!path_stop_asked) {
 		housekeep(s);
 		if (clock_now_ns(s->clock) < last.time_ns + NS_PER_S) {
 			continue;
@@ -418,8 +386,8 @@ serve(struct server *s, struct sample *ret_first, struct sample *ret_last)
 			fflush(stdout);
 		}
 		last = now;
-		if (begun && s->arguments.seconds > 0 &&
-			now.time_ns >= ret_first->time_ns + s->arguments.seconds * NS_PER_S) {
+		if (begun && s->arguments.path.seconds > 0 &&
+			now.time_ns >= ret_first->time_ns + s->arguments.path.seconds * NS_PER_S) {
 			break;
 		}
 	}
@@ -464,45 +432,29 @@ finish(struct server *s)
 static void
 parse(int argc, char **argv, struct arguments *a)
 {
-	static const struct option options[] = {{"nic", 1, NULL, 'n'}, {"address", 1, NULL, 'a'},
-		{"cpu", 1, NULL, 'c'}, {"partitions", 1, NULL, 'p'}, {"seconds", 1, NULL, 's'},
-		{"topic", 1, NULL, 't'}, {"prefix", 1, NULL, 'P'}, {"hugepages", 0, NULL, 'h'},
-		{"buffer-mib", 1, NULL, 'B'}, {"cache-mib", 1, NULL, 'C'}, {"disk-us", 1, NULL, 'd'},
-		{"linger-us", 1, NULL, 'l'}, {"burst", 1, NULL, 'u'}, {NULL, 0, NULL, 0}};
-	int option;
+	const struct path_option own[] = {
+		{.name = "partitions", .number = &a->partitions},
+		{.name = "buffer-mib", .number = &a->buffer_mib},
+		{.name = "cache-mib", .number = &a->cache_mib},
+		{.name = "disk-us", .number = &a->disk_us},
+		{.name = "linger-us", .number = &a->linger_us},
+		{.name = "burst", .number = &a->burst},
+		{.name = NULL},
+	};
 
-	*a = (struct arguments){
-		.address = "192.0.2.2", .topic = "path", .partitions = 16, .cpu = -1,
-		.buffer_mib = 64, .cache_mib = 16, .disk_us = 100, .burst = 32};
-	nic_device_options_init(&a->nic);
-	a->nic.prefix = "penstock-path-server";
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'n': a->nic.device = optarg; break;
-		case 'a': a->address = optarg; break;
-		case 'c': a->cpu = (int)strtol(optarg, NULL, 10); break;
-		case 'p': a->partitions = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 's': a->seconds = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 't': a->topic = optarg; break;
-		case 'P': a->nic.prefix = optarg; break;
-		case 'B': a->buffer_mib = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 'C': a->cache_mib = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 'd': a->disk_us = strtoull(optarg, NULL, 10); break;
-		case 'l': a->linger_us = strtoull(optarg, NULL, 10); break;
-		case 'u': a->burst = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 'h': a->nic.hugepages = true; break;
-		default: exit(64);
-		}
-	}
-	if (!a->nic.device || a->partitions == 0 || a->partitions > PARTITIONS_MAX) {
-		die("usage", "--nic DEVICE,DEVARGS [--partitions 1..256] ...");
+	*a = (struct arguments){.path = {.address = "192.0.2.2", .topic = "path", .cpu = -1},
+		.partitions = 16, .buffer_mib = 64, .cache_mib = 16, .disk_us = 100, .burst = 32};
+	nic_device_options_init(&a->path.nic);
+	a->path.nic.prefix = "penstock-path-server";
+	path_options_read(argc, argv, &a->path, own);
+	if (!a->path.nic.device || a->partitions == 0 || a->partitions > PARTITIONS_MAX) {
+		path_die("usage", "--nic DEVICE,DEVARGS [--partitions 1..256] ...");
 	}
 }
 
 int
 main(int argc, char **argv)
 {
-	struct sigaction action = {.sa_handler = on_signal};
 	struct server *s = aligned_alloc(CACHE_LINE_BYTES, bytes_ceil(sizeof(*s), CACHE_LINE_BYTES));
 	static struct sample first, last, end;
 	bool adds_up;
@@ -511,8 +463,7 @@ main(int argc, char **argv)
 	memset(s, 0, sizeof(*s));
 	histogram_init(&s->full_turns);
 	parse(argc, argv, &s->arguments);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
+	path_stop_on_signals();
 	start(s);
 	serve(s, &first, &last);
 	drain(s);

@@ -13,10 +13,6 @@
  * --raw: no session, no credit: the same frames to whoever takes them (testpmd). UDP checksums are left
  * out (0, IPv4): the native frame's own CRCs cover what it carries. Ethernet frames of --frame-bytes.
  */
-#include <errno.h>
-#include <getopt.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +23,7 @@
 #include "base/rand.h"
 #include "net/net.h"
 #include "nic/eal.h"
+#include "path_options.h"
 #include "support/neighbour.h"
 #include "support/nic_device.h"
 #include "wire/native/frame.h"
@@ -53,10 +50,9 @@
 #define IN_FLIGHT_MAX	 1000 /* below the packet number window of 1,024 */
 
 struct arguments {
-	struct nic_device_options nic;
-	const char *address, *server, *topic;
-	uint32_t sessions, streams, frame_bytes, seconds, idle_us;
-	int cpu;
+	struct path_options path;
+	const char *server;
+	uint32_t sessions, streams, frame_bytes, idle_us;
 	bool raw;
 };
 
@@ -109,29 +105,6 @@ struct source {
 	uint64_t packets, acks, bursts, stalls, full;
 };
 
-static volatile sig_atomic_t stop_asked;
-
-static void
-on_signal(int number)
-{
-	stop_asked = 1;
-}
-
-__attribute__((noreturn)) static void
-die(const char *what, const char *why)
-{
-	fprintf(stderr, "path_source: %s: %s\n", what, why);
-	exit(1);
-}
-
-static void
-must(int rc, const char *what)
-{
-	if (rc < 0) {
-		die(what, strerror(-rc));
-	}
-}
-
 /* --- frames in --------------------------------------------------------------------------------- */
 
 static void
@@ -139,7 +112,7 @@ take_ack(struct source *s, struct session *session, const struct frame *frame)
 {
 	struct session_msg_ack ack;
 
-	must(session_msg_ack_decode(frame->body, frame->body_len, &ack), "ACK");
+	path_must(session_msg_ack_decode(frame->body, frame->body_len, &ack), "ACK");
 	s->acks++;
 	session->recv_upto = ack.recv_upto > session->recv_upto ? ack.recv_upto : session->recv_upto;
 	session->credit_pkts = ack.credit_pkts > session->credit_pkts ? ack.credit_pkts : session->credit_pkts;
@@ -149,7 +122,7 @@ take_ack(struct source *s, struct session *session, const struct frame *frame)
 		const struct session_msg_ack_entry *entry = &ack.entry[i];
 
 		if (entry->error != 0) {
-			die("the server refuses", "an ACK entry has an error");
+			path_die("the server refuses", "an ACK entry has an error");
 		}
 		for (uint32_t k = 0; k < session->stream_count; k++) {
 			struct stream *stream = &session->streams[k];
@@ -204,7 +177,7 @@ take_frame(struct source *s, struct session *session, const struct packet_view *
 	struct frame frame;
 
 	if (frame_decode(view->data, view->len, FRAME_SIDE_CLIENT, &frame) != FRAME_OK) {
-		die("the server sends", "what is no frame");
+		path_die("the server sends", "what is no frame");
 	}
 	switch (frame.type) {
 	case FRAME_ACK:
@@ -225,7 +198,7 @@ take_frame(struct source *s, struct session *session, const struct packet_view *
 		take_resolved(s, session, &frame);
 		break;
 	default:
-		die("the server says", frame_type_name(frame.type));
+		path_die("the server says", frame_type_name(frame.type));
 	}
 }
 
@@ -281,8 +254,8 @@ knock(struct source *s, struct session *session)
 	struct writer body = frame_body_writer(room, sizeof(room));
 	struct session_msg_resolve resolve = {.request_id = 1,
 		.flags = SESSION_MSG_AUTO_CREATE,
-		.name = (const uint8_t *)s->arguments.topic,
-		.name_len = (uint8_t)strlen(s->arguments.topic)};
+		.name = (const uint8_t *)s->arguments.path.topic,
+		.name_len = (uint8_t)strlen(s->arguments.path.topic)};
 
 	if (session->state == SESSION_OPEN) {
 		return;
@@ -341,7 +314,7 @@ connect_all(struct source *s)
 		uint64_t now_ns = clock_now_ns(s->clock);
 
 		if (now_ns >= until_ns) {
-			die("set-up", s->resolved ? "a session does not open" : "nobody answers for --server");
+			path_die("set-up", s->resolved ? "a session does not open" : "nobody answers for --server");
 		}
 		(void)receive(s);
 		if (s->resolved && !begun) {
@@ -495,7 +468,7 @@ send_burst(struct source *s, uint64_t now_ns)
 		mbufs[n++] = t->mbuf;
 	}
 	s->bursts += n > 0;
-	while (sent < n && !stop_asked) {
+	while (sent < n && !path_stop_asked) {
 		uint16_t taken = rte_eth_tx_burst(s->port_id, 0, mbufs + sent, (uint16_t)(n - sent));
 
 		s->full += sent == 0 && taken < n;
@@ -524,7 +497,7 @@ send_all(struct source *s)
 	uint64_t start_ns = clock_now_ns(s->clock), second_ns = start_ns, moved_ns = start_ns;
 	uint64_t packets = s->packets;
 
-	while (!stop_asked) {
+	while (!path_stop_asked) {
 		uint64_t now_ns = clock_now_ns(s->clock);
 		uint32_t sent = send_burst(s, now_ns);
 
@@ -540,7 +513,7 @@ send_all(struct source *s)
 				clock_sleep_ns(s->clock, s->arguments.idle_us * NS_PER_US);
 			}
 			if (now_ns - moved_ns > STALL_NS) {
-				die("stall", "no credit for 5 s: something was lost, or the server is gone");
+				path_die("stall", "no credit for 5 s: something was lost, or the server is gone");
 			}
 		}
 		if (now_ns - second_ns >= NS_PER_S) {
@@ -548,7 +521,7 @@ send_all(struct source *s)
 			packets = s->packets;
 			second_ns = now_ns;
 		}
-		if (s->arguments.seconds > 0 && now_ns - start_ns >= s->arguments.seconds * NS_PER_S) {
+		if (s->arguments.path.seconds > 0 && now_ns - start_ns >= s->arguments.path.seconds * NS_PER_S) {
 			break;
 		}
 	}
@@ -625,27 +598,21 @@ start(struct source *s)
 	s->clock = clock_system();
 	rand_init_os(&s->rand);
 	if (!colon || (size_t)(colon - s->arguments.server) >= sizeof(host)) {
-		die("--server", "is no IP:PORT");
+		path_die("--server", "is no IP:PORT");
 	}
 	memcpy(host, s->arguments.server, (size_t)(colon - s->arguments.server));
 	s->server.port = (uint16_t)strtoul(colon + 1, NULL, 10);
-	must(nic_device_address(host, s->server.address), "--server");
-	must(nic_device_address(s->arguments.address, s->our_address), "--address");
+	path_must(nic_device_address(host, s->server.address), "--server");
+	path_must(nic_device_address(s->arguments.path.address, s->our_address), "--address");
 	memcpy(s->server.local_address, s->our_address, 16);
 	memcpy(net.addresses[0], s->our_address, 16);
-	if (nic_device_open(&s->arguments.nic, &s->device, text, sizeof(text)) < 0) {
-		die("--nic", text);
+	if (nic_device_open(&s->arguments.path.nic, &s->device, text, sizeof(text)) < 0) {
+		path_die("--nic", text);
 	}
 	s->nic = net.nic = nic_device_queue(s->device, 0);
-	must(rte_eth_dev_get_port_by_name("net_memif0", &s->port_id), "only net_memif");
-	must(net_port_init(&s->net, &net), "net");
-	if (s->arguments.cpu >= 0) {
-		cpu_set_t set;
-
-		CPU_ZERO(&set);
-		CPU_SET(s->arguments.cpu, &set);
-		must(sched_setaffinity(0, sizeof(set), &set), "--cpu");
-	}
+	path_must(rte_eth_dev_get_port_by_name("net_memif0", &s->port_id), "only net_memif");
+	path_must(net_port_init(&s->net, &net), "net");
+	path_pin(&s->arguments.path);
 	if (s->arguments.raw) {
 		init_sessions(s);
 	} else {
@@ -657,55 +624,39 @@ start(struct source *s)
 static void
 parse(int argc, char **argv, struct arguments *a)
 {
-	static const struct option options[] = {{"nic", 1, NULL, 'n'}, {"address", 1, NULL, 'a'},
-		{"server", 1, NULL, 'S'}, {"topic", 1, NULL, 't'}, {"sessions", 1, NULL, 'N'},
-		{"streams", 1, NULL, 'p'}, {"frame-bytes", 1, NULL, 'b'}, {"seconds", 1, NULL, 's'},
-		{"cpu", 1, NULL, 'c'}, {"prefix", 1, NULL, 'P'}, {"hugepages", 0, NULL, 'h'},
-		{"raw", 0, NULL, 'r'}, {"idle-us", 1, NULL, 'i'}, {NULL, 0, NULL, 0}};
-	int option;
+	const struct path_option own[] = {
+		{.name = "server", .word = &a->server},
+		{.name = "sessions", .number = &a->sessions},
+		{.name = "streams", .number = &a->streams},
+		{.name = "frame-bytes", .number = &a->frame_bytes},
+		{.name = "idle-us", .number = &a->idle_us},
+		{.name = "raw", .flag = &a->raw},
+		{.name = NULL},
+	};
 
-	*a = (struct arguments){.address = "192.0.2.1", .server = "192.0.2.2:9292", .topic = "path",
-		.sessions = 4, .streams = 16, .frame_bytes = 1400, .cpu = -1};
-	nic_device_options_init(&a->nic);
-	a->nic.prefix = "penstock-path-source";
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		uint32_t number = optarg ? (uint32_t)strtoul(optarg, NULL, 10) : 0;
-
-		switch (option) {
-		case 'n': a->nic.device = optarg; break;
-		case 'a': a->address = optarg; break;
-		case 'S': a->server = optarg; break;
-		case 't': a->topic = optarg; break;
-		case 'N': a->sessions = number; break;
-		case 'p': a->streams = number; break;
-		case 'b': a->frame_bytes = number; break;
-		case 's': a->seconds = number; break;
-		case 'c': a->cpu = (int)number; break;
-		case 'P': a->nic.prefix = optarg; break;
-		case 'h': a->nic.hugepages = true; break;
-		case 'r': a->raw = true; break;
-		case 'i': a->idle_us = number; break;
-		default: exit(64);
-		}
-	}
-	if (!a->nic.device || a->sessions == 0 || a->sessions > SESSIONS_MAX || a->streams == 0 ||
-		a->streams > STREAMS_MAX || a->sessions * a->streams > TEMPLATES_MAX ||
-		a->frame_bytes < 200 || a->frame_bytes > 1514) {
-		die("usage", "--nic DEVICE,DEVARGS [--sessions 1..64] [--streams 1..64] [--frame-bytes 200..1514]");
+	*a = (struct arguments){.path = {.address = "192.0.2.1", .topic = "path", .cpu = -1},
+		.server = "192.0.2.2:9292", .sessions = 4, .streams = 16, .frame_bytes = 1400};
+	nic_device_options_init(&a->path.nic);
+	a->path.nic.prefix = "penstock-path-source";
+	path_options_read(argc, argv, &a->path, own);
+	if (!a->path.nic.device || a->sessions == 0 || a->sessions > SESSIONS_MAX ||
+		a->streams == 0 || a->streams > STREAMS_MAX ||
+		a->sessions * a->streams > TEMPLATES_MAX || a->frame_bytes < 200 ||
+		a->frame_bytes > 1514) {
+		path_die("usage",
+			"--nic DEVICE,DEVARGS [--sessions 1..64] [--streams 1..64] [--frame-bytes 200..1514]");
 	}
 }
 
 int
 main(int argc, char **argv)
 {
-	struct sigaction action = {.sa_handler = on_signal};
 	struct source *s = calloc(1, sizeof(*s));
 	bool durable = true;
 
 	ensure(s != NULL);
 	parse(argc, argv, &s->arguments);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
+	path_stop_on_signals();
 	start(s);
 	send_all(s);
 	if (!s->arguments.raw) {
