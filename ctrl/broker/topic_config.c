@@ -127,6 +127,9 @@ topic_config_set(struct topic_config *config, const char *name, const char *valu
 			if (row->words) {
 				snprintf(text, text_bytes, "%s=%s: want one of: %s%s%s", name, value,
 					row->words, row->note ? "; " : "", row->note ? row->note : "");
+			} else if (row->min == row->max) {
+				snprintf(text, text_bytes, "%s=%s: want %" PRId64 "%s%s", name, value,
+					row->min, row->note ? "; " : "", row->note ? row->note : "");
 			} else {
 				snprintf(text, text_bytes,
 					"%s=%s: want a number from %" PRId64 " to %" PRId64 "%s%s", name,

@@ -116,6 +116,12 @@ int demo_main(const struct cli *cli, int argc, char **argv);
 int log_main(const struct cli *cli, int argc, char **argv);
 int explain_main(const struct cli *cli, int argc, char **argv);
 
+/* help.c: of one method; of all verbs of a noun, false: no such noun. */
+void help_command(const struct command *command);
+bool help_noun(const char *noun);
+/* invoke.c: NULL if there is no such method; says nothing. */
+const struct command *invoke_find(const char *noun, const char *verb);
+
 /* Prints the ledger of a drop.list result. */
 void ledger_print(const json_t *result);
 

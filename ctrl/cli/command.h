@@ -28,6 +28,7 @@ struct command_param {
 	bool required;
 	const char *const *values;
 	const char *initial; /* NULL: none */
+	const char *range;   /* "1 to 1024"; NULL: nothing to say */
 	const char *doc;
 };
 

@@ -496,7 +496,7 @@ take_options(struct demo *demo, int argc, char **argv, struct demo_daemon_option
 
 	optind = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":", flags, NULL)) != -1) {
 		if (option == OPTION_KEEP) {
 			demo->keep = true;
 		} else if (option == OPTION_STATE && optarg[0] == '/') {
@@ -509,11 +509,15 @@ take_options(struct demo *demo, int argc, char **argv, struct demo_daemon_option
 			fputs(help, stdout);
 			return -1;
 		} else {
-			return cli_usage_error("penstock demo [--keep] [--state /DIR] [--data FILE.csv.xz] [--set KEY=VALUE]");
+			return option == OPTION_STATE ?
+				       cli_command_error("demo", "--state %s: want an absolute path", optarg) :
+			       option == OPTION_SET ?
+				       cli_command_error("demo", "more than %d times --set", SETS_MAX) :
+				       cli_option_error("demo", argv[optind - 1], option == ':', flags);
 		}
 	}
 	options->keep = demo->keep;
-	return optind < argc ? cli_usage_error("penstock demo takes no words") : 0;
+	return optind < argc ? cli_command_error("demo", "penstock demo takes no words") : 0;
 }
 
 void

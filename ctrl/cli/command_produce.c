@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/errcode.h"
 #include "ctrl/cli/cli.h"
 #include "ctrl/cli/csv.h"
 #include "ctrl/cli/line_reader.h"
@@ -24,6 +25,7 @@
 #include "ctrl/schema/value.h"
 
 #define KEY_BYTES_MAX	 4096
+#define TOPIC_NAME_MAX 249
 #define LOOK_EACH	 64 /* records between looks at the clock */
 
 static const char help[] =
@@ -155,8 +157,19 @@ take_option(struct produce *p, int option)
 		fputs(help, stdout);
 		return -1;
 	default:
-		return cli_command_error("produce", "produce: a flag that it does not know, or without its value");
+		return 0;
 	}
+}
+
+/* Kafka's rule, told before anything is sent. */
+static bool
+is_topic_name(const char *name)
+{
+	static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t len = strlen(name);
+
+	return len > 0 && len <= TOPIC_NAME_MAX && strspn(name, legal) == len && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
 }
 
 /* 0, an exit code, or -1 after --help. */
@@ -168,8 +181,10 @@ parse_arguments(struct produce *p, int argc, char **argv)
 
 	optind = 1;
 	opterr = 0;
-	while (err == 0 && (option = getopt_long(argc, argv, "K:", options, NULL)) != -1) {
-		err = take_option(p, option);
+	while (err == 0 && (option = getopt_long(argc, argv, ":K:", options, NULL)) != -1) {
+		err = option == '?' || option == ':' ?
+			      cli_option_error("produce", argv[optind - 1], option == ':', options) :
+			      take_option(p, option);
 	}
 	if (err) {
 		return err;
@@ -187,6 +202,13 @@ parse_arguments(struct produce *p, int argc, char **argv)
 		return cli_command_error("produce", p->topic ? "produce: one topic and one file, not also \"%s\"" :
 						  "produce: which topic?%s",
 			p->topic ? argv[optind] : "");
+	}
+	if (!is_topic_name(p->topic)) {
+		char message[320];
+
+		snprintf(message, sizeof(message), "topic \"%.249s\": not a topic's name", p->topic);
+		return cli_error(CLI_USAGE, message, "want 1 to 249 of A-Z a-z 0-9 . _ -",
+			"penstock topic list shows those there are");
 	}
 	if (!p->csv && (p->key_column || p->timestamp_column || p->header)) {
 		return cli_command_error("produce", "--key-column, --timestamp-column and --header go with --csv");
@@ -222,6 +244,17 @@ produce_find_port(const struct cli *cli, char *ret_bootstrap, size_t room)
 	json_decref(result);
 	return port > 0 ? 0 : cli_error(CLI_FAILED, "the daemon has no native UDP port", NULL,
 				      "penstock sys get");
+}
+
+static int
+input_error(const struct produce *p, const char *done, int error)
+{
+	char message[600];
+	char fix[400];
+
+	snprintf(message, sizeof(message), "%.500s cannot be %s", p->file ? p->file : "stdin", done);
+	snprintf(fix, sizeof(fix), "penstock produce %s FILE, or - for stdin", p->topic);
+	return cli_error(CLI_FAILED, message, strerror(error), fix);
 }
 
 static int
@@ -351,8 +384,7 @@ send_all_lines(struct produce *p)
 		      got == -EINTR    ? CLI_INTERRUPTED :
 		      got == -EBADMSG  ? bad_line(p, "the next record's quotes are never closed") :
 		      got == -EMSGSIZE ? bad_line(p, "the next line is longer than 4 MiB") :
-					 cli_error(CLI_FAILED, "cannot read the input", strerror(-got),
-						 p->file);
+					 input_error(p, "read", -got);
 		if (p->sender.sent % LOOK_EACH == 0) {
 			show_progress(p);
 		}
@@ -400,6 +432,29 @@ daemon_reason(const struct produce *p, char *text, size_t room)
 	return reason != NULL;
 }
 
+/* What the daemon or the library will not take, however often it is sent. */
+static int
+refused(const struct produce *p, int16_t error)
+{
+	char why[400];
+	char fix[400];
+
+	snprintf(why, sizeof(why), "topic %s: %s (%s)", p->topic,
+		error == KAFKA_MESSAGE_TOO_LARGE ?
+			"a record is larger than one datagram carries, or than the topic's max.message.bytes" :
+			kafka_error_text(error),
+		penstock_error_name(error));
+	if (error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION) {
+		snprintf(fix, sizeof(fix), "penstock partition list %s", p->topic);
+	} else if (error == KAFKA_MESSAGE_TOO_LARGE) {
+		snprintf(fix, sizeof(fix), "send shorter records, or over an interface with a larger MTU; "
+					   "penstock sys get shows the daemon's");
+	} else {
+		snprintf(fix, sizeof(fix), "penstock topic list, penstock health get");
+	}
+	return cli_error(CLI_FAILED, "not all records are durable", why, fix);
+}
+
 static int
 not_durable(const struct produce *p, uint64_t durable)
 {
@@ -413,7 +468,10 @@ not_durable(const struct produce *p, uint64_t durable)
 		return cli_error(CLI_UNREACHABLE, "not all records are durable", why,
 			"penstock sys get tells the daemon's ports; another address: --bootstrap HOST:PORT");
 	}
-	snprintf(why, sizeof(why), "%s", s->status[0] ? s->status : penstock_error_name((int16_t)s->first_error));
+	if (s->first_error && s->first_error != KAFKA_REQUEST_TIMED_OUT) {
+		return refused(p, (int16_t)s->first_error);
+	}
+	snprintf(why, sizeof(why), "%s", s->status);
 	told = daemon_reason(p, why, sizeof(why));
 	return cli_error(CLI_FAILED, "not all records are durable", why,
 		told && strncmp(why, "disk: ", 6) == 0 ?
@@ -456,7 +514,7 @@ open_input(struct produce *p, int interrupt_fd)
 	struct stat info;
 
 	if (fd < 0) {
-		return cli_error(CLI_FAILED, "cannot open the file", strerror(errno), p->file);
+		return input_error(p, "opened", errno);
 	}
 	if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) {
 		p->file_bytes = (uint64_t)info.st_size;

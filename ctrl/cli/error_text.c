@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors have three parts and a code: what, why, and how to mend it. */
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/bytes.h"
 #include "ctrl/cli/cli.h"
+#include "ctrl/cli/local_commands.h"
 #include "ctrl/schema/errors_gen.h"
 #include "ctrl/schema/value.h"
 
@@ -64,6 +66,8 @@ print_fix(const char *fix, const char *method, bool first)
 	fputs(first ? "  fix   " : "  or    ", stderr);
 	if (dot && strcmp(fix, "penstock rpc describe METHOD") == 0) {
 		fprintf(stderr, "penstock %.*s %s --help\n", (int)(dot - method), method, dot + 1);
+	} else if (dot && strcmp(fix, "Choose another name.") == 0) {
+		fprintf(stderr, "penstock %.*s list shows it; choose another name\n", (int)(dot - method), method);
 	} else if (dot && strcmp(fix, "List what there is.") == 0) {
 		fprintf(stderr, "penstock %.*s list\n", (int)(dot - method), method);
 	} else if (method && word) {
@@ -135,61 +139,18 @@ cli_rpc_error(const json_t *error, const char *method)
 	return code == 1004 ? CLI_PERMISSION : CLI_FAILED;
 }
 
-/* Exit codes, which errors of this program itself carry in place of a code of the daemon. */
-static const struct {
-	int code;
-	const char *kind;
-	const char *summary;
-	const char *fix;
-} exit_rows[] = {
-	{CLI_FAILED, "failed", "The request or the command failed; the message says how.",
-		"See why and fix below the message."},
-	{CLI_CHECK_FAILED, "check_failed", "A check was made and found something wrong.",
-		"Look at the lines that say so, for example of penstock ledger or log dump."},
-	{CLI_CHECK_NOT_MADE, "check_not_made", "A check could not be made, for example of a file that cannot be read.",
-		"Name a file or directory that is there and readable."},
-	{CLI_USAGE, "usage", "The command line is wrong; nothing was sent.", "penstock help"},
-	{CLI_UNREACHABLE, "unreachable", "penstockd is not running, or listens on another socket.",
-		"penstockd --dev, or name its socket: penstock -s PATH"},
-	{CLI_BUSY, "busy_or_deadline", "Something was in the way, or it took longer than --timeout.",
-		"Try again, or give more time: penstock --timeout 5m ..."},
-	{CLI_PERMISSION, "permission", "The caller's role is too low.", "Join the group that the message names."},
-	{CLI_INTERRUPTED, "interrupted", "Ctrl-C or a signal ended the command.", "Start it again."},
-};
-
-/* penstock explain CODE or KIND, offline. */
 int
-explain_main(const struct cli *cli, int argc, char **argv)
+cli_option_error(const char *command, const char *word, bool lacks_value, const struct option *options)
 {
 	struct value_nearest nearest;
-	bool found = false;
-	char code[16];
 
-	(void)cli;
-	if (argc != 2) {
-		return cli_usage_error("explain wants one code or kind: penstock explain 1003");
+	if (lacks_value) {
+		return cli_command_error(command, "%s: %s wants a value", command, word);
 	}
-	value_nearest_init(&nearest, argv[1]);
-	for (uint32_t i = 0; i < ERROR_KIND_COUNT; i++) {
-		const struct error_row *row = &error_rows[i];
-
-		snprintf(code, sizeof(code), "%d", row->code);
-		value_nearest_offer(&nearest, row->kind);
-		if (strcmp(argv[1], row->kind) == 0 || strcmp(argv[1], code) == 0) {
-			printf("%d %s%s\n  %s\n  fix   %s\n", row->code, row->kind,
-				row->retryable ? " (try again)" : "", row->summary, row->fix);
-			found = true;
-		}
+	value_nearest_init(&nearest, strncmp(word, "--", 2) == 0 ? word + 2 : word);
+	for (const struct option *o = options; o->name; o++) {
+		value_nearest_offer(&nearest, o->name);
 	}
-	for (size_t i = 0; i < ARRAY_COUNT(exit_rows); i++) {
-		snprintf(code, sizeof(code), "%d", exit_rows[i].code);
-		if (strcmp(argv[1], code) == 0 || strcmp(argv[1], exit_rows[i].kind) == 0) {
-			printf("%d %s (of this program)\n  %s\n  fix   %s\n", exit_rows[i].code,
-				exit_rows[i].kind, exit_rows[i].summary, exit_rows[i].fix);
-			found = true;
-		}
-	}
-	return found ? CLI_OK :
-		       cli_usage_error("no error \"%s\"%s%s", argv[1], nearest.count ? "; nearest: " : "",
-			       nearest.count ? nearest.names[0] : "");
+	return cli_command_error(command, "penstock %s has no flag %s%s%s", command, word,
+		nearest.count ? "; nearest: --" : "", nearest.count ? nearest.names[0] : "");
 }

@@ -29,7 +29,18 @@ file_text(const char *path)
 		free(text);
 		return NULL;
 	}
+	errno = 0;
 	len = fread(text, 1, TEXT_BYTES_MAX + 1, file);
+	if (ferror(file)) {
+		snprintf(why, sizeof(why), "%s: %s", path, strerror(errno));
+		(void)cli_error(CLI_USAGE, "the file cannot be read", why,
+			"name a file that is there, or - for stdin");
+		free(text);
+		if (file != stdin) {
+			fclose(file);
+		}
+		return NULL;
+	}
 	if (file != stdin) {
 		fclose(file);
 	}
@@ -42,9 +53,18 @@ file_text(const char *path)
 	return value;
 }
 
-static json_t *
-integer_value(const struct command_param *p, const char *text)
+/* "topic create": what precedes --help in a fix. */
+static const char *
+command_words(const struct command *c, char *text, size_t room)
 {
+	snprintf(text, room, "%s %s", c->noun, c->verb);
+	return text;
+}
+
+static json_t *
+integer_value(const struct command *c, const struct command_param *p, const char *text)
+{
+	char words[64];
 	uint64_t value;
 	const char *digits = text[0] == '-' ? text + 1 : text;
 
@@ -52,14 +72,16 @@ integer_value(const struct command_param *p, const char *text)
 		if (value_parse_duration(text, &value) == 0) {
 			return json_integer((json_int_t)(value / (p->type[9] == 'm' ? NS_PER_MS : NS_PER_US)));
 		}
-		(void)cli_usage_error("--%s: \"%s\" is not a duration like 500ms, 30s, 5m", p->flag, text);
+		(void)cli_command_error(command_words(c, words, sizeof(words)),
+			"--%s: \"%s\" is not a duration like 500ms, 30s, 5m", p->flag, text);
 		return NULL;
 	}
 	if (strcmp(p->type, "bytes") == 0 && value_parse_bytes(text, &value) == 0) {
 		return json_integer((json_int_t)value);
 	}
 	if (value_parse_u64(digits, &value) != 0 || value > INT64_MAX) {
-		(void)cli_usage_error("%s: \"%s\" is not a number", p->flag, text);
+		(void)cli_command_error(command_words(c, words, sizeof(words)), "%s: \"%s\" is not a number",
+			p->flag, text);
 		return NULL;
 	}
 	return json_integer(text[0] == '-' ? -(json_int_t)value : (json_int_t)value);
@@ -67,19 +89,22 @@ integer_value(const struct command_param *p, const char *text)
 
 /* A scalar from text; NULL after having said why not. */
 static json_t *
-scalar_value(const struct command_param *p, const char *text)
+scalar_value(const struct command *c, const struct command_param *p, const char *text)
 {
+	char words[64];
+
 	switch (p->kind) {
 	case COMMAND_BOOL:
 		if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
 			return json_boolean(text[0] == 't');
 		}
-		(void)cli_usage_error("--%s: want true or false", p->flag);
+		(void)cli_command_error(command_words(c, words, sizeof(words)), "--%s: want true or false",
+			p->flag);
 		return NULL;
 	case COMMAND_U32:
 	case COMMAND_U64:
 	case COMMAND_I64:
-		return integer_value(p, text);
+		return integer_value(c, p, text);
 	default:
 		return strcmp(p->type, "text") == 0 ? file_text(text) : json_string(text);
 	}
@@ -87,15 +112,17 @@ scalar_value(const struct command_param *p, const char *text)
 
 /* Adds one value to the request: lists and maps collect. */
 static int
-add_value(json_t *params, const struct command_param *p, const char *text)
+add_value(const struct command *c, json_t *params, const struct command_param *p, const char *text)
 {
+	char words[64];
 	json_t *held = json_object_get(params, p->name);
 	const char *equals = strchr(text, '=');
 	json_t *value;
 
 	if (p->kind == COMMAND_MAP) {
 		if (!equals || equals == text) {
-			return cli_usage_error("--%s wants name=value, not \"%s\"", p->flag, text);
+			return cli_command_error(command_words(c, words, sizeof(words)),
+				"--%s wants name=value, not \"%s\"", p->alias ? p->alias : p->flag, text);
 		}
 		if (!held) {
 			held = json_object();
@@ -111,7 +138,7 @@ add_value(json_t *params, const struct command_param *p, const char *text)
 		}
 		return json_array_append_new(held, json_string(text)) == 0 ? 0 : CLI_USAGE;
 	}
-	value = scalar_value(p, text);
+	value = scalar_value(c, p, text);
 	return value && json_object_set_new(params, p->name, value) == 0 ? 0 : CLI_USAGE;
 }
 
@@ -133,8 +160,8 @@ find_flag(const struct command *c, const char *word, size_t len)
 		}
 		value_nearest_offer(&nearest, p->flag);
 	}
-	snprintf(words, sizeof(words), "%s %s", c->noun, c->verb);
-	(void)cli_command_error(words, "penstock %s has no flag --%s%s%s", words, name,
+	(void)cli_command_error(command_words(c, words, sizeof(words)), "penstock %s %s has no flag --%s%s%s", c->noun,
+		c->verb, name,
 		nearest.count ? "; nearest: --" : "", nearest.count ? nearest.names[0] : "");
 	return NULL;
 }
@@ -164,8 +191,8 @@ take_word(const struct command *c, json_t *params, int argc, char **argv, int *a
 
 	if (strncmp(word, "--", 2) != 0) {
 		p = next_positional(c, params);
-		snprintf(words, sizeof(words), "%s %s", c->noun, c->verb);
-		return p ? add_value(params, p, word) :
+		(void)command_words(c, words, sizeof(words));
+		return p ? add_value(c, params, p, word) :
 			   cli_command_error(words, "penstock %s: one word too many: \"%s\"", words, word);
 	}
 	equals = strchr(word, '=');
@@ -182,33 +209,9 @@ take_word(const struct command *c, json_t *params, int argc, char **argv, int *a
 	} else if (*at + 1 < argc) {
 		value = argv[++*at];
 	} else {
-		return cli_usage_error("--%s wants a value", p->flag);
+		return cli_command_error(command_words(c, words, sizeof(words)), "--%s wants a value", p->flag);
 	}
-	return add_value(params, p, value);
-}
-
-static void
-print_help(const struct command *c)
-{
-	printf("penstock %s %s: %s\n\nusage: penstock %s %s", c->noun, c->verb, c->summary, c->noun,
-		c->verb);
-	for (uint32_t i = 0; i < c->param_count; i++) {
-		if (c->params[i].positional) {
-			printf(c->params[i].required ? " %s" : " [%s]", c->params[i].flag);
-		}
-	}
-	printf("%s\n", c->param_count ? " [--flag value ...]" : "");
-	for (uint32_t i = 0; i < c->param_count; i++) {
-		const struct command_param *p = &c->params[i];
-
-		printf("  --%-16s %s%s%s%s", p->flag, p->doc, p->required ? " (required)" : "",
-			p->initial ? " Default " : "", p->initial ? p->initial : "");
-		for (uint32_t v = 0; p->values && p->values[v]; v++) {
-			printf("%s%s", v ? ", " : " One of ", p->values[v]);
-		}
-		printf("\n");
-	}
-	printf("\nneeds role %s\nexample: %s\n", c->role, c->example);
+	return add_value(c, params, p, value);
 }
 
 /* Disruptive methods ask, unless -y; without a terminal they refuse. */
@@ -259,46 +262,63 @@ run(const struct cli *cli, const struct command *c, json_t *params)
 	return err;
 }
 
-static const struct command *
-find_command(const char *noun, const char *verb)
+const struct command *
+invoke_find(const char *noun, const char *verb)
+{
+	for (uint32_t i = 0; i < command_count; i++) {
+		if (strcmp(commands[i].noun, noun) == 0 && strcmp(commands[i].verb, verb) == 0) {
+			return &commands[i];
+		}
+	}
+	return NULL;
+}
+
+/* A noun without a verb that it has: names all, and the nearest in the fix. */
+static int
+wrong_verb(const char *noun, const char *verb)
 {
 	struct value_nearest nearest;
-	bool noun_known = false;
-	char given[128];
-	char full[64];
+	char message[256];
+	char fix[128];
+	size_t len;
 
-	snprintf(given, sizeof(given), "%s %s", noun, verb ? verb : "");
-	value_nearest_init(&nearest, given);
+	value_nearest_init(&nearest, verb ? verb : "");
+	len = verb ? (size_t)snprintf(message, sizeof(message), "penstock %s has no verb \"%.64s\"; it has:", noun, verb)
+		   : (size_t)snprintf(message, sizeof(message), "penstock %s wants a verb:", noun);
 	for (uint32_t i = 0; i < command_count; i++) {
 		if (strcmp(commands[i].noun, noun) == 0) {
-			noun_known = true;
-			if (verb && strcmp(commands[i].verb, verb) == 0) {
-				return &commands[i];
-			}
+			value_nearest_offer(&nearest, commands[i].verb);
+			len += len < sizeof(message) ? (size_t)snprintf(message + len, sizeof(message) - len, " %s",
+							       commands[i].verb) : 0;
 		}
 	}
-	if (noun_known) {
-		if (verb) {
-			fprintf(stderr, "error %d: penstock %s has no verb \"%s\"; it has:", CLI_USAGE, noun,
-				verb);
-		} else {
-			fprintf(stderr, "error %d: penstock %s wants a verb:", CLI_USAGE, noun);
-		}
-		for (uint32_t i = 0; i < command_count; i++) {
-			if (strcmp(commands[i].noun, noun) == 0) {
-				fprintf(stderr, " %s", commands[i].verb);
-			}
-		}
-		fprintf(stderr, "\n  fix   penstock %s VERB --help tells more\n", noun);
-		return NULL;
-	}
+	snprintf(fix, sizeof(fix), verb && nearest.count ? "penstock %s %s --help" : "penstock %s VERB --help tells more",
+		noun, verb && nearest.count ? nearest.names[0] : "");
+	return cli_error(CLI_USAGE, message, NULL, fix);
+}
+
+static int
+wrong_noun(const char *noun)
+{
+	struct value_nearest nearest;
+
 	value_nearest_init(&nearest, noun);
 	for (uint32_t i = 0; i < command_count; i++) {
 		value_nearest_offer(&nearest, commands[i].noun);
 	}
-	snprintf(full, sizeof(full), "%s", nearest.count ? nearest.names[0] : "");
-	(void)cli_usage_error("unknown word \"%s\"%s%s", noun, full[0] ? "; nearest: " : "", full);
-	return NULL;
+	return cli_usage_error("unknown word \"%s\"%s%s", noun, nearest.count ? "; nearest: " : "",
+		nearest.count ? nearest.names[0] : "");
+}
+
+static bool
+is_noun(const char *word)
+{
+	for (uint32_t i = 0; i < command_count; i++) {
+		if (strcmp(commands[i].noun, word) == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static int
@@ -313,13 +333,21 @@ missing_argument(const struct command *c, const struct command_param *p)
 int
 invoke_main(const struct cli *cli, int argc, char **argv)
 {
-	const struct command *c = find_command(argv[0], argc > 1 ? argv[1] : NULL);
-	json_t *params = json_object();
-	int err = c ? 0 : CLI_USAGE;
+	const struct command *c = argc > 1 ? invoke_find(argv[0], argv[1]) : NULL;
+	json_t *params;
+	int err = 0;
+
+	if (!c && argc > 1 && strcmp(argv[1], "--help") == 0 && help_noun(argv[0])) {
+		return CLI_OK;
+	}
+	if (!c) {
+		return is_noun(argv[0]) ? wrong_verb(argv[0], argc > 1 ? argv[1] : NULL) : wrong_noun(argv[0]);
+	}
+	params = json_object();
 
 	for (int i = 2; i < argc && err == 0; i++) {
 		if (strcmp(argv[i], "--help") == 0) {
-			print_help(c);
+			help_command(c);
 			json_decref(params);
 			return CLI_OK;
 		}
@@ -351,7 +379,8 @@ call_main(const struct cli *cli, int argc, char **argv)
 	int err;
 
 	if (argc < 2 || argc > 3) {
-		return cli_usage_error("penstock call METHOD [JSON]");
+		return cli_error(CLI_USAGE, argc < 2 ? "call: which method?" : "call: one method and one JSON object",
+			"usage: penstock call METHOD [JSON]", "penstock rpc list names them; penstock call topic.list '{\"limit\":10}'");
 	}
 	if (argc == 3) {
 		params = json_loads(argv[2], JSON_REJECT_DUPLICATES, &error);

@@ -69,7 +69,7 @@ ledger_main(const struct cli *cli, int argc, char **argv)
 
 	(void)argv;
 	if (argc != 1) {
-		return cli_usage_error("penstock ledger takes no words");
+		return cli_command_error("ledger", "penstock ledger takes no words");
 	}
 	err = client_open(&client, cli);
 	if (err) {

@@ -26,25 +26,63 @@ static const struct {
 	const char *word;
 	int (*run)(const struct cli *cli, int argc, char **argv);
 	const char *summary;
+	const char *usage; /* NULL: it answers --help itself */
 } words[] = {
-	{"demo", demo_main, "start a daemon, replay real flights, show windows, add it all up"},
-	{"produce", produce_main, "send lines or CSV to a topic over the native protocol"},
-	{"ledger", ledger_main, "the drop ledger, and whether it adds up"},
-	{"log", log_main, "log dump PATH: read segments without the daemon"},
-	{"call", call_main, "call METHOD JSON: anything on the control socket"},
-	{"explain", explain_main, "explain CODE or KIND of an error, offline"},
-	{"version", version_main, "print the version"},
-	{"help", help_main, "this text"},
+	{"demo", demo_main, "start a daemon, replay real flights, show windows, add it all up", NULL},
+	{"produce", produce_main, "send lines or CSV to a topic over the native protocol", NULL},
+	{"ledger", ledger_main, "the drop ledger, and whether it adds up", "ledger"},
+	{"log", log_main, "log dump PATH: read segments without the daemon", NULL},
+	{"call", call_main, "call METHOD JSON: anything on the control socket", "call METHOD [JSON]"},
+	{"explain", explain_main, "explain an error, a configuration key or a metric, offline",
+		"explain CODE|KIND|KEY|METRIC"},
+	{"version", version_main, "print the version", "version"},
+	{"help", help_main, "this text", "help [COMMAND | NOUN [VERB]]"},
 };
+
+/* A hand-written command, or --help of it; -1: no such word. */
+static int
+run_word(const struct cli *cli, int argc, char **argv)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
+		if (strcmp(words[i].word, argv[0]) != 0) {
+			continue;
+		}
+		if (words[i].usage && argc > 1 && strcmp(argv[1], "--help") == 0) {
+			printf("usage: penstock %s\n\n  %s\n", words[i].usage, words[i].summary);
+			return CLI_OK;
+		}
+		return words[i].run(cli, argc, argv);
+	}
+	return -1;
+}
+
+/* penstock help WORD [VERB] */
+static int
+help_on(const struct cli *cli, int argc, char **argv)
+{
+	char help[] = "--help";
+	char dump[] = "dump";
+	char *of_word[] = {argv[1], help, NULL};
+	char *of_log[] = {argv[1], dump, help, NULL};
+	const struct command *c = argc > 2 ? invoke_find(argv[1], argv[2]) : NULL;
+	int err;
+
+	if (c) {
+		help_command(c);
+		return CLI_OK;
+	}
+	err = strcmp(argv[1], "log") == 0 ? run_word(cli, 3, of_log) : run_word(cli, 2, of_word);
+	return err >= 0 ? err : invoke_main(cli, argc > 2 ? argc - 1 : 2, argc > 2 ? argv + 1 : of_word);
+}
 
 static int
 help_main(const struct cli *cli, int argc, char **argv)
 {
 	const char *noun = "";
 
-	(void)cli;
-	(void)argc;
-	(void)argv;
+	if (argc > 1) {
+		return help_on(cli, argc, argv);
+	}
 	printf("usage: penstock [flags] COMMAND, or penstock [flags] NOUN VERB [ARG ...] [--flag value]\n\n"
 	       "  -o, --output text|json|jsonl|yaml   -s, --socket PATH   --timeout 30s\n"
 	       "  -n, --dry-run   -y, --yes   -q, --quiet   --no-progress\n\n");
@@ -58,7 +96,7 @@ help_main(const struct cli *cli, int argc, char **argv)
 		}
 		printf(" %s", commands[i].verb);
 	}
-	printf("\n\npenstock NOUN VERB --help tells more.\n"
+	printf("\n\npenstock help NOUN [VERB] and --help tell more.\n"
 	       "exit: 0 done, 1 failed, 2 check failed, 3 check not made, 64 usage, 69 not reachable, 75 try again,\n"
 	       "      77 permission, 130 interrupted\n");
 	return CLI_OK;
@@ -170,14 +208,10 @@ main(int argc, char **argv)
 	if (strcmp(rest[0], "--version") == 0) {
 		rest[0] = (char *)(uintptr_t) "version";
 	}
-	for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
-		if (strcmp(words[i].word, rest[0]) == 0) {
-			err = words[i].run(&cli, count, rest);
-			free(rest);
-			return err;
-		}
+	err = run_word(&cli, count, rest);
+	if (err < 0) {
+		err = invoke_main(&cli, count, rest);
 	}
-	err = invoke_main(&cli, count, rest);
 	free(rest);
 	return err;
 }

@@ -163,6 +163,9 @@ sender_print(const struct sender *sender, FILE *out, const char *indent)
 	fprintf(out, "%srate         %s records/s, %.1f MB/s of keys and values, in %.2f s\n", indent,
 		output_count((uint64_t)((double)durable / seconds), count, sizeof(count)),
 		(double)sender->sent_bytes / seconds / 1e6, seconds);
+	if (durable == 0) {
+		return;
+	}
 	fprintf(out, "%sack latency", indent);
 	print_percentile(sender, out, "p50", 500000);
 	print_percentile(sender, out, "p99", 990000);

@@ -98,8 +98,7 @@ arguments_take(struct arguments *a, int option)
 		fputs(usage, stdout);
 		return 1;
 	default:
-		fputs("  fix   penstockd --help\n", stderr);
-		return -EINVAL;
+		return 0;
 	}
 }
 
@@ -109,8 +108,11 @@ arguments_parse(int argc, char **argv, struct arguments *a)
 	int option;
 
 	memset(a, 0, sizeof(*a));
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		int rc = arguments_take(a, option);
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		int rc = option == '?' ? arguments_wrong("unknown flag: ", argv[optind - 1]) :
+			 option == ':' ? arguments_wrong("a flag without its value: ", argv[optind - 1]) :
+					 arguments_take(a, option);
 
 		if (rc != 0) {
 			return rc;

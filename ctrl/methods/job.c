@@ -221,8 +221,11 @@ resolve_function(struct rpc_call *call, struct job_record *job)
 	if (job->builtin[0]) {
 		job->spec.function = plugin_builtin(job->builtin);
 		if (!job->spec.function) {
-			rpc_call_error(call, ERROR_NOT_FOUND, json_pack("{s:s,s:[s,s]}", "what", "builtin",
-				"nearest", "count", "digest"), "no builtin function \"%s\"", job->builtin);
+			rpc_call_error(call, ERROR_NOT_FOUND,
+				json_pack("{s:s,s:[s,s],s:s,s:[s,s]}", "what", "builtin", "nearest", "count",
+					"digest", "cause", "Built in are count and digest.", "fix",
+					"function: {builtin: count}", "function: {plugin: /PATH/NAME.so}"),
+				"no builtin function \"%s\"", job->builtin);
 		}
 		return job->spec.function ? 0 : -ENOENT;
 	}
@@ -238,8 +241,10 @@ resolve_function(struct rpc_call *call, struct job_record *job)
 	err = plugin_load(job->plugin_path, &rules, text, sizeof(text), &job->plugin);
 	if (err) {
 		rpc_call_error(call, ERROR_PLUGIN_REFUSED,
-			json_pack("{s:s,s:o}", "path", job->plugin_path, "cause", problem_string(text)),
-			"plug-in %s: %s", job->plugin_path, text);
+			json_pack("{s:s,s:o,s:[s,s]}", "path", job->plugin_path, "cause", problem_string(text),
+				"fix", "name a plug-in that is there: function: {plugin: /PATH/NAME.so}",
+				"penstock config get batcher.plugin_dirs tells where it may lie"),
+			"job \"%s\": plug-in refused", job->spec.name);
 		return err;
 	}
 	job->spec.function = job->plugin.function;

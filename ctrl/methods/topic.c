@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/errcode.h"
 #include "ctrl/methods/body.h"
+#include "ctrl/schema/value.h"
 
 #define CONFIG_ROWS_MAX 64
 
@@ -144,6 +145,29 @@ struct topic_change {
 	bool created; /* answer with id and partitions */
 };
 
+/* "retention.msx: no such topic setting": adds the name that was meant. */
+static void
+add_nearest(const char *text, char *ret_text, size_t room)
+{
+	const char *colon = strstr(text, ": no such topic setting");
+	const char *const *names = broker_config_names();
+	struct value_nearest nearest;
+	char name[128];
+
+	snprintf(ret_text, room, "%s", text);
+	if (!colon) {
+		return;
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
+	value_nearest_init(&nearest, name);
+	for (size_t i = 0; names[i]; i++) {
+		value_nearest_offer(&nearest, names[i]);
+	}
+	if (nearest.count) {
+		snprintf(ret_text, room, "%s; nearest: %s", text, nearest.names[0]);
+	}
+}
+
 static void
 change_done(void *user_data, int16_t error, const char *text)
 {
@@ -152,14 +176,16 @@ change_done(void *user_data, int16_t error, const char *text)
 	uint32_t index;
 	const struct route_topic *topic;
 	json_t *result;
+	char words[512];
 
 	if (error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION) {
 		body_no_topic(call, change->topic);
 	} else if (error) {
+		add_nearest(text && text[0] ? text : kafka_error_text(error), words, sizeof(words));
 		rpc_call_error(call, body_kafka_kind(error),
 			json_pack("{s:s,s:s,s:s,s:s}", "existing", change->topic, "cause",
-				kafka_error_name(error), "path", "/params", "want", text ? text : ""),
-			"topic \"%s\": %s", change->topic, text && text[0] ? text : kafka_error_text(error));
+				kafka_error_name(error), "path", "/params", "want", words),
+			"topic \"%s\": %s", change->topic, words);
 	} else {
 		topic = broker_topic_find(body_engine(call)->broker, change->topic, &index);
 		result = json_pack("{s:s}", "topic", change->topic);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """methods.yaml, errors.yaml -> cli_gen.c: the grammar `penstock NOUN VERB` with flags and examples."""
 from gen_common import banner, c_name, c_string
-from gen_methods import EFFECTS, kind_of
+from gen_methods import EFFECTS, kind_of, limits
 
 
 def flag_name(param):
@@ -10,6 +10,18 @@ def flag_name(param):
     if param['type'] == 'duration_ms' and name.endswith('_ms'):
         name = name[:-3]
     return name.replace('_', '-')
+
+
+def duration_text(ms):
+    return f'{ms // 1000}s' if ms % 1000 == 0 else f'{ms}ms'
+
+
+def range_text(param):
+    """Only what the schema bounds by name; the type's own bounds tell people nothing."""
+    if kind_of(param) not in ('u32', 'u64', 'i64') or 'max' not in param or param['max'] >= 2**31:
+        return None
+    low, high = limits(param)
+    return ' to '.join(duration_text(n) if param['type'] == 'duration_ms' else str(n) for n in (low, high))
 
 
 def cli_source(methods):
@@ -28,11 +40,11 @@ def cli_source(methods):
                 if isinstance(default, bool):
                     default = 'true' if default else 'false'
                 if default is not None and param['type'] == 'duration_ms':
-                    default = f'{default // 1000}s' if default % 1000 == 0 else f'{default}ms'
+                    default = duration_text(default)
                 lines.append(f'\t{{{c_string(param["name"])}, {c_string(flag_name(param))}, '
                              f'{c_string(param.get("alias"))}, COMMAND_{kind_of(param).upper()}, '
                              f'{c_string(param["type"])}, {"true" if param.get("arg") else "false"}, '
-                             f'{"true" if param.get("required") else "false"}, {values}, {c_string(default)}, '
+                             f'{"true" if param.get("required") else "false"}, {values}, {c_string(default)}, {c_string(range_text(param))}, '
                              f'{c_string(param["doc"])}}},')
             lines.append('};')
         if 'table' in method:

@@ -45,20 +45,24 @@ class Cli:
         assert result.returncode == code, (words, result)
         lines = result.stderr.splitlines()
         assert lines[0].startswith('error ') and what in lines[0], (words, result.stderr)
-        assert why in ''.join(line for line in lines if not line.startswith('  fix')), (words, result.stderr)
-        assert any(line.startswith('  fix   ') and fix in line for line in lines), (words, result.stderr)
+        assert why in ''.join(line for line in lines if not line.startswith(('  fix', '  or '))), (words, result.stderr)
+        assert any(line.startswith(('  fix   ', '  or    ')) and fix in line for line in lines), (words, result.stderr)
 
 
 def wrong_input(cli):
-    cli.bad(1, 'already_exists', 'exists already', 'Choose another name', 'topic', 'create', 'lines')
+    cli.bad(1, 'already_exists', 'exists already', 'penstock topic list', 'topic', 'create', 'lines')
     cli.bad(64, 'b d', 'INVALID_TOPIC_EXCEPTION', 'penstock topic create --help', 'topic', 'create', 'b d')
     cli.bad(64, '1..1024', 'out of range', 'penstock topic create --help', 'topic', 'create', 'x', '--partitions', '0')
-    cli.bad(64, 'no such topic setting', '', 'penstock topic create --help', 'topic', 'create', 'x', '--config', 'nope=1')
+    cli.bad(64, 'no such topic setting; nearest: retention.ms', '', 'penstock topic create --help', 'topic', 'create', 'x',
+            '--config', 'retention.msx=1')
+    cli.bad(64, 'retention.ms=5: want -1', '', 'penstock topic create --help', 'topic', 'create', 'x', '--config', 'retention.ms=5')
+    cli.bad(64, '--config wants name=value', '', 'penstock topic create --help', 'topic', 'create', 'x', '--config', 'retention.ms')
+    cli.bad(64, '"x" is not a number', '', 'penstock partition describe --help', 'partition', 'describe', 'lines', 'x')
     cli.bad(64, 'nearest: --partitions', '', 'penstock topic create --help', 'topic', 'create', 'x', '--partition', '3')
     cli.bad(64, 'one word too many: "b"', '', 'penstock topic create --help', 'topic', 'create', 'a', 'b')
     cli.bad(64, 'which topic?', 'Its name', 'penstock topic describe flights', 'topic', 'describe')
     cli.bad(64, 'wants a verb: list describe', '', 'penstock topic VERB --help', 'topic')
-    cli.bad(64, 'no verb "lst"', '', 'penstock topic VERB --help', 'topic', 'lst')
+    cli.bad(64, 'no verb "lst"', '', 'penstock topic list --help', 'topic', 'lst')
     cli.bad(64, 'nearest: topic', '', 'penstock help', 'topc', 'list')
     cli.bad(1, 'nearest: lines', 'does not exist', 'penstock topic list', 'topic', 'describe', 'lins')
     cli.bad(1, 'partitions 0..3, not 9', 'does not exist', 'penstock partition list', 'partition', 'describe', 'lines', '9')
@@ -67,11 +71,27 @@ def wrong_input(cli):
     cli.bad(64, 'not JSON', 'expected', 'penstock call', 'call', 'topic.list', '{bad')
     cli.bad(1, '"tumblin": want', 'window: {kind: tumblin', 'Mend the place', 'job', 'create', '-',
             stdin=JOB.replace('tumbling', 'tumblin'))
+    cli.bad(1, 'no builtin function "cuont"', 'count', 'builtin: count', 'job', 'create', '-', stdin=JOB.replace('builtin: count', 'builtin: cuont'))
+    cli.bad(1, 'plug-in refused', '/nonexistent.so: No such file', 'batcher.plugin_dirs', 'job', 'create', '-',
+            stdin=JOB.replace('builtin: count', 'plugin: /nonexistent.so'))
     cli.bad(64, 'cannot be read', '/nonexistent', 'stdin', 'job', 'create', '/nonexistent')
+    cli.bad(64, 'cannot be read', '/tmp: Is a directory', 'stdin', 'job', 'create', '/tmp')
     cli.bad(1, 'no job "nope"', 'does not exist', 'penstock job list', 'window', 'list', 'nope')
     cli.bad(64, 'asks first', 'Deletes', '--yes', 'topic', 'delete', 'lines')
     cli.bad(75, 'still ready', 'time', 'time', 'health', 'wait', '--ready=false', '--timeout', '200ms')
     cli.bad(64, 'which topic?', '', 'penstock produce --help', 'produce')
+    cli.bad(64, 'no flag --partitoin; nearest: --partition', '', 'penstock produce --help', 'produce', 'lines', '--partitoin', '1')
+    cli.bad(64, '--partition wants a value', '', 'penstock produce --help', 'produce', 'lines', '--partition')
+    cli.bad(64, 'topic "b d"', '1 to 249', 'penstock topic list', 'produce', 'b d', stdin='x\n')
+    cli.bad(1, '/nonexistent cannot be opened', 'No such file', 'penstock produce lines FILE', '-q', 'produce', 'lines', '/nonexistent')
+    cli.bad(1, '/tmp cannot be read', 'Is a directory', 'penstock produce lines FILE', '-q', 'produce', 'lines', '/tmp')
+    cli.bad(1, 'not all records are durable', 'no such topic or partition', 'penstock partition list lines', '-q', 'produce', 'lines',
+            '--partition', '9', stdin='x\n')
+    cli.bad(1, 'not all records are durable', 'larger than', 'shorter', '-q', 'produce', 'lines', stdin='x' * 3000 + '\n')
+    cli.bad(1, 'not all records are durable', 'internal topic', 'penstock topic list', '-q', 'produce', '__penstock_metadata', stdin='x\n')
+    cli.bad(64, 'no flag --bogus', '', 'penstock demo --help', 'demo', '--bogus')
+    cli.bad(64, 'takes no words', '', 'penstock ledger --help', 'ledger', 'x')
+    cli.bad(64, 'which method?', '', 'penstock rpc list', 'call')
     cli.bad(3, 'cannot be read', '/nonexistent', 'TOPIC-PARTITION', 'log', 'dump', '/nonexistent')
 
 
@@ -144,7 +164,11 @@ def offline(daemon):
     assert time.monotonic() - start >= 0.3
     for word in ('1003', 'not_found', '69', 'usage', '-32602'):
         assert 'fix' in cli.good('explain', word), word
+    assert 'default auto' in cli.good('explain', 'log.io') and 'restart' in cli.good('explain', 'log.io')
+    assert 'datagrams to the native protocol' in cli.good('explain', 'penstock_lane_native_total')
+    assert 'reason' in cli.good('explain', 'penstock_drops_total')
     cli.bad(64, 'nearest: not_found', '', 'penstock help', 'explain', 'not_foun')
+    cli.bad(64, 'nearest: log.io', '', 'penstock help', 'explain', 'log.oi')
     assert '130 interrupted' in cli.good('--help')
 
 
@@ -155,6 +179,15 @@ def every_command_has_help(cli):
         for verb in verbs.split():
             text = cli.good(noun, verb, '--help')
             assert f'usage: penstock {noun} {verb}' in text and 'example: penstock' in text, text
+            assert text == cli.good('help', noun, verb), text
+        listed = cli.good('help', noun)
+        assert listed == cli.good(noun, '--help') and all(f'penstock {noun} {verb}' in listed for verb in verbs.split()), listed
+    for word in ('demo', 'produce', 'ledger', 'log', 'call', 'explain', 'version'):
+        assert f'usage: penstock {word}' in cli.good(word, '--help') == cli.good('help', word), word
+    text = cli.good('topic', 'create', '--help')
+    for part in ('create TOPIC [--flag', '--partitions N', '1 to 1024', '--config NAME=VALUE'):
+        assert part in text, (part, text)
+    assert 'asks first' in cli.good('topic', 'delete', '--help')
 
 
 def main():
