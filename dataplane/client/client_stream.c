@@ -552,6 +552,10 @@ client_stream_newer(struct client_stream *stream, uint64_t session_id, uint64_t 
 	if (stream->entry_session_id == session_id && pn <= stream->entry_pn) {
 		return false;
 	}
+	if (stream->entry_session_id != session_id) {
+		stream->server_sequence = -1;
+		stream->server_told = false;
+	}
 	stream->entry_session_id = session_id;
 	stream->entry_pn = pn;
 	return true;
@@ -717,8 +721,12 @@ stream_unstick(struct client_core *core, struct client_stream *stream, uint64_t 
 	struct client_batch *first = stream->first;
 	int32_t server = stream->server_sequence;
 
-	if (!stream->server_told || (server >= 0 && client_seq_le(first->base_sequence, server))) {
-		return; /* accepted, or still looking: only the disk is slow */
+	if (!stream->server_told ||
+		stream->entry_session_id != stream_session(core, stream)->session_id) {
+		return; /* in this session nothing was told yet */
+	}
+	if (server >= 0 && client_seq_le(first->base_sequence, server)) {
+		return; /* accepted: only the disk is slow */
 	}
 	if (stream->known_sequence >= 0 &&
 		(server < 0 || !client_seq_le(stream->known_sequence, server))) {

@@ -71,7 +71,7 @@ struct client_stream {
 	uint8_t recover; /* enum client_recover */
 	uint8_t settle;	 /* enum client_settle */
 	bool listed;
-	bool server_told; /* server_sequence is of this session */
+	bool server_told; /* server_sequence is of entry_session_id */
 	bool needs_epoch; /* what is UNSENT waits for the producer's next epoch */
 };
 

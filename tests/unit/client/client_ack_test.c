@@ -141,6 +141,31 @@ entries_of_a_new_session_count_from_its_first_ack(void **state)
 	link_close(&link);
 }
 
+/*
+ * A log that is asked slowly: packets are acknowledged, the partition is not named. What an earlier
+ * session had told of it is no answer to the PINGs of this one.
+ */
+static void
+an_earlier_session_s_word_is_no_answer(void **state)
+{
+	static struct link link;
+
+	(void)state;
+	begin(&link);
+	native_server_close_all(link.server, FRAME_IDLE, 0);
+	steps(&link, 100);
+	assert_int_equal(client_core_counters(link.core)[CLIENT_reconnects], 1);
+	link.stripped = true;
+	send_one(&link, 0, 1);
+	steps(&link, 20000);
+	assert_int_equal(link.delivered, 2);
+	assert_int_equal(client_core_counters(link.core)[CLIENT_rewinds], 0);
+	link.stripped = false;
+	run_until_delivered(&link, 3);
+	assert_int_equal(client_core_counters(link.core)[CLIENT_rewinds], 0);
+	link_close(&link);
+}
+
 int
 main(void)
 {
@@ -149,6 +174,7 @@ main(void)
 		cmocka_unit_test(an_older_entry_of_the_same_partition_changes_nothing),
 		cmocka_unit_test(an_overtaken_refusal_is_asked_about),
 		cmocka_unit_test(entries_of_a_new_session_count_from_its_first_ack),
+		cmocka_unit_test(an_earlier_session_s_word_is_no_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,8 @@ struct datagram {
 struct link {
 	struct datagram to_client[QUEUE_MAX];
 	uint32_t waiting;
-	bool held; /* what the server sends waits for link_deliver */
+	bool held;     /* what the server sends waits for link_deliver */
+	bool stripped; /* ACKs lose their stream entries */
 	struct native_server *server;
 	struct client_core *core;
 	struct rand client_rand, server_rand;
@@ -133,11 +134,31 @@ link_open(struct link *link, uint64_t credit_packets, uint64_t credit_bytes)
 	assert_int_equal(client_core_create(&client, &link->core), 0);
 }
 
+static inline void
+link_strip(struct datagram *datagram)
+{
+	struct session_msg_ack ack;
+	struct frame frame;
+	struct writer body = frame_body_writer(datagram->bytes, sizeof(datagram->bytes));
+
+	ensure(frame_decode(datagram->bytes, datagram->len, FRAME_SIDE_CLIENT, &frame) == FRAME_OK);
+	if (frame.type != FRAME_ACK) {
+		return;
+	}
+	ensure(session_msg_ack_decode(frame.body, frame.body_len, &ack) == 0);
+	ack.entries = 0;
+	session_msg_ack_encode(&body, &ack);
+	datagram->len = (uint32_t)frame_finish(&frame, datagram->bytes, &body);
+}
+
 /* Hands the client one datagram of those that wait. */
 static inline void
 link_deliver(struct link *link, uint32_t at)
 {
 	ensure(at < link->waiting);
+	if (link->stripped) {
+		link_strip(&link->to_client[at]);
+	}
 	client_core_input(link->core, 0, link->to_client[at].bytes, link->to_client[at].len,
 		link->now_ns);
 }
