@@ -105,8 +105,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	} else {
 		broker_topic_create(rig.broker,
 			&(struct broker_topic_create){.name = "new", .partitions = 2}, on_created, &answers);
-		for (polls = 0; answers == 0; polls++) {
-			ensure(polls < POLLS_MAX);
+		polls = 0;
+		while (answers == 0) {
+			ensure(polls++ < POLLS_MAX);
 			(void)broker_rig_poll(&rig);
 		}
 	}
