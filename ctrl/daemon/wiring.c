@@ -16,6 +16,7 @@
 #include "ctrl/daemon/lcore_plan.h"
 #include "ctrl/daemon/log_open.h"
 #include "ctrl/daemon/ports.h"
+#include "ctrl/daemon/telemetry.h"
 #include "nic/eal.h"
 
 #define TOPICS_MAX		1024
@@ -476,6 +477,22 @@ wiring_start_threads(struct wiring *w, struct wiring_error *error)
 	return wiring_no_memory(error, "the keeper thread", rc);
 }
 
+/* DPDK's own tools read the lanes beside its ports. */
+static void
+wiring_telemetry(struct wiring *w)
+{
+	int rc = telemetry_start(&w->engine);
+
+	if (rc < 0) {
+		wiring_fallback(w,
+			"DPDK's telemetry takes not all of Penstock's commands (%s); the control socket has the same "
+			"numbers. fix: penstock ledger, penstock lcore list, penstock producer list",
+			strerror(-rc));
+	} else {
+		log_info("daemon", "telemetry: %s/dpdk_telemetry.v2", eal_runtime_folder());
+	}
+}
+
 static int
 wiring_make_stages(struct wiring *w, struct wiring_error *error)
 {
@@ -544,6 +561,9 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	if (rc == 0) {
 		wiring_pollers(w);
 		rc = wiring_start_threads(w, error);
+	}
+	if (rc == 0 && w->ports->eal_started) {
+		wiring_telemetry(w);
 	}
 	return rc;
 }
@@ -636,6 +656,7 @@ wiring_poll(struct wiring *w, uint64_t now_ns)
 
 	wiring_rotate_cookies(w, now_ns);
 	ports_poll(w, now_ns);
+	telemetry_poll(now_ns);
 	if (e->state == ENGINE_RECOVERING && broker_state(e->broker) == BROKER_RUNNING) {
 		e->state = ENGINE_RUNNING;
 	} else if (e->state == ENGINE_RECOVERING && broker_state(e->broker) == BROKER_FAILED) {
@@ -683,6 +704,7 @@ wiring_destroy(struct wiring *w)
 {
 	struct engine *e = &w->engine;
 
+	telemetry_stop();
 	if (w->keeper_running) {
 		atomic_store(&w->keeper_stop, true);
 		waker_signal(&w->keeper_waker);

@@ -1,37 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* producer.list, producer.describe: native sessions as lanes publish them. */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "ctrl/methods/body.h"
+#include "ctrl/methods/peer_text.h"
 
 #define ROWS_READ 32 /* at a time */
-
-static void
-format_peer(const struct packet_peer *peer, char *text, size_t room)
-{
-	char address[INET6_ADDRSTRLEN];
-
-	if (packet_address_is_ip4(peer->address)) {
-		inet_ntop(AF_INET, peer->address + 12, address, sizeof(address));
-		snprintf(text, room, "%s:%u", address, peer->port);
-	} else {
-		inet_ntop(AF_INET6, peer->address, address, sizeof(address));
-		snprintf(text, room, "[%s]:%u", address, peer->port);
-	}
-}
 
 static json_t *
 session_json(const struct engine *engine, uint32_t lane, const struct lane_session_row *s)
 {
 	uint64_t now_ns = clock_now_ns(engine->clock);
 	char session[20];
-	char peer[64];
+	char peer[PEER_TEXT_BYTES];
 
 	snprintf(session, sizeof(session), "%016" PRIx64, s->session_id);
-	format_peer(&s->peer, peer, sizeof(peer));
+	peer_text(&s->peer, peer, sizeof(peer));
 	return json_pack("{s:s,s:i,s:I,s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:i,s:I}", "session", session,
 		"lane", (int)lane, "producer_id", (json_int_t)s->producer_id, "epoch",
 		(int)s->producer_epoch, "name", problem_string(s->name), "peer", peer, "datagrams",

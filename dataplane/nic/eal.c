@@ -296,6 +296,14 @@ eal_start(const struct eal_options *options, char *text, uint32_t text_bytes)
 	return rc < 0 ? rc : 0;
 }
 
+const char *
+eal_runtime_folder(void)
+{
+	const char *folder = rte_eal_get_runtime_dir();
+
+	return folder ? folder : "";
+}
+
 void
 eal_stop(void)
 {

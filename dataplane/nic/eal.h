@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * DPDK's environment: arguments built from checked options, the checks before it, one start a
- * process, its log lines in ours. Housekeeping thread, at start. No other folder sees an rte_ name.
+ * process, its log lines in ours. Housekeeping thread, at start. No other
+ * folder sees an rte_ name, but for ring headers and the telemetry commands of ctrl/daemon/telemetry.c.
  */
 #ifndef NIC_EAL_H
 #define NIC_EAL_H
@@ -64,6 +65,8 @@ int eal_start(const struct eal_options *options, char *text, uint32_t text_bytes
 bool eal_hugepages_free(const char *root, uint32_t hugepage_kib, uint32_t memory_mib);
 /* Whether the library of a driver ("net_memif") is where DPDK looks for it. */
 bool eal_driver_installed(const char *eal_name);
+/* Where this process' telemetry socket lies (dpdk_telemetry.v2); after eal_start. EAL's memory. */
+const char *eal_runtime_folder(void);
 /* After all ports are closed. */
 void eal_stop(void);
 /*
