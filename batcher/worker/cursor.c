@@ -38,6 +38,14 @@ struct cursor {
 	bool done;
 };
 _Static_assert(sizeof(struct cursor) <= sizeof(struct penstock_cursor), "cursor fits its opaque");
+_Static_assert(sizeof(struct penstock_record) >= PENSTOCK_RECORD_BYTES_MIN, "records only grow");
+
+/* Where the caller wants records: of its own length each, which is at least the minimum. */
+struct cursor_room {
+	uint8_t *at;
+	uint32_t left;
+	size_t record_bytes;
+};
 
 static inline struct cursor *
 cursor_of(struct penstock_cursor *opaque)
@@ -291,16 +299,28 @@ cursor_refused(const struct cursor *c, const struct penstock_record *r)
 	return (c->task->by_time && r->timestamp_ms == -1) || cursor_excluded(c, r);
 }
 
-/* Fills records from the open batch. -EBADMSG, else how many. */
+/* A record of the caller's length may end before or behind ours. */
+static void
+cursor_fit(const struct penstock_record *r, uint8_t *room, size_t record_bytes)
+{
+	size_t known = record_bytes < sizeof(*r) ? record_bytes : sizeof(*r);
+
+	memcpy(room, r, known);
+	memset(room + known, 0, record_bytes - known);
+}
+
+/* Fills room from the open batch. -EBADMSG, else how many. */
 static inline int
-cursor_fill(struct cursor *c, struct penstock_record *ret_records, uint32_t max)
+cursor_fill(struct cursor *c, struct cursor_room *room)
 {
 	const struct task_slice *slice = &c->task->slices[c->place.slice];
 	bool rules = slice->exclusion_count > 0 || (c->task->by_time && c->low_ms < 0);
-	uint32_t n = 0;
+	bool same = likely(room->record_bytes == sizeof(struct penstock_record));
+	struct penstock_record other;
+	int n = 0;
 
-	while (n < max && c->records_left > 0) {
-		struct penstock_record *r = &ret_records[n];
+	while (room->left > 0 && c->records_left > 0) {
+		struct penstock_record *r = same ? (struct penstock_record *)room->at : &other;
 
 		if (unlikely(!cursor_record(c, r))) {
 			return -EBADMSG;
@@ -320,30 +340,39 @@ cursor_fill(struct cursor *c, struct penstock_record *ret_records, uint32_t max)
 		}
 		r->topic = slice->topic;
 		r->partition = slice->partition;
+		if (unlikely(!same)) {
+			cursor_fit(r, room->at, room->record_bytes);
+		}
+		room->at += room->record_bytes;
+		room->left--;
 		n++;
 	}
 	if (c->records_left == 0 && c->place.offset < c->until) {
 		c->at = c->batch_end;
 	}
-	return (int)n;
+	return n;
 }
 
 int
-penstock_cursor_next_many(
-	struct penstock_cursor *opaque, struct penstock_record *ret_records, uint32_t max)
+penstock_cursor_next_sized(struct penstock_cursor *opaque, struct penstock_record *ret_records,
+	uint32_t max, size_t record_bytes)
 {
 	struct cursor *c = cursor_of(opaque);
+	struct cursor_room room = {(uint8_t *)ret_records, max, record_bytes};
 	uint32_t n = 0;
 
+	if (record_bytes < PENSTOCK_RECORD_BYTES_MIN || record_bytes % sizeof(uint64_t) != 0) {
+		return -EINVAL;
+	}
 	if (c->error || c->done) {
 		return c->error;
 	}
-	while (n < max) {
+	while (room.left > 0) {
 		/* What was filled in must stay valid: no change of chapter behind it. */
 		int rc = cursor_advance(c, n == 0);
 
 		if (rc > 0) {
-			rc = cursor_fill(c, ret_records + n, max - n);
+			rc = cursor_fill(c, &room);
 			if (rc >= 0) {
 				n += (uint32_t)rc;
 				c->delivered += (uint32_t)rc;
@@ -354,10 +383,4 @@ penstock_cursor_next_many(
 		break;
 	}
 	return c->error ? c->error : (int)n;
-}
-
-int
-penstock_cursor_next(struct penstock_cursor *cursor, struct penstock_record *ret_record)
-{
-	return penstock_cursor_next_many(cursor, ret_record, 1);
 }

@@ -12,7 +12,11 @@
  * cursor call on the task or until process returns; copy what must live longer. Any number of
  * cursors and passes is fine.
  *
- * ABI rule: `abi` number, `struct_bytes` first, new members only at the end.
+ * ABI rule: `abi` number, `struct_bytes` first, new members only at the end. Plug-in and daemon may
+ * have been compiled with structs of different length. What the daemon fills in, it fills as far as
+ * both know it, zero behind; the calls below hand over the length that the plug-in was compiled with.
+ * What the plug-in fills in may be shorter than the daemon's struct: the rest counts as zero; or
+ * longer: then the rest must be zero, else the daemon refuses what it would have to ignore.
  *
  * This version delivers at least once: after a crash a window may be processed again.
  */
@@ -57,7 +61,7 @@ enum penstock_fire_reason {
 };
 
 struct penstock_worker {
-	uint32_t struct_bytes; /* sizeof(struct penstock_worker) */
+	uint32_t struct_bytes; /* sizeof(struct penstock_worker): at least up to process */
 	uint32_t abi;          /* PENSTOCK_WORKER_ABI */
 	const char *name;
 	const char *version;
@@ -85,7 +89,7 @@ typedef const struct penstock_worker *(*penstock_worker_entry_fn)(uint32_t host_
 const struct penstock_worker *penstock_worker_entry(uint32_t host_abi);
 
 struct penstock_task_info {
-	uint32_t struct_bytes;
+	uint32_t struct_bytes; /* how many of them the daemon filled in */
 	uint32_t attempt; /* 1 = first */
 	const char *job;
 	int64_t batch_sequence;
@@ -100,13 +104,16 @@ struct penstock_task_info {
 };
 
 struct penstock_slice {
-	const char *topic;
+	uint32_t struct_bytes; /* how many of them the daemon filled in */
 	uint32_t partition;
+	const char *topic;
 	uint32_t extent_count;
+	uint32_t reserved;
 	int64_t from; /* offsets [from, until) */
 	int64_t until;
 };
 
+/* One of an array, so without a length of its own: PENSTOCK_RECORD_BYTES_MIN are always filled in. */
 struct penstock_record {
 	const char *topic;
 	uint32_t partition;
@@ -119,26 +126,30 @@ struct penstock_record {
 	const void *value;
 };
 
-void penstock_task_info(const struct penstock_task *task, struct penstock_task_info *ret_info);
+#define PENSTOCK_RECORD_BYTES_MIN 56
+
+/* At most info_bytes of *ret_info are written. Normally called as penstock_task_info(). */
+void penstock_task_info_sized(
+	const struct penstock_task *task, struct penstock_task_info *ret_info, size_t info_bytes);
 const char *penstock_job_name(const struct penstock_job *job);
 /* A parameter from the job's `params`, or NULL. */
 const char *penstock_job_param(const struct penstock_job *job, const char *name);
 
 uint32_t penstock_slice_count(const struct penstock_task *task);
-int penstock_slice_get(
-	const struct penstock_task *task, uint32_t index, struct penstock_slice *ret_slice);
+/* -EINVAL: no such slice. Normally called as penstock_slice_get(). */
+int penstock_slice_get_sized(const struct penstock_task *task, uint32_t index,
+	struct penstock_slice *ret_slice, size_t slice_bytes);
 
 /* Iterates the window's records, partition by partition in offset order. */
 void penstock_cursor_open(struct penstock_cursor *cursor, const struct penstock_task *task);
 /*
- * 1 with a record, 0 at the end, negative errno: -EBADMSG damage, -ENOTSUP a compressed record
- * batch, -EIO the log could not give the rest, -ECANCELED the job is being stopped. Return it from
- * process.
+ * Up to max records at once, record_bytes apart; the count, 0 at the end, negative errno: -EBADMSG
+ * damage, -ENOTSUP a compressed record batch, -EIO the log could not give the rest, -ECANCELED the
+ * job is being stopped, -EINVAL record_bytes below PENSTOCK_RECORD_BYTES_MIN or no multiple of 8.
+ * Return it from process. Normally called as penstock_cursor_next() or penstock_cursor_next_many().
  */
-int penstock_cursor_next(struct penstock_cursor *cursor, struct penstock_record *ret_record);
-/* Up to max records at once; the count, 0 at the end, negative errno. The fast way. */
-int penstock_cursor_next_many(
-	struct penstock_cursor *cursor, struct penstock_record *ret_records, uint32_t max);
+int penstock_cursor_next_sized(struct penstock_cursor *cursor, struct penstock_record *ret_records,
+	uint32_t max, size_t record_bytes);
 
 /* Emits one output record to the job's sinks. Copies. -ENOBUFS at the job's output limit. */
 int penstock_emit(struct penstock_task *task, const void *key, int32_t key_len, const void *value,
@@ -153,6 +164,36 @@ int penstock_emit_text(struct penstock_task *task, const char *key, const char *
 #if defined(__GNUC__)
 #pragma GCC visibility pop
 #endif
+
+/* --- the calls with the lengths of this header's structs: the caller's, whatever the daemon has --- */
+
+static inline void
+penstock_task_info(const struct penstock_task *task, struct penstock_task_info *ret_info)
+{
+	penstock_task_info_sized(task, ret_info, sizeof(*ret_info));
+}
+
+static inline int
+penstock_slice_get(
+	const struct penstock_task *task, uint32_t index, struct penstock_slice *ret_slice)
+{
+	return penstock_slice_get_sized(task, index, ret_slice, sizeof(*ret_slice));
+}
+
+/* 1 with a record, 0 at the end, negative errno as above. */
+static inline int
+penstock_cursor_next(struct penstock_cursor *cursor, struct penstock_record *ret_record)
+{
+	return penstock_cursor_next_sized(cursor, ret_record, 1, sizeof(*ret_record));
+}
+
+/* Up to max records at once. The fast way. */
+static inline int
+penstock_cursor_next_many(
+	struct penstock_cursor *cursor, struct penstock_record *ret_records, uint32_t max)
+{
+	return penstock_cursor_next_sized(cursor, ret_records, max, sizeof(*ret_records));
+}
 
 #ifdef __cplusplus
 }

@@ -16,6 +16,11 @@
 #include <unistd.h>
 #include "batcher/worker/builtin/builtin.h"
 
+/* The first table of ABI 1 that was of use ended behind process. */
+#define TABLE_BYTES_MIN (offsetof(struct penstock_worker, process) + sizeof(void (*)(void)))
+#define TABLE_BYTES_MAX 4096 /* more is no table: we look at all of it */
+#define FLAGS_KNOWN     (PENSTOCK_STATELESS | PENSTOCK_SIDE_EFFECTS | PENSTOCK_ORDERED)
+
 struct plugin_check {
 	const struct plugin_rules *rules;
 	char *text;
@@ -112,28 +117,63 @@ plugin_check_place(const struct plugin_check *check, const char *real)
 		real);
 }
 
+/*
+ * The plug-in's table in our length. A shorter one is an older plug-in's: what it lacks is NULL. Of
+ * a longer one all that we do not know must be zero: else we would not do what it asks for.
+ */
 static int
-plugin_check_table(
-	const struct plugin_check *check, const char *path, const struct penstock_worker *function)
+plugin_fit_table(const struct plugin_check *check, const char *path,
+	const struct penstock_worker *theirs, struct penstock_worker *ret_ours)
 {
-	if (!function) {
+	const uint8_t *bytes = (const uint8_t *)theirs;
+	uint32_t known = theirs->struct_bytes;
+
+	if (theirs->struct_bytes < TABLE_BYTES_MIN || theirs->struct_bytes > TABLE_BYTES_MAX) {
+		return plugin_refuse(check, -EBADMSG,
+			"%s: struct_bytes is %u, expected sizeof(struct penstock_worker), %zu", path,
+			theirs->struct_bytes, sizeof(*ret_ours));
+	}
+	for (; known > sizeof(*ret_ours); known--) {
+		if (bytes[known - 1] != 0) {
+			return plugin_refuse(check, -ENOTSUP,
+				"%s wants more than this daemon has: byte %u of its table is set, this "
+				"daemon knows %zu; take a newer daemon, or leave out what is new",
+				path, known - 1, sizeof(*ret_ours));
+		}
+	}
+	if (theirs->flags & ~(uint32_t)FLAGS_KNOWN) {
+		return plugin_refuse(check, -ENOTSUP,
+			"%s: flags are 0x%x, this daemon knows 0x%x; take a newer daemon", path,
+			theirs->flags, (uint32_t)FLAGS_KNOWN);
+	}
+	*ret_ours = (struct penstock_worker){0};
+	memcpy(ret_ours, theirs, known);
+	ret_ours->struct_bytes = sizeof(*ret_ours);
+	return 0;
+}
+
+static int
+plugin_check_table(const struct plugin_check *check, const char *path,
+	const struct penstock_worker *theirs, struct penstock_worker *ret_ours)
+{
+	if (!theirs) {
 		return plugin_refuse(check, -ENOTSUP, "%s cannot work with worker ABI %d", path,
 			PENSTOCK_WORKER_ABI);
 	}
-	if (function->abi != PENSTOCK_WORKER_ABI) {
+	if (theirs->abi != PENSTOCK_WORKER_ABI) {
 		return plugin_refuse(check, -ENOTSUP,
 			"%s was built for worker ABI %u, this daemon has %d: build it again", path,
-			function->abi, PENSTOCK_WORKER_ABI);
+			theirs->abi, PENSTOCK_WORKER_ABI);
 	}
-	if (function->struct_bytes < sizeof(struct penstock_worker)) {
-		return plugin_refuse(check, -EBADMSG,
-			"%s: struct_bytes is %u, expected at least %zu", path,
-			function->struct_bytes, sizeof(struct penstock_worker));
+	int rc = plugin_fit_table(check, path, theirs, ret_ours);
+
+	if (rc) {
+		return rc;
 	}
-	if (!function->name || !function->name[0]) {
+	if (!ret_ours->name || !ret_ours->name[0]) {
 		return plugin_refuse(check, -EBADMSG, "%s: the table has no name", path);
 	}
-	if (!function->process) {
+	if (!ret_ours->process) {
 		return plugin_refuse(
 			check, -EBADMSG, "%s: the table has no process function", path);
 	}
@@ -164,6 +204,7 @@ plugin_load(const char *path, const struct plugin_rules *rules, char *text, uint
 	if (!handle) {
 		return plugin_refuse(&check, -ENOEXEC, "%s", dlerror());
 	}
+	struct penstock_worker function = {0};
 	void *symbol = dlsym(handle, "penstock_worker_entry");
 	penstock_worker_entry_fn entry;
 
@@ -171,15 +212,14 @@ plugin_load(const char *path, const struct plugin_rules *rules, char *text, uint
 	if (!entry) {
 		rc = plugin_refuse(&check, -ENOEXEC, "%s exports no penstock_worker_entry", real);
 	} else {
-		ret_plugin->function = entry(PENSTOCK_WORKER_ABI);
-		rc = plugin_check_table(&check, real, ret_plugin->function);
+		rc = plugin_check_table(&check, real, entry(PENSTOCK_WORKER_ABI), &function);
 	}
 	if (rc) {
 		(void)dlclose(handle);
-		ret_plugin->function = NULL;
 		return rc;
 	}
 	ret_plugin->handle = handle;
+	ret_plugin->function = function;
 	return 0;
 }
 

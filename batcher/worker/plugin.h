@@ -21,15 +21,16 @@ struct plugin_rules {
 
 struct plugin {
 	void *handle; /* dlopen's; NULL: not loaded */
-	const struct penstock_worker *function;
+	/* The plug-in's table in our length: what it does not have is NULL. */
+	struct penstock_worker function;
 };
 
 /*
  * Loads the plug-in at `path` (absolute). Its real path must lie in a directory of `rules`; that
  * directory, those between and the file must belong to root (or the user) and be writable by nobody
  * else. -EINVAL path, -ENOENT, -EACCES ownership or place, -ENOEXEC not loadable or no
- * penstock_worker_entry, -ENOTSUP another ABI, -EBADMSG a table that breaks the contract. `text`
- * then says what and how to mend it.
+ * penstock_worker_entry, -ENOTSUP another ABI or more than this daemon knows, -EBADMSG a table that
+ * breaks the contract. `text` then says what and how to mend it.
  */
 int plugin_load(const char *path, const struct plugin_rules *rules, char *text, uint32_t text_bytes,
 	struct plugin *ret_plugin) MUST_CHECK;

@@ -10,10 +10,24 @@
 #include <string.h>
 #include "batcher/worker/worker_task.h"
 
-void
-penstock_task_info(const struct penstock_task *task, struct penstock_task_info *ret_info)
+/* What both sides know of a struct, struct_bytes first; zero behind, as far as the caller's goes. */
+static void
+task_fill(void *ret_struct, size_t caller_bytes, const void *source, size_t source_bytes)
 {
-	*ret_info = task->inner.info;
+	uint32_t filled = (uint32_t)(caller_bytes < source_bytes ? caller_bytes : source_bytes);
+
+	memset(ret_struct, 0, caller_bytes);
+	memcpy(ret_struct, source, filled);
+	if (caller_bytes >= sizeof(filled)) {
+		memcpy(ret_struct, &filled, sizeof(filled));
+	}
+}
+
+void
+penstock_task_info_sized(
+	const struct penstock_task *task, struct penstock_task_info *ret_info, size_t info_bytes)
+{
+	task_fill(ret_info, info_bytes, &task->inner.info, sizeof(task->inner.info));
 }
 
 const char *
@@ -40,8 +54,8 @@ penstock_slice_count(const struct penstock_task *task)
 }
 
 int
-penstock_slice_get(
-	const struct penstock_task *task, uint32_t index, struct penstock_slice *ret_slice)
+penstock_slice_get_sized(const struct penstock_task *task, uint32_t index,
+	struct penstock_slice *ret_slice, size_t slice_bytes)
 {
 	const struct worker_task *t = &task->inner;
 
@@ -54,13 +68,15 @@ penstock_slice_get(
 	for (uint32_t i = 0; i < t->extent_count; i++) {
 		extent_count += t->extents[i].slice == index;
 	}
-	*ret_slice = (struct penstock_slice){
+	const struct penstock_slice filled = {
 		.topic = slice->topic,
 		.partition = slice->partition,
 		.extent_count = extent_count,
 		.from = slice->from,
 		.until = slice->until,
 	};
+
+	task_fill(ret_slice, slice_bytes, &filled, sizeof(filled));
 	return 0;
 }
 

@@ -247,7 +247,7 @@ resolve_function(struct rpc_call *call, struct job_record *job)
 			"job \"%s\": plug-in refused", job->spec.name);
 		return err;
 	}
-	job->spec.function = job->plugin.function;
+	job->spec.function = &job->plugin.function;
 	return 0;
 }
 

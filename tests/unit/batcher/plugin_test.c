@@ -37,6 +37,18 @@ make_copy(char *ret_dir, char *ret_path)
 	assert_int_equal(chmod(ret_path, 0644), 0);
 }
 
+/* The same place, with a plug-in of this folder in it. */
+static void
+make_copy_of(const char *name, char *ret_dir, char *ret_path)
+{
+	char command[3 * PATH_MAX];
+
+	make_copy(ret_dir, ret_path);
+	(void)snprintf(command, sizeof(command), "cp %s/tests/unit/batcher/%s.so %s", build_dir,
+		name, ret_path);
+	assert_int_equal(system(command), 0);
+}
+
 static void
 remove_copy(const char *dir, const char *path)
 {
@@ -83,9 +95,9 @@ places_owners_and_modes_are_checked_before_loading(void **state)
 	assert_non_null(strstr(text, "no regular file"));
 	assert_int_equal(unlink(link), 0);
 	assert_int_equal(load(path, dir, true, &plugin), 0);
-	assert_string_equal(plugin.function->name, "delays");
+	assert_string_equal(plugin.function.name, "delays");
 	plugin_unload(&plugin);
-	assert_null(plugin.function);
+	assert_null(plugin.handle);
 	remove_copy(dir, path);
 }
 
@@ -104,23 +116,55 @@ tables_that_break_the_contract_are_refused(void **state)
 		{"plugin_nameless", -EBADMSG, "no name"},
 		{"plugin_no_process", -EBADMSG, "no process"},
 		{"plugin_unresolved", -ENOEXEC, "penstock_no_such_call"},
+		{"plugin_long", -ENOTSUP, "wants more than this daemon has"},
+		{"plugin_flags", -ENOTSUP, "flags are 0x80"},
 	};
 
 	for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
-		char source[3 * PATH_MAX];
 		char dir[PATH_MAX];
 		char path[PATH_MAX];
 		struct plugin plugin;
 
-		make_copy(dir, path);
-		(void)snprintf(source, sizeof(source), "cp %s/tests/unit/batcher/%s.so %s",
-			build_dir, rows[i].name, path);
-		assert_int_equal(system(source), 0);
+		make_copy_of(rows[i].name, dir, path);
 		assert_int_equal(load(path, dir, true, &plugin), rows[i].error);
 		if (!strstr(text, rows[i].word)) {
 			fail_msg("%s: \"%s\" lacks \"%s\"", rows[i].name, text, rows[i].word);
 		}
-		assert_null(plugin.function);
+		assert_null(plugin.handle);
+		remove_copy(dir, path);
+	}
+}
+
+static void
+older_and_newer_plugins_of_the_same_abi_work(void **state)
+{
+	static const char *const names[] = {"plugin_old", "plugin_new"};
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(names); i++) {
+		char dir[PATH_MAX];
+		char path[PATH_MAX];
+		struct window_row row;
+		struct plugin plugin;
+		struct rig rig;
+		uint32_t job;
+
+		make_copy_of(names[i], dir, path);
+		assert_int_equal(load(path, dir, true, &plugin), 0);
+		assert_null(plugin.function.open);
+		assert_null(plugin.function.close);
+
+		struct job_spec spec = rig_spec(&plugin.function);
+
+		spec.sink_print = true;
+		rig_init(&rig, (struct rig_options){.partitions = 1});
+		assert_int_equal(rig_create(&rig, &spec, &job), 0);
+		RIG_APPEND(&rig, 0, 1, 2, 3);
+		rig_advance_ms(&rig, 1000);
+		assert_int_equal(batcher_windows(rig.batcher, job, 0, &row, 1), 1);
+		assert_int_equal(row.print_count, 1);
+		assert_string_equal(row.print_rows[0], "good 3");
+		rig_free(&rig);
+		plugin_unload(&plugin);
 		remove_copy(dir, path);
 	}
 }
@@ -151,7 +195,7 @@ the_example_counts_delays_per_carrier(void **state)
 	make_copy(dir, path);
 	assert_int_equal(load(path, dir, true, &plugin), 0);
 	rig_init(&rig, (struct rig_options){.partitions = 1});
-	struct job_spec spec = rig_event_spec(plugin.function, 3600 * 1000);
+	struct job_spec spec = rig_event_spec(&plugin.function, 3600 * 1000);
 
 	spec.sink_print = true;
 	assert_int_equal(rig_create(&rig, &spec, &job), 0);
@@ -179,6 +223,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(places_owners_and_modes_are_checked_before_loading),
 		cmocka_unit_test(tables_that_break_the_contract_are_refused),
+		cmocka_unit_test(older_and_newer_plugins_of_the_same_abi_work),
 		cmocka_unit_test(the_example_counts_delays_per_carrier),
 	};
 	char self[PATH_MAX];
