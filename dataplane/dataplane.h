@@ -77,6 +77,8 @@ void lane_drain_begin(struct lane *lane);
 bool lane_drained(const struct lane *lane);
 /* Its addresses are announced again from the next turn on: the link came up. Any thread. */
 void lane_announce(struct lane *lane);
+/* Checksums that its device calls good are verified all the same from now on. Any thread. */
+void lane_distrust_checksums(struct lane *lane);
 /* The group MAC addresses that its port must accept for IPv6; returns their count. At start. */
 uint32_t lane_groups(const struct lane *lane, uint8_t (*ret_macs)[6], uint32_t max);
 

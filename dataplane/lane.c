@@ -262,6 +262,12 @@ lane_announce(struct lane *lane)
 	atomic_store_explicit(&lane->announce_asked, true, memory_order_relaxed);
 }
 
+void
+lane_distrust_checksums(struct lane *lane)
+{
+	net_distrust_checksums(&lane->net);
+}
+
 uint32_t
 lane_groups(const struct lane *lane, uint8_t (*ret_macs)[6], uint32_t max)
 {

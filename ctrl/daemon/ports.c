@@ -244,6 +244,23 @@ ports_look_link(struct wiring *w, struct ports_row *row)
 	}
 }
 
+/* A queue found its device lying: no queue of the port believes it any longer. */
+static void
+ports_distrust_checksums(struct wiring *w, struct ports_row *row)
+{
+	if (row->checksums_distrusted) {
+		return;
+	}
+	row->checksums_distrusted = true;
+	for (uint32_t i = 0; i < row->lane_count; i++) {
+		lane_distrust_checksums(w->engine.lanes[row->lane_first + i]);
+	}
+	log_warning("ports",
+		"port %s: the device called a wrong checksum good. From now on all are verified in software, at "
+		"the price of some cycles a packet; the device's firmware or driver wants a look",
+		row->name);
+}
+
 /* A virtual link's peer that leaves checksums to a device that is not there looks like silence. */
 static void
 ports_look_checksums(struct wiring *w, struct ports_row *row, uint64_t now_ns)
@@ -255,6 +272,9 @@ ports_look_checksums(struct wiring *w, struct ports_row *row, uint64_t now_ns)
 
 		lane_counters(w->engine.lanes[row->lane_first + i], values);
 		errors += values[LANE_udp_csum];
+		if (values[LANE_csum_offload_wrong] > 0) {
+			ports_distrust_checksums(w, row);
+		}
 	}
 	if (errors > row->checksum_errors &&
 		(row->checksum_told_ns == 0 || now_ns - row->checksum_told_ns >= CHECKSUM_TELL_EVERY_NS)) {

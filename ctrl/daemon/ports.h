@@ -25,6 +25,7 @@ struct ports_row {
 	char name[40]; /* "net_af_packet0", "0000:41:00.0", "socket" */
 	uint64_t checksum_errors; /* of its lanes, when last looked at */
 	uint64_t checksum_told_ns;
+	bool checksums_distrusted; /* the device called a wrong one good */
 	struct port_driver_guess driver_guess; /* of a driver that our table does not have */
 };
 

@@ -51,3 +51,29 @@ ip_checksum_right(const struct net_packet *p, uint8_t protocol, uint32_t len)
 	}
 	return checksum_finish(checksum_add(sum, p->at, len)) == 0;
 }
+
+enum ip_csum_word
+ip_checksum_word(const struct net_packet *p, uint32_t good, uint32_t bad, uint32_t trial)
+{
+	uint32_t flags = p->view->flags;
+
+	if (!(flags & (good | bad)) ||
+		unlikely(atomic_load_explicit(&p->port->csum_distrusted, memory_order_relaxed))) {
+		return IP_CSUM_LOOK;
+	}
+	if (flags & bad) {
+		return IP_CSUM_KNOWN_BAD;
+	}
+	return unlikely(trial > 0) ? IP_CSUM_ON_TRIAL : IP_CSUM_KNOWN_GOOD;
+}
+
+bool
+ip_checksum_trial(struct net_packet *p, uint32_t *trial, bool right)
+{
+	(*trial)--;
+	if (!right) {
+		p->info = LANE_csum_offload_wrong;
+		net_distrust_checksums(p->port);
+	}
+	return right;
+}

@@ -28,13 +28,18 @@ ipv4_destination_ours(const struct net_port *port, const uint8_t *destination)
 }
 
 static bool
-ipv4_checksum_right(const struct net_packet *p)
+ipv4_checksum_right(struct net_packet *p)
 {
-	if (p->view->flags & PACKET_IP_CSUM_BAD) {
-		return false;
+	uint32_t *trial = &p->port->ip_csum_trial;
+	enum ip_csum_word word =
+		ip_checksum_word(p, PACKET_IP_CSUM_GOOD, PACKET_IP_CSUM_BAD, *trial);
+	bool right;
+
+	if (word == IP_CSUM_KNOWN_GOOD || word == IP_CSUM_KNOWN_BAD) {
+		return word == IP_CSUM_KNOWN_GOOD;
 	}
-	return (p->view->flags & PACKET_IP_CSUM_GOOD) ||
-		checksum_finish(checksum_add(0, p->at, IP4_HEADER)) == 0;
+	right = checksum_finish(checksum_add(0, p->at, IP4_HEADER)) == 0;
+	return word == IP_CSUM_ON_TRIAL ? ip_checksum_trial(p, trial, right) : right;
 }
 
 /* Everything of the header that is no length. True: `at` is behind it. */

@@ -59,7 +59,14 @@ net_port_init(struct net_port *port, const struct net_options *options)
 	port->address_count = options->address_count;
 	memcpy(port->addresses, options->addresses, sizeof(port->addresses));
 	port->announce_ns = UINT64_MAX;
+	port->ip_csum_trial = port->l4_csum_trial = NET_CSUM_TRIAL;
 	return 0;
+}
+
+void
+net_distrust_checksums(struct net_port *port)
+{
+	atomic_store_explicit(&port->csum_distrusted, true, memory_order_relaxed);
 }
 
 uint32_t

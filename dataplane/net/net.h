@@ -11,6 +11,7 @@
 #ifndef NET_NET_H
 #define NET_NET_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/compiler.h"
@@ -21,6 +22,7 @@
 #define NET_REPLIES_MAX	  64
 #define NET_HEADERS_MAX	  66 /* Ethernet 14, VLAN 4, IPv6 40, UDP 8 */
 #define NET_NO_INFO	  LANE_COUNTER_COUNT
+#define NET_CSUM_TRIAL	  64 /* checksums that a device calls good are looked at again, of each layer */
 
 enum net_verdict {
 	NET_UDP,      /* view is now the UDP payload, peer filled in; nothing counted yet */
@@ -61,6 +63,10 @@ struct net_port {
 	uint32_t address_count;
 	uint8_t addresses[NET_ADDRESSES_MAX][16];
 
+	/* How far the device's word on checksums goes. Distrust is set by any thread, and never ends. */
+	_Atomic bool csum_distrusted;
+	uint32_t ip_csum_trial, l4_csum_trial; /* GOODs still to be looked at in software */
+
 	struct net_rate arp_rate, ndp_rate, icmp_rate, unreachable_rate;
 	uint64_t arp_defend_ns;	    /* no second defence before (RFC 5227, 2.4) */
 	uint64_t announce_ns;	    /* when the next announcement is due, UINT64_MAX never */
@@ -88,6 +94,13 @@ uint32_t net_port_groups(const struct net_port *port, uint8_t (*ret_macs)[6], ui
  * it is in every case: the caller releases it.
  */
 struct net_result net_input(struct net_port *port, struct packet_view *view, uint64_t now_ns);
+
+/*
+ * From the next packet on checksums are verified in software, whatever the device says of them. The
+ * stack does this itself when one of the first NET_CSUM_TRIAL of a layer that the device called good is
+ * wrong (counted csum_offload_wrong); the port's other queues are told by this. Any thread.
+ */
+void net_distrust_checksums(struct net_port *port);
 
 /*
  * Begins the announcements again: three gratuitous ARPs a second apart for each IPv4 address, one

@@ -130,6 +130,20 @@ bool ip_fits(const struct net_packet *p, uint32_t need, struct net_result *ret_r
 struct net_result ip_fragment(void);
 /* Hands the payload to UDP or ICMP by protocol number. */
 struct net_result ip_deliver(struct net_packet *p, uint8_t protocol);
+/*
+ * What a checksum is worth, given the device's word on it: flags good and bad of the view, and the
+ * layer's count of GOODs still on trial. The stack looks itself unless the answer is KNOWN.
+ */
+enum ip_csum_word {
+	IP_CSUM_KNOWN_GOOD,
+	IP_CSUM_KNOWN_BAD,
+	IP_CSUM_LOOK,
+	IP_CSUM_ON_TRIAL, /* look, and call ip_checksum_trial with the result */
+};
+enum ip_csum_word ip_checksum_word(
+	const struct net_packet *p, uint32_t good, uint32_t bad, uint32_t trial);
+/* One look less; a wrong one ends the trust in the device. Returns right. */
+bool ip_checksum_trial(struct net_packet *p, uint32_t *trial, bool right);
 bool ip_checksum_right(const struct net_packet *p, uint8_t protocol, uint32_t len);
 
 struct net_result ndp_input(struct net_packet *p, uint8_t type);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * UDP (RFC 768) over IPv4 and IPv6. In: the view becomes the payload, in place. Out: headers around a
- * payload by reflection. A checksum is verified unless the device did; 0 is allowed on IPv4 only
- * (RFC 8200, 8.1).
+ * payload by reflection. A checksum is verified unless the device did and is believed (ip.c); 0 is
+ * allowed on IPv4 only (RFC 8200, 8.1).
  */
 #include "base/ensure.h"
 #include "net/checksum.h"
@@ -11,14 +11,20 @@
 static bool
 udp_checksum_right(struct net_packet *p, uint32_t len)
 {
+	uint32_t *trial = &p->port->l4_csum_trial;
+	enum ip_csum_word word;
+	bool right;
+
 	if (load_be16(p->at + 6) == 0) {
-		p->info = LANE_udp_csum_zero;
+		p->info = p->ip4 ? LANE_udp_csum_zero : NET_NO_INFO;
 		return p->ip4;
 	}
-	if (p->view->flags & PACKET_L4_CSUM_BAD) {
-		return false;
+	word = ip_checksum_word(p, PACKET_L4_CSUM_GOOD, PACKET_L4_CSUM_BAD, *trial);
+	if (word == IP_CSUM_KNOWN_GOOD || word == IP_CSUM_KNOWN_BAD) {
+		return word == IP_CSUM_KNOWN_GOOD;
 	}
-	return (p->view->flags & PACKET_L4_CSUM_GOOD) || ip_checksum_right(p, PROTOCOL_UDP, len);
+	right = ip_checksum_right(p, PROTOCOL_UDP, len);
+	return word == IP_CSUM_ON_TRIAL ? ip_checksum_trial(p, trial, right) : right;
 }
 
 /* Source port 0 can not be answered. */
@@ -42,7 +48,6 @@ udp_input(struct net_packet *p)
 		return net_dropped(LANE_udp_len);
 	}
 	if (!udp_checksum_right(p, len)) {
-		p->info = NET_NO_INFO;
 		return net_dropped(LANE_udp_csum);
 	}
 	view->peer.port = load_be16(p->at);

@@ -190,12 +190,36 @@ the_ledger_adds_up_through_random_traffic(void **state)
 	lane_harness_fini(&harness);
 }
 
+/* The device calls all good: a lane that was told not to believe it counts the wrong one. */
+static void
+told_lane_believes_no_checksum(void **state)
+{
+	struct lane_client client;
+	uint8_t payload[1500], bytes[1600];
+
+	begin_raw();
+	lane_client_init(&client, 9);
+	size_t len = wrap(payload, lane_client_hello(&client, NULL, payload, sizeof(payload)), bytes);
+
+	bytes[24] ^= 1; /* of the IP header */
+	lane_distrust_checksums(harness.lane);
+	assert_true(nic_fake_put(harness.nic, &(struct nic_fake_packet){.data = bytes,
+						     .len = (uint32_t)len,
+						     .flags = PACKET_IP_CSUM_GOOD | PACKET_L4_CSUM_GOOD}));
+	(void)lane_harness_turn(&harness);
+	assert_int_equal(lane_harness_counter(&harness, LANE_ip4_csum), 1);
+	assert_int_equal(lane_harness_counter(&harness, LANE_csum_offload_wrong), 0);
+	lane_harness_fini(&harness);
+	(void)state;
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hello_in_a_frame_gets_retry_by_reflection),
 		cmocka_unit_test(what_the_net_stack_drops_is_counted_and_released),
+		cmocka_unit_test(told_lane_believes_no_checksum),
 		cmocka_unit_test(the_ledger_adds_up_through_random_traffic),
 	};
 

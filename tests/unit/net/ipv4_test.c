@@ -68,12 +68,25 @@ ip4_header_rows(void **state)
 	expect_drop(f, LANE_ip_proto);
 }
 
+/* A device that has shown that it looks: its GOODs, right ones all, are behind it. */
+static void
+device_proves_itself(struct fixture *f)
+{
+	for (uint32_t i = 0; i < NET_CSUM_TRIAL; i++) {
+		good4(f);
+		f->view.flags = PACKET_IP_CSUM_GOOD | PACKET_L4_CSUM_GOOD;
+		expect_hello(f, NET_NO_INFO);
+	}
+}
+
 static void
 ip4_device_checksums(void **state)
 {
 	struct fixture *f = *state;
-	uint8_t *ip = good4(f);
+	uint8_t *ip;
 
+	device_proves_itself(f);
+	ip = good4(f);
 	ip[10] ^= 1;
 	f->view.flags = PACKET_IP_CSUM_GOOD;
 	expect_hello(f, NET_NO_INFO);
@@ -86,6 +99,48 @@ ip4_device_checksums(void **state)
 	assert_int_equal(input(f).verdict, NET_UDP);
 	good4(f);
 	f->view.flags = PACKET_L4_CSUM_BAD;
+	expect_drop(f, LANE_udp_csum);
+}
+
+/* Wrong on its 64th word, of either layer: found, and then nothing that it says counts. */
+static void
+device_that_lies_is_found_out(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint32_t layer = 0; layer < 2; layer++) {
+		f->nic->ops->destroy(f->nic);
+		fixture_open(f, true, 0);
+		for (uint32_t i = 1; i < NET_CSUM_TRIAL; i++) {
+			good4(f);
+			f->view.flags = PACKET_IP_CSUM_GOOD | PACKET_L4_CSUM_GOOD;
+			expect_hello(f, NET_NO_INFO);
+		}
+		for (uint32_t i = 0; i < 2; i++) {
+			uint8_t *ip = good4(f);
+
+			ip[layer == 0 ? 10 : f->len - 15] ^= 1;
+			f->view.flags = PACKET_IP_CSUM_GOOD | PACKET_L4_CSUM_GOOD;
+			expect(f, NET_DROPPED, layer == 0 ? LANE_ip4_csum : LANE_udp_csum,
+				i == 0 ? LANE_csum_offload_wrong : NET_NO_INFO);
+		}
+		good4(f); /* nor is its BAD believed */
+		f->view.flags = PACKET_IP_CSUM_BAD | PACKET_L4_CSUM_BAD;
+		expect_hello(f, NET_NO_INFO);
+	}
+}
+
+/* A queue whose own device never lied to it, told so by another queue of the port. */
+static void
+distrust_is_told_from_outside(void **state)
+{
+	struct fixture *f = *state;
+
+	device_proves_itself(f);
+	net_distrust_checksums(&f->port);
+	good4(f);
+	f->bytes[f->len - 1] ^= 1;
+	f->view.flags = PACKET_IP_CSUM_GOOD | PACKET_L4_CSUM_GOOD;
 	expect_drop(f, LANE_udp_csum);
 }
 
@@ -144,6 +199,8 @@ main(void)
 		ROW(ip4_congestion_mark_is_passed_up),
 		ROW(ip4_header_rows),
 		ROW(ip4_device_checksums),
+		ROW(device_that_lies_is_found_out),
+		ROW(distrust_is_told_from_outside),
 		ROW(ip4_address_rows),
 		ROW(fragments_are_dropped),
 	};
