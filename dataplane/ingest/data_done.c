@@ -199,6 +199,10 @@ done_state(struct lane *lane, const struct append_done *done, struct native_stre
 	}
 	native_stream_set_state(stream, STREAM_OPEN);
 	native_order_advance(lane, stream);
+	/* Refused while nothing was known, and nothing taken since: now there is an S to go on from. */
+	if (stream->error != 0 && !(stream->flags & STREAM_REWOUND)) {
+		native_order_refuse(lane, stream, stream->error, sequence_next(stream->received_seq));
+	}
 	ack_stream(lane, stream, true);
 }
 

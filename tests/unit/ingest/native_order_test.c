@@ -513,6 +513,40 @@ broken_batches_are_refused_with_kafka_codes(void **state)
 	}
 }
 
+/* Before STATE there is no S to name; a producer that is told none would not know what to send again. */
+static void
+what_is_refused_while_the_log_is_asked_gets_its_s_later(void **state)
+{
+	for (int32_t last = -1; last <= 1; last += 2) {
+		struct lane_harness *h = begin();
+		struct append_req req;
+		uint8_t bytes[1432];
+		struct records_spec spec = {.producer_id = client.accept.producer_id + 1,
+			.producer_epoch = client.accept.producer_epoch,
+			.base_sequence = last + 1,
+			.count = 1,
+			.value_bytes = 8,
+			.timestamp_ms = 1700000000000};
+
+		send_batch(bytes, records_batch(&spec, bytes, sizeof(bytes)));
+		assert_int_equal(COUNT(refused), 1);
+		lane_harness_state(h, last);
+		turn();
+		struct session_msg_ack_entry entry = entry_of(1);
+
+		assert_int_equal(entry.received_seq, last);
+		assert_int_equal(entry.error, KAFKA_INVALID_PRODUCER_EPOCH);
+		assert_int_equal(entry.error_seq, last + 1);
+		data(last + 1, 1);
+		lane_harness_expect_batch(h, last + 1, &req);
+		lane_client_ping(&client, h, 1);
+		turn();
+		assert_int_equal(entry_of(1).error, 0);
+		lane_harness_done(h, &req, APPEND_COPIED, 2);
+		finish();
+	}
+}
+
 static void
 a_short_body_is_refused_as_corrupt(void **state)
 {
@@ -675,6 +709,7 @@ main(void)
 		cmocka_unit_test(a_refused_query_refuses_what_is_parked),
 		cmocka_unit_test(sequences_wrap_to_zero),
 		cmocka_unit_test(broken_batches_are_refused_with_kafka_codes),
+		cmocka_unit_test(what_is_refused_while_the_log_is_asked_gets_its_s_later),
 		cmocka_unit_test(a_short_body_is_refused_as_corrupt),
 		cmocka_unit_test(a_broken_batch_ahead_is_judged_in_its_turn),
 		cmocka_unit_test(too_large_for_the_topic_is_refused),
