@@ -66,6 +66,17 @@ done_copied(struct lane *lane, const struct append_done *done, uint32_t index)
 	done_keep_copied(lane, stream, index);
 }
 
+/*
+ * The log does not have this batch, so it refuses as well what it was given behind it. What was refused
+ * before the offer says nothing of the kind: all that the log was given came before that.
+ */
+static void
+done_rewind(struct lane *lane, struct native_stream *stream, int16_t error, int32_t base)
+{
+	stream->generation++;
+	native_order_refuse(lane, stream, error, base);
+}
+
 static void
 done_refused(struct lane *lane, const struct append_done *done, uint32_t index)
 {
@@ -91,7 +102,7 @@ done_refused(struct lane *lane, const struct append_done *done, uint32_t index)
 		/* It is in the log all the same; what came after it will prove it. */
 		stream->flags |= STREAM_UNPROVEN;
 	} else if (current) {
-		native_order_refuse(lane, stream, done->error, base);
+		done_rewind(lane, stream, done->error, base);
 	}
 }
 
@@ -173,7 +184,7 @@ done_failed(struct lane *lane, const struct append_done *done, struct native_str
 	if (base >= 0) {
 		stream->copied_seq =
 			base == 0 && stream->durable_seq < 0 ? -1 : sequence_previous(base);
-		native_order_refuse(lane, stream, done->error, base);
+		done_rewind(lane, stream, done->error, base);
 	} else {
 		native_order_refuse(lane, stream, done->error, -1);
 	}

@@ -176,7 +176,6 @@ native_order_refuse(
 	stream->error = error;
 	if (error_seq >= 0) {
 		native_order_discard(lane, stream, LANE_discarded_rewind);
-		stream->generation++;
 		stream->received_seq = error_seq == 0 && stream->copied_seq < 0
 					       ? -1
 					       : sequence_previous(error_seq);

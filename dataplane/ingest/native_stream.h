@@ -55,8 +55,7 @@ struct native_stream {
 	uint16_t metadata_low; /* low bits of the topic's metadata_version when last resolved */
 	uint8_t state;
 	uint8_t flags;
-	uint8_t generation; /* +1 at each refusal: older batches in the log are answered and no more
-			     */
+	uint8_t generation; /* +1 when the log refuses: what it has of older ones moves nothing */
 	uint8_t reserved;
 };
 _Static_assert(sizeof(struct native_stream) == 64, "native_stream is one cache line");

@@ -547,6 +547,37 @@ what_is_refused_while_the_log_is_asked_gets_its_s_later(void **state)
 	}
 }
 
+/* The second batch is refused at once, then the log refuses the first, which it still had. */
+static void
+the_log_may_still_refuse_what_came_before_a_refusal(void **state)
+{
+	struct append_req first;
+	uint8_t bytes[1432];
+	struct session_msg_ack_entry entry;
+
+	(void)begin_open();
+	data(2, 1);
+	lane_harness_expect_batch(&harness, 2, &first);
+	struct records_spec spec = {.producer_id = client.accept.producer_id,
+		.producer_epoch = client.accept.producer_epoch,
+		.base_sequence = 3,
+		.count = 1,
+		.value_bytes = 8,
+		.timestamp_ms = 1700000000000};
+	size_t len = records_batch(&spec, bytes, sizeof(bytes));
+
+	bytes[22] = 0x20;
+	send_batch(bytes, len);
+	assert_int_equal(entry_of(1).error_seq, 3);
+	lane_harness_refuse(&harness, &first, KAFKA_CORRUPT_MESSAGE);
+	turn();
+	entry = entry_of(1);
+	assert_int_equal(entry.error, KAFKA_CORRUPT_MESSAGE);
+	assert_int_equal(entry.error_seq, 2);
+	assert_int_equal(entry.received_seq, 1);
+	finish();
+}
+
 static void
 a_short_body_is_refused_as_corrupt(void **state)
 {
@@ -710,6 +741,7 @@ main(void)
 		cmocka_unit_test(sequences_wrap_to_zero),
 		cmocka_unit_test(broken_batches_are_refused_with_kafka_codes),
 		cmocka_unit_test(what_is_refused_while_the_log_is_asked_gets_its_s_later),
+		cmocka_unit_test(the_log_may_still_refuse_what_came_before_a_refusal),
 		cmocka_unit_test(a_short_body_is_refused_as_corrupt),
 		cmocka_unit_test(a_broken_batch_ahead_is_judged_in_its_turn),
 		cmocka_unit_test(too_large_for_the_topic_is_refused),
