@@ -36,11 +36,18 @@ lane_take_answers(struct lane *lane)
 	uint32_t n = ring_take(lane->options.control_answer, answers, ARRAY_COUNT(answers));
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (answers[i].kind == CONTROL_PRODUCER) {
+		switch (answers[i].kind) {
+		case CONTROL_PRODUCER:
 			native_setup_answer(lane, &answers[i]);
-		} else {
+			break;
+		case CONTROL_FENCE:
+			native_session_fence(&lane->sessions, answers[i].producer_id,
+				answers[i].producer_epoch);
+			break;
+		default:
 			ensure(answers[i].kind == CONTROL_RESOLVE);
 			resolve_answer(lane, &answers[i]);
+			break;
 		}
 	}
 	return n;
@@ -215,7 +222,7 @@ lane_poll(struct lane *lane, uint64_t now_ns)
 	lane->now_ns = now_ns;
 	admission_tick(lane);            /* budgets, once a millisecond */
 	work += lane_take_done(lane);    /* the log's answers: owners, sequences, credit */
-	work += lane_take_answers(lane); /* control's answers: ACCEPT, RESOLVED */
+	work += lane_take_answers(lane); /* control's answers: ACCEPT, RESOLVED; epochs that rose */
 	received = lane_receive(lane);   /* one rx burst */
 	work += received;
 	received = lane_parse(lane, received); /* net stack, frame header */

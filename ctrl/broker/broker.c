@@ -20,6 +20,8 @@ struct pending_answer {
 	bool in_use;
 	bool ready;
 	uint16_t lane;
+	uint32_t fence_lanes; /* bit by lane: to be told FENCE before the answer goes */
+	struct control_answer fence;
 	struct broker *broker;
 	struct control_answer answer;
 };
@@ -150,30 +152,47 @@ broker_producer_durable(void *user_data, int16_t error)
 
 	a->answer.error = error;
 	a->ready = true;
+	if (error) {
+		a->fence_lanes = 0;
+	}
+}
+
+/* Every session of the producer before this epoch is to end, whichever lane it is with. */
+static void
+broker_fence(struct pending_answer *a, int64_t producer_id, int16_t epoch)
+{
+	a->fence = (struct control_answer){
+		.kind = CONTROL_FENCE,
+		.producer_id = producer_id,
+		.producer_epoch = epoch,
+	};
+	a->fence_lanes = (1u << a->broker->options.lane_count) - 1;
 }
 
 static void
 broker_ask_producer(struct broker *b, const struct control_ask *ask)
 {
 	struct pending_answer *a = broker_answer(b, ask);
-	struct producer_entry entry;
-	int changed;
+	struct producers_admitted admitted;
+	const struct producer_entry *entry = &admitted.entry;
 
-	a->answer.error = producers_admit(b->producers, ask, &entry, &changed);
+	a->answer.error = producers_admit(b->producers, ask, &admitted);
 	if (a->answer.error) {
 		a->ready = true;
 		return;
 	}
-	a->answer.producer_id = entry.producer_id;
-	a->answer.producer_epoch = entry.epoch;
-	if (!changed) {
+	a->answer.producer_id = entry->producer_id;
+	a->answer.producer_epoch = entry->epoch;
+	if (!admitted.changed) {
 		a->ready = true;
 		return;
 	}
-	if (metadata_append(b->metadata, "producer", producers_record(&entry),
+	if (admitted.fenced_id >= 0) {
+		broker_fence(a, admitted.fenced_id, admitted.fenced_epoch);
+	}
+	if (metadata_append(b->metadata, "producer", producers_record(entry),
 		    broker_producer_durable, a) < 0) {
-		a->answer.error = KAFKA_THROTTLING_QUOTA_EXCEEDED;
-		a->ready = true;
+		broker_producer_durable(a, KAFKA_THROTTLING_QUOTA_EXCEEDED);
 	}
 }
 
@@ -245,6 +264,38 @@ broker_take_asks(struct broker *b)
 	return work;
 }
 
+/* FENCE to the lanes that were not told yet. Returns how many took it. */
+static uint32_t
+broker_send_fences(struct broker *b, struct pending_answer *a)
+{
+	uint32_t work = 0;
+
+	for (uint32_t lanes = a->fence_lanes; lanes != 0; lanes &= lanes - 1) {
+		uint32_t lane = (uint32_t)__builtin_ctz(lanes);
+
+		if (ring_offer(b->options.control_answer[lane], &a->fence, 1) == 1) {
+			a->fence_lanes &= ~(1u << lane);
+			work++;
+		}
+	}
+	return work;
+}
+
+/* The epoch may have risen while the answer waited: behind that FENCE no older session may open. */
+static void
+broker_judge_again(struct broker *b, struct control_answer *answer)
+{
+	const struct producer_entry *entry;
+
+	if (answer->kind != CONTROL_PRODUCER || answer->error) {
+		return;
+	}
+	entry = producers_find(b->producers, answer->producer_id);
+	if (entry && entry->epoch > answer->producer_epoch) {
+		answer->error = KAFKA_INVALID_PRODUCER_EPOCH;
+	}
+}
+
 static uint32_t
 broker_send_answers(struct broker *b)
 {
@@ -253,7 +304,12 @@ broker_send_answers(struct broker *b)
 	for (uint32_t i = 0; b->answers_in_use > 0 && i < ANSWERS_MAX; i++) {
 		struct pending_answer *a = &b->answers[i];
 
-		if (a->in_use && a->ready &&
+		if (!a->in_use || !a->ready) {
+			continue;
+		}
+		work += broker_send_fences(b, a);
+		broker_judge_again(b, &a->answer);
+		if (a->fence_lanes == 0 &&
 			ring_offer(b->options.control_answer[a->lane], &a->answer, 1) == 1) {
 			a->in_use = false;
 			b->answers_in_use--;

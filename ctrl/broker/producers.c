@@ -8,7 +8,8 @@
 #include "base/errcode.h"
 #include "base/hash.h"
 
-#define NO_INDEX UINT32_MAX
+#define NO_INDEX		UINT32_MAX
+#define PRODUCERS_EPOCH_RETIRED (PRODUCERS_EPOCH_MAX + 1) /* of an id that nobody may use again */
 
 /*
  * Two open-addressing indexes over the entries, by id and by name. A full table forgets the producer
@@ -131,6 +132,19 @@ producers_place(struct producers *p)
 	return NO_INDEX;
 }
 
+/* After an exhausted epoch the name moves on to a new id; the old one is nobody's any more. */
+static void
+producers_give_name(struct producers *p, const struct producer_entry *entry, uint32_t index)
+{
+	uint32_t *slot = producers_name_slot(p, entry->name, entry->name_len);
+
+	if (*slot != NO_INDEX && *slot != index) {
+		p->entries[*slot].epoch = PRODUCERS_EPOCH_RETIRED;
+		p->entries[*slot].name_len = 0;
+	}
+	*slot = index;
+}
+
 /* Adds or replaces: the entry of its id, and its name's claim on that id. */
 static int
 producers_put(struct producers *p, const struct producer_entry *entry)
@@ -146,8 +160,7 @@ producers_put(struct producers *p, const struct producer_entry *entry)
 	}
 	p->entries[index] = *entry;
 	if (entry->name_len > 0) {
-		/* After an exhausted epoch the name moves on to a new id. */
-		*producers_name_slot(p, entry->name, entry->name_len) = index;
+		producers_give_name(p, entry, index);
 	}
 	if (entry->producer_id >= p->next_id) {
 		p->next_id = entry->producer_id + 1;
@@ -157,50 +170,62 @@ producers_put(struct producers *p, const struct producer_entry *entry)
 
 static int16_t
 producers_raise(struct producers *p, const struct producer_entry *known,
-	struct producer_entry *ret_entry)
+	struct producers_admitted *ret_admitted)
 {
-	*ret_entry = *known;
+	struct producers_admitted raised = {.entry = *known, .changed = true};
+
+	raised.fenced_id = known->producer_id;
 	if (known->epoch >= PRODUCERS_EPOCH_MAX) {
-		ret_entry->producer_id = p->next_id;
-		ret_entry->epoch = 0;
+		raised.entry.producer_id = p->next_id;
+		raised.entry.epoch = 0;
+		raised.fenced_epoch = PRODUCERS_EPOCH_RETIRED;
 	} else {
-		ret_entry->epoch++;
+		raised.fenced_epoch = ++raised.entry.epoch;
 	}
-	return producers_put(p, ret_entry) < 0 ? KAFKA_THROTTLING_QUOTA_EXCEEDED : 0;
+	*ret_admitted = raised;
+	return producers_put(p, &raised.entry) < 0 ? KAFKA_THROTTLING_QUOTA_EXCEEDED : 0;
+}
+
+/* JOIN and BUMP: by id, and only with the epoch that is the current one. */
+static int16_t
+producers_admit_known(struct producers *p, const struct control_ask *ask,
+	struct producers_admitted *ret_admitted)
+{
+	uint32_t index = *producers_id_slot(p, ask->producer_id);
+
+	if (index == NO_INDEX || p->entries[index].epoch != ask->producer_epoch) {
+		return KAFKA_INVALID_PRODUCER_EPOCH;
+	}
+	if (ask->flags & CONTROL_BUMP) {
+		return producers_raise(p, &p->entries[index], ret_admitted);
+	}
+	*ret_admitted = (struct producers_admitted){.entry = p->entries[index], .fenced_id = -1};
+	return 0;
 }
 
 int16_t
 producers_admit(struct producers *p, const struct control_ask *ask,
-	struct producer_entry *ret_entry, int *ret_changed)
+	struct producers_admitted *ret_admitted)
 {
-	uint32_t index;
+	struct producers_admitted fresh = {.changed = true, .fenced_id = -1};
 
-	*ret_changed = 1;
 	if (ask->flags & (CONTROL_JOIN | CONTROL_BUMP)) {
-		index = *producers_id_slot(p, ask->producer_id);
-		if (index == NO_INDEX || p->entries[index].epoch != ask->producer_epoch) {
-			return KAFKA_INVALID_PRODUCER_EPOCH;
-		}
-		if (ask->flags & CONTROL_BUMP) {
-			return producers_raise(p, &p->entries[index], ret_entry);
-		}
-		*ret_entry = p->entries[index];
-		*ret_changed = 0;
-		return 0;
+		return producers_admit_known(p, ask, ret_admitted);
 	}
 	if (ask->name_len > 0 && ask->name_len <= HANDOFF_PRODUCER_NAME_MAX) {
-		index = *producers_name_slot(p, ask->name, ask->name_len);
+		uint32_t index = *producers_name_slot(p, ask->name, ask->name_len);
+
 		if (index != NO_INDEX) {
-			return producers_raise(p, &p->entries[index], ret_entry);
+			return producers_raise(p, &p->entries[index], ret_admitted);
 		}
 	}
-	memset(ret_entry, 0, sizeof(*ret_entry));
-	ret_entry->producer_id = p->next_id;
+	fresh.entry.producer_id = p->next_id;
 	if (ask->name_len <= HANDOFF_PRODUCER_NAME_MAX) {
-		ret_entry->name_len = ask->name_len;
-		memcpy(ret_entry->name, ask->name, ask->name_len);
+		fresh.entry.name_len = ask->name_len;
+		memcpy(fresh.entry.name, ask->name, ask->name_len);
 	}
-	return producers_put(p, ret_entry) < 0 ? KAFKA_THROTTLING_QUOTA_EXCEEDED : 0;
+	*ret_admitted = fresh;
+	return producers_put(p, &fresh.entry) < 0 ? KAFKA_THROTTLING_QUOTA_EXCEEDED : 0;
 }
 
 json_t *

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Producer ids, names and epochs (DATAPLANE 11.1), one allocator for every protocol. A name keeps its
- * id and raises the epoch, which fences the older session; an id without a name is fresh. Of ids without
- * a name the newest are remembered, as many as there is room for; an older one is fenced. Each change is a
+ * id and raises the epoch, which fences the older session; an id without a name is fresh. An id whose
+ * epochs are used up leaves its name to a new id and is retired. Of ids without a name the newest are remembered, as many as there is room for; an older one is fenced. Each change is a
  * metadata record. Control thread only.
  */
 #ifndef CTRL_PRODUCERS_H
 #define CTRL_PRODUCERS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/compiler.h"
 #include "base/handoff.h"
@@ -27,12 +28,17 @@ struct producers;
 int producers_create(uint32_t producers_max, struct producers **ret_producers) MUST_CHECK;
 void producers_destroy(struct producers *producers);
 
-/*
- * Decides what a HELLO gets. Returns 0 with the entry; ret_changed tells whether a metadata record is
- * needed before the answer. Kafka code otherwise: 47 fenced, 89 producers_max names are in use.
- */
+/* What a HELLO gets. */
+struct producers_admitted {
+	struct producer_entry entry;
+	bool changed;	      /* a metadata record is needed before the answer */
+	int16_t fenced_epoch; /* sessions of fenced_id before this epoch are to end */
+	int64_t fenced_id;    /* -1: no older session can be open */
+};
+
+/* Returns 0, or a Kafka code: 47 fenced, 89 producers_max names are in use. */
 int16_t producers_admit(struct producers *producers, const struct control_ask *ask,
-	struct producer_entry *ret_entry, int *ret_changed);
+	struct producers_admitted *ret_admitted);
 /* The metadata record of an entry; new reference. */
 json_t *producers_record(const struct producer_entry *entry);
 /* Applies a record during replay. Malformed ones are ignored: -EBADMSG. */

@@ -11,7 +11,7 @@
  *   batcher, control       --read_req----> log shard --read_done----> back, extent_release -->
  *   log shard              --commit_note-> batcher
  *   batcher                --window_task-> worker    --window_done--> back
- *   lane                   --control_ask-> control   --control_answer-> back
+ *   lane                   --control_ask-> control   --control_answer-> back, FENCE notes to all lanes
  *   batcher                --pressure_note--> lanes;  --hw_release, held_cut--> log shard
  *
  * Table: which struct brings what an answer to a producer needs.
@@ -208,6 +208,12 @@ enum control_ask_kind {
 	CONTROL_PRODUCER = 1, /* HELLO: a producer id and epoch, durable in metadata before the answer */
 	CONTROL_RESOLVE = 2,  /* RESOLVE: topic name -> topic index, perhaps auto-created */
 	CONTROL_CLOSED = 3,   /* a session ended; no answer */
+	/*
+	 * No question: control tells every lane that a producer has a newer epoch, once it is durable and
+	 * before anybody is answered with it. What comes behind it in a lane's ring is never an answer
+	 * that opens a session of an older one.
+	 */
+	CONTROL_FENCE = 4,
 };
 
 enum control_ask_flag {

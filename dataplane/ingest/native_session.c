@@ -204,20 +204,26 @@ native_session_find(const struct native_session_table *table, uint64_t session_i
 }
 
 void
-native_session_fence_older(struct native_session_table *table, uint32_t index)
+native_session_fence(struct native_session_table *table, int64_t producer_id, int16_t epoch)
+{
+	uint32_t index = *producer_bucket(table, producer_id);
+
+	for (; index != SESSION_NONE; index = table->sessions[index].producer_next) {
+		struct native_session *session = &table->sessions[index];
+
+		if (session->producer_id == producer_id && session->producer_epoch < epoch) {
+			session->flags |= SESSION_FENCED;
+		}
+	}
+}
+
+void
+native_session_chain(struct native_session_table *table, uint32_t index)
 {
 	struct native_session *session = &table->sessions[index];
 	uint32_t *bucket = producer_bucket(table, session->producer_id);
 
 	ensure(session->state == SESSION_OPEN);
-	for (uint32_t i = *bucket; i != SESSION_NONE; i = table->sessions[i].producer_next) {
-		struct native_session *other = &table->sessions[i];
-
-		if (other->producer_id == session->producer_id &&
-			other->producer_epoch < session->producer_epoch) {
-			other->flags |= SESSION_FENCED;
-		}
-	}
 	session->producer_next = *bucket;
 	*bucket = index;
 }

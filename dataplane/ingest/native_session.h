@@ -150,8 +150,10 @@ uint32_t native_session_find(const struct native_session_table *table, uint64_t 
 /* Moves along the diagram above and keeps the counts. */
 void native_session_set_state(struct native_session_table *table, struct native_session *session,
 	enum native_session_state state);
-/* Chains an OPEN session by producer id and marks older epochs of it FENCED. */
-void native_session_fence_older(struct native_session_table *table, uint32_t index);
+/* Chains an OPEN session by its producer id. */
+void native_session_chain(struct native_session_table *table, uint32_t index);
+/* Marks the producer's sessions of epochs before this one FENCED. */
+void native_session_fence(struct native_session_table *table, int64_t producer_id, int16_t epoch);
 
 /* What the log calls the session: its slot, and which of the slot's sessions it is. */
 static inline uint32_t

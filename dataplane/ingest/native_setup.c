@@ -329,7 +329,8 @@ setup_open(struct lane *lane, uint32_t index, const struct control_answer *answe
 	session->last_rx_ns = lane->now_ns;
 	session->flags |= SESSION_CONTROL_KNOWS;
 	native_session_set_state(&lane->sessions, session, SESSION_OPEN);
-	native_session_fence_older(&lane->sessions, index);
+	native_session_fence(&lane->sessions, session->producer_id, session->producer_epoch);
+	native_session_chain(&lane->sessions, index);
 	admission_open(lane, session);
 	lane->counters[LANE_sessions_opened]++;
 	lane->counters[LANE_sessions]++;

@@ -42,12 +42,60 @@ control_producer(struct model_control *c, const struct control_ask *ask,
 	answer->producer_epoch = p->epoch;
 }
 
+/* Every lane hears of the answer's epoch, before anybody is answered with it. */
+static void
+control_fence(struct model_control *c, const struct control_answer *answer, uint64_t now_ns)
+{
+	for (uint16_t lane = 0; lane < c->lane_count; lane++) {
+		c->waiting[c->waiting_count++] = (struct model_control_waiting){
+			.at_ns = now_ns,
+			.lane = lane,
+			.answer = {
+				.kind = CONTROL_FENCE,
+				.producer_id = answer->producer_id,
+				.producer_epoch = answer->producer_epoch,
+			},
+		};
+	}
+}
+
+/* An answer of an epoch that was raised while it waited would open a session behind its FENCE. */
+static void
+control_judge_again(const struct model_control *c, struct control_answer *answer)
+{
+	int64_t at = answer->producer_id - CONTROL_PRODUCER_FIRST;
+
+	if (answer->kind == CONTROL_PRODUCER && answer->error == 0 &&
+		c->producers[at].epoch > answer->producer_epoch) {
+		answer->error = KAFKA_INVALID_PRODUCER_EPOCH;
+	}
+}
+
+/* An answer goes only when every lane has been told of its epoch. */
+static bool
+control_may_give(const struct model_control *c, const struct model_control_waiting *w,
+	uint64_t now_ns)
+{
+	if (w->at_ns > now_ns) {
+		return false;
+	}
+	for (uint32_t i = 0; w->answer.kind == CONTROL_PRODUCER && i < c->waiting_count; i++) {
+		const struct control_answer *other = &c->waiting[i].answer;
+
+		if (other->kind == CONTROL_FENCE && other->producer_id == w->answer.producer_id) {
+			return false;
+		}
+	}
+	return true;
+}
+
 void
 model_control_take(struct model_control *c, uint16_t lane, struct ring *ask, uint64_t now_ns)
 {
 	struct control_ask question;
 
-	while (c->waiting_count < MODEL_CONTROL_WAITING && ring_take(ask, &question, 1) == 1) {
+	while (c->waiting_count + c->lane_count < MODEL_CONTROL_WAITING &&
+		ring_take(ask, &question, 1) == 1) {
 		struct control_answer answer = {
 			.kind = question.kind,
 			.session_index = question.session_index,
@@ -59,6 +107,9 @@ model_control_take(struct model_control *c, uint16_t lane, struct ring *ask, uin
 		switch (question.kind) {
 		case CONTROL_PRODUCER:
 			control_producer(c, &question, &answer);
+			if (answer.error == 0 && !(question.flags & CONTROL_JOIN)) {
+				control_fence(c, &answer, now_ns);
+			}
 			break;
 		case CONTROL_RESOLVE:
 			if (question.name_len != strlen(c->topic) ||
@@ -89,7 +140,10 @@ model_control_give(struct model_control *c, uint16_t lane, struct ring *answer, 
 
 		if (w->lane != lane) {
 			i++;
-		} else if (w->at_ns <= now_ns && ring_offer(answer, &w->answer, 1) == 1) {
+			continue;
+		}
+		control_judge_again(c, &w->answer);
+		if (control_may_give(c, w, now_ns) && ring_offer(answer, &w->answer, 1) == 1) {
 			*w = c->waiting[--c->waiting_count];
 		} else {
 			deadline_ns = w->at_ns < deadline_ns ? w->at_ns : deadline_ns;

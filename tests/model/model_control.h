@@ -30,6 +30,7 @@ struct model_control_waiting {
 struct model_control {
 	struct rand *rand;
 	const char *topic; /* topic index 0 */
+	uint16_t lane_count;
 	struct model_control_producer producers[MODEL_CONTROL_PRODUCERS];
 	uint32_t producer_count;
 	struct model_control_waiting waiting[MODEL_CONTROL_WAITING];

@@ -451,6 +451,7 @@ lanes_create(const struct model_server_options *options,
 	ensure(s->partitions);
 	s->control.rand = options->rand;
 	s->control.topic = MODEL_TOPIC;
+	s->control.lane_count = (uint16_t)options->lane_count;
 	s->log = make_log(&log);
 	lanes_up(s, options->now_ns);
 	if (clock_now_ns(&s->clock.clock) > options->now_ns) {

@@ -197,7 +197,7 @@ open_broker(struct broker_rig *rig)
 		.routes = &rig->routes,
 		.client = 1,
 		.shard_count = 1,
-		.lane_count = 1,
+		.lane_count = BROKER_RIG_LANES,
 		.partitions_default = 2,
 		.auto_create = true};
 
@@ -213,15 +213,18 @@ open_broker(struct broker_rig *rig)
 	ensure(ring_create(&rig->read_req, 64, sizeof(struct read_req), NULL) == 0);
 	ensure(ring_create(&rig->read_done, 64, sizeof(struct read_done), NULL) == 0);
 	ensure(ring_create(&rig->extent_release, 64, sizeof(struct extent_release), NULL) == 0);
-	ensure(ring_create(&rig->ask, 64, sizeof(struct control_ask), NULL) == 0);
-	ensure(ring_create(&rig->answer, 64, sizeof(struct control_answer), NULL) == 0);
+	for (uint32_t i = 0; i < BROKER_RIG_LANES; i++) {
+		ensure(ring_create(&rig->ask[i], 64, sizeof(struct control_ask), NULL) == 0);
+		ensure(ring_create(&rig->answer[i], BROKER_RIG_ANSWERS, sizeof(struct control_answer),
+			       NULL) == 0);
+		options.control_ask[i] = &rig->ask[i];
+		options.control_answer[i] = &rig->answer[i];
+	}
 	options.append_req[0] = &rig->append_req;
 	options.append_done[0] = &rig->append_done;
 	options.read_req[0] = &rig->read_req;
 	options.read_done[0] = &rig->read_done;
 	options.extent_release[0] = &rig->extent_release;
-	options.control_ask[0] = &rig->ask;
-	options.control_answer[0] = &rig->answer;
 	ensure(broker_create(&options, &rig->broker) == 0);
 }
 
@@ -236,8 +239,10 @@ close_broker(struct broker_rig *rig)
 	ring_destroy(&rig->read_req);
 	ring_destroy(&rig->read_done);
 	ring_destroy(&rig->extent_release);
-	ring_destroy(&rig->ask);
-	ring_destroy(&rig->answer);
+	for (uint32_t i = 0; i < BROKER_RIG_LANES; i++) {
+		ring_destroy(&rig->ask[i]);
+		ring_destroy(&rig->answer[i]);
+	}
 }
 
 void

@@ -16,6 +16,8 @@
 
 #define BROKER_RIG_TOPICS_MAX	  16
 #define BROKER_RIG_PARTITIONS_MAX 256
+#define BROKER_RIG_LANES	  2
+#define BROKER_RIG_ANSWERS	  64 /* a lane's ring of answers */
 
 struct rig_partition {
 	bool exists;
@@ -47,7 +49,8 @@ struct broker_rig {
 	struct clock_fake clock;
 	struct rand rand;
 	struct route_table routes;
-	struct ring append_req, append_done, read_req, read_done, extent_release, ask, answer;
+	struct ring append_req, append_done, read_req, read_done, extent_release;
+	struct ring ask[BROKER_RIG_LANES], answer[BROKER_RIG_LANES];
 	struct broker *broker;
 };
 

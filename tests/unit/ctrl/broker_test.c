@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The broker against a log in memory: topics, producer ids, and what a restart finds. */
+/* The broker against a log in memory: topics, and what a restart finds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 #include <cmocka.h>
 #include "base/errcode.h"
-#include "ctrl/broker/producers.h"
 #include "support/broker_rig.h"
 #include "wire/record_batch.h"
 
@@ -70,32 +69,22 @@ ask(struct fixture *f, struct control_ask question)
 {
 	struct control_answer answer;
 
-	assert_int_equal(ring_offer(&f->rig.ask, &question, 1), 1);
+	assert_int_equal(ring_offer(&f->rig.ask[0], &question, 1), 1);
 	run(f);
-	assert_int_equal(ring_take(&f->rig.answer, &answer, 1), 1);
+	assert_int_equal(ring_take(&f->rig.answer[0], &answer, 1), 1);
 	return answer;
-}
-
-static struct control_ask
-hello(const char *name, uint8_t flags, int64_t id, int16_t epoch)
-{
-	struct control_ask question = {.kind = CONTROL_PRODUCER,
-		.flags = flags,
-		.token = 99,
-		.producer_id = id,
-		.producer_epoch = epoch,
-		.name_len = (uint8_t)strlen(name)};
-
-	memcpy(question.name, name, question.name_len);
-	return question;
 }
 
 static struct control_ask
 resolve(const char *name, uint8_t flags)
 {
-	struct control_ask question = hello(name, flags, -1, -1);
+	struct control_ask question = {.kind = CONTROL_RESOLVE,
+		.flags = flags,
+		.producer_id = -1,
+		.producer_epoch = -1,
+		.name_len = (uint8_t)strlen(name)};
 
-	question.kind = CONTROL_RESOLVE;
+	memcpy(question.name, name, question.name_len);
 	return question;
 }
 
@@ -532,115 +521,6 @@ an_altered_ack_risk_reaches_the_lanes_and_the_clients(void **state)
 }
 
 static void
-producer_ids_are_fresh_and_never_given_twice(void **state)
-{
-	struct fixture *f = *state;
-	struct control_answer a, b, c;
-
-	run(f);
-	a = ask(f, hello("", 0, -1, -1));
-	b = ask(f, hello("", 0, -1, -1));
-	assert_int_equal(a.error, 0);
-	assert_int_equal(a.token, 99);
-	assert_int_equal(a.producer_epoch, 0);
-	assert_int_not_equal(a.producer_id, b.producer_id);
-	broker_rig_restart(&f->rig);
-	c = ask(f, hello("", 0, -1, -1));
-	assert_true(c.producer_id > a.producer_id);
-	assert_true(c.producer_id > b.producer_id);
-}
-
-static void
-a_name_keeps_its_id_and_fences_the_older_session(void **state)
-{
-	struct fixture *f = *state;
-	struct control_answer first, second, join;
-
-	run(f);
-	first = ask(f, hello("sensor", 0, -1, -1));
-	broker_rig_restart(&f->rig);
-	second = ask(f, hello("sensor", 0, -1, -1));
-	assert_int_equal(second.producer_id, first.producer_id);
-	assert_int_equal(second.producer_epoch, first.producer_epoch + 1);
-	join = ask(f, hello("", CONTROL_JOIN, first.producer_id, first.producer_epoch));
-	assert_int_equal(join.error, KAFKA_INVALID_PRODUCER_EPOCH);
-	join = ask(f, hello("", CONTROL_JOIN, second.producer_id, second.producer_epoch));
-	assert_int_equal(join.error, 0);
-}
-
-static void
-a_bump_raises_the_epoch_once(void **state)
-{
-	struct fixture *f = *state;
-	struct control_answer a, b;
-
-	run(f);
-	a = ask(f, hello("", 0, -1, -1));
-	b = ask(f, hello("", CONTROL_BUMP, a.producer_id, a.producer_epoch));
-	assert_int_equal(b.producer_id, a.producer_id);
-	assert_int_equal(b.producer_epoch, 1);
-	assert_int_equal(ask(f, hello("", CONTROL_BUMP, a.producer_id, 0)).error,
-		KAFKA_INVALID_PRODUCER_EPOCH);
-}
-
-static void
-an_exhausted_epoch_moves_the_name_to_a_new_id(void **state)
-{
-	struct control_ask question = hello("sensor", 0, -1, -1);
-	struct producer_entry entry = {.producer_id = 5, .epoch = PRODUCERS_EPOCH_MAX, .name_len = 6,
-		.name = "sensor"};
-	struct producers *producers;
-	json_t *record = producers_record(&entry);
-	int changed;
-
-	(void)state;
-	assert_int_equal(producers_create(16, &producers), 0);
-	assert_int_equal(producers_replay(producers, record), 0);
-	for (int16_t epoch = 0; epoch < 2; epoch++) {
-		assert_int_equal(producers_admit(producers, &question, &entry, &changed), 0);
-		assert_int_equal(entry.producer_id, 6);
-		assert_int_equal(entry.epoch, epoch);
-	}
-	json_decref(record);
-	producers_destroy(producers);
-}
-
-/* Ids that collide in the index as well: 1,000 in a table of 8. */
-static void
-a_full_table_forgets_the_oldest_without_a_name(void **state)
-{
-	struct control_ask plain = hello("", 0, -1, -1), named = hello("sensor", 0, -1, -1);
-	struct producer_entry sensor, entry, last;
-	struct producers *producers;
-	char name[16];
-	int changed;
-
-	(void)state;
-	assert_int_equal(producers_create(8, &producers), 0);
-	assert_int_equal(producers_admit(producers, &named, &sensor, &changed), 0);
-	for (int i = 0; i < 1000; i++) {
-		assert_int_equal(producers_admit(producers, &plain, &last, &changed), 0);
-		assert_int_equal(last.producer_id, sensor.producer_id + 1 + i);
-		for (int64_t age = 0; age < 9 && age <= i; age++) {
-			bool known = producers_find(producers, last.producer_id - age) != NULL;
-
-			assert_int_equal(known, age < 7);
-		}
-		assert_non_null(producers_find(producers, sensor.producer_id));
-	}
-	assert_int_equal(producers_admit(producers, &named, &entry, &changed), 0);
-	assert_int_equal(entry.producer_id, sensor.producer_id);
-	assert_int_equal(entry.epoch, 1);
-	for (int i = 0; i < 8; i++) {
-		snprintf(name, sizeof(name), "n%d", i);
-		named = hello(name, 0, -1, -1);
-		assert_int_equal(producers_admit(producers, &named, &entry, &changed),
-			i < 7 ? 0 : KAFKA_THROTTLING_QUOTA_EXCEEDED);
-	}
-	producers_destroy(producers);
-}
-
-static void
 resolving_an_unknown_topic_makes_it_if_asked_to(void **state)
 {
 	struct fixture *f = *state;
@@ -703,11 +583,6 @@ main(void)
 		CASE(topics_deleted_long_ago_take_no_room_after_a_start),
 		CASE(while_a_change_is_on_its_way_to_disk_another_one_is_refused),
 		CASE(an_altered_ack_risk_reaches_the_lanes_and_the_clients),
-		CASE(producer_ids_are_fresh_and_never_given_twice),
-		CASE(a_name_keeps_its_id_and_fences_the_older_session),
-		CASE(a_bump_raises_the_epoch_once),
-		CASE(an_exhausted_epoch_moves_the_name_to_a_new_id),
-		CASE(a_full_table_forgets_the_oldest_without_a_name),
 		CASE(resolving_an_unknown_topic_makes_it_if_asked_to),
 		CASE(damaged_metadata_stops_the_broker_and_says_so),
 		CASE(a_log_that_cannot_make_the_metadata_topic_stops_the_broker),

@@ -269,6 +269,80 @@ a_newer_epoch_fences_at_the_next_frame(void **state)
 	lane_harness_fini(h);
 }
 
+static struct control_answer
+fence(int64_t producer_id, int16_t epoch)
+{
+	return (struct control_answer){.kind = CONTROL_FENCE,
+		.producer_id = producer_id,
+		.producer_epoch = epoch};
+}
+
+/*
+ * Two lanes. The new session opens on lane 0; the old one goes on with lane 1, in a partition whose
+ * log has not seen the newer epoch: only control's note can end it there.
+ */
+static void
+a_newer_epoch_fences_on_every_lane(void **state)
+{
+	static struct lane_harness other;
+	struct lane_harness *h = begin(), *lanes[2] = {h, &other};
+	struct lane_client old[2] = {client}, bystander;
+	struct control_answer note = fence(client.accept.producer_id, 5);
+	struct control_ask ask;
+	struct append_req req;
+
+	lane_harness_init(&other);
+	other.options.lane = 1;
+	other.options.lane_count = h->options.lane_count = 2;
+	lane_harness_create(&other);
+	lane_client_init(&old[1], 1);
+	lane_client_connect(&old[1], &other);
+	lane_client_init(&bystander, 3);
+	lane_client_connect(&bystander, &other);
+	lane_harness_open_stream(&other, &old[1], 1, &req);
+	lane_harness_done(&other, &req, APPEND_COPIED, 1);
+	for (uint32_t i = 0; i < 2; i++) {
+		lane_harness_control(lanes[i], &note);
+		(void)lane_harness_turn(lanes[i]);
+		assert_int_equal(lane_harness_counter(lanes[i], LANE_sessions), i + 1);
+	}
+	lane_client_init(&client, 2);
+	lane_client_knock(&client, h, &ask);
+	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_PRODUCER,
+					.token = ask.token,
+					.producer_id = old[0].accept.producer_id,
+					.producer_epoch = 5});
+	turn();
+	lane_harness_discard(&other);
+	lane_client_data(&old[1], &other, 1, 2, 1);
+	(void)lane_harness_turn(&other);
+	assert_false(lane_harness_request(&other, &req));
+	assert_int_equal(lane_harness_counter(&other, LANE_closed), 1);
+	/* Another producer's session, and the new one's second, are let be. */
+	lane_client_ping(&bystander, &other, 0);
+	(void)lane_harness_turn(&other);
+	assert_int_equal(lane_harness_counter(&other, LANE_closed), 1);
+	assert_int_equal(lane_harness_counter(&other, LANE_sessions), 1);
+	assert_int_equal(COUNT(sessions), 2);
+	lane_harness_fini(&other);
+	lane_harness_fini(h);
+}
+
+static void
+a_fence_ends_no_session_of_its_own_epoch(void **state)
+{
+	struct lane_harness *h = begin();
+	struct control_answer note = fence(client.accept.producer_id, client.accept.producer_epoch);
+	struct frame frame;
+
+	lane_harness_control(h, &note);
+	lane_client_ping(&client, h, 0);
+	turn();
+	lane_harness_expect(h, FRAME_ACK, &frame);
+	assert_int_equal(COUNT(sessions), 1);
+	lane_harness_fini(h);
+}
+
 static void
 the_log_fences_by_error_47(void **state)
 {
@@ -340,6 +414,8 @@ main(void)
 		cmocka_unit_test(pending_batches_of_a_closed_session_are_discarded),
 		cmocka_unit_test(idle_sessions_end),
 		cmocka_unit_test(a_newer_epoch_fences_at_the_next_frame),
+		cmocka_unit_test(a_newer_epoch_fences_on_every_lane),
+		cmocka_unit_test(a_fence_ends_no_session_of_its_own_epoch),
 		cmocka_unit_test(the_log_fences_by_error_47),
 		cmocka_unit_test(state_with_error_47_fences),
 		cmocka_unit_test(a_hundred_batches_beyond_credit_are_a_violation),
