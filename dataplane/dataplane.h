@@ -130,6 +130,7 @@ struct ledger_equation {
 	struct ledger_term terms[80];
 	int64_t difference;
 	bool visible; /* false: a term cannot be seen here */
+	uint64_t moving_max; /* so much may be under way between the threads of its terms; 0: one snapshot */
 };
 
 #define LEDGER_EQUATIONS_MAX 9

@@ -422,7 +422,9 @@ daemon_reason(const struct produce *p, char *text, size_t room)
 	if (client_call(&client, "health.get", NULL, &health, &error) != 0) {
 		health = NULL;
 	}
-	reason = json_string_value(json_array_get(json_object_get(health, "reasons"), 0));
+	/* While it is ready the reasons are alarms, of something else. */
+	reason = json_is_true(json_object_get(health, "ready")) ? NULL :
+		json_string_value(json_array_get(json_object_get(health, "reasons"), 0));
 	if (reason) {
 		snprintf(text, room, "%s", reason);
 	}

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include "ctrl/methods/engine.h"
+#include "ctrl/methods/ledger_watch.h"
 #include "ctrl/methods/methods.h"
 #include "ctrl/rpc/call.h"
 #include "ctrl/schema/config_gen.h"
@@ -24,6 +25,7 @@ struct methods {
 	struct rpc_server *server;
 	struct job_record *jobs[BATCHER_JOBS_MAX];
 	struct job_pending *pending; /* commands on their way to the batcher and back */
+	struct ledger_watch ledger;
 };
 
 extern const char *const engine_state_names[];
@@ -50,7 +52,7 @@ json_t *body_partition_row(struct engine *engine, const struct route_topic *topi
 	uint32_t partition_index);
 json_t *body_hex(const uint8_t *bytes, size_t len);
 /* health.c: the answer of health.get. */
-json_t *body_health(struct engine *engine, bool *ret_ready);
+json_t *body_health(struct methods *methods, bool *ret_ready);
 /* job.c: the batcher's answers. */
 uint32_t method_job_poll(struct methods *methods);
 void job_destroy_all(struct methods *methods);

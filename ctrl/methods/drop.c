@@ -26,15 +26,12 @@ lane_row(const struct engine *engine, uint32_t lane, struct ledger_equation *equ
 	uint64_t values[COUNTER_SLOTS_MAX] = {0};
 	json_t *counters = json_object();
 	json_t *list = json_array();
-	struct nic_stats stats;
 	struct nic_caps caps;
 	uint32_t count;
 	bool adds_up = true;
 
-	lane_counters(engine->lanes[lane], values);
-	engine->nics[lane]->ops->stats(engine->nics[lane], &stats);
 	engine->nics[lane]->ops->caps(engine->nics[lane], &caps);
-	count = ledger_equations(values, &stats, &caps, equations);
+	count = ledger_watch_snapshot(engine, lane, values, equations);
 	for (uint32_t i = 0; i < count; i++) {
 		adds_up = adds_up && (!equations[i].visible || equations[i].difference == 0);
 		json_array_append_new(list, equation_row(&equations[i]));

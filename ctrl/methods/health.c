@@ -36,8 +36,9 @@ check_lcores(const struct engine *engine, json_t *reasons, bool *ret_live)
 }
 
 json_t *
-body_health(struct engine *engine, bool *ret_ready)
+body_health(struct methods *methods, bool *ret_ready)
 {
+	const struct engine *engine = methods->engine;
 	json_t *reasons = json_array();
 	struct log_store_info info;
 	bool live = true;
@@ -63,6 +64,7 @@ body_health(struct engine *engine, bool *ret_ready)
 		}
 	}
 	*ret_ready = json_array_size(reasons) == 0;
+	ledger_watch_reasons(&methods->ledger, clock_now_ns(engine->clock), reasons);
 	return json_pack("{s:b,s:b,s:s,s:o,s:I,s:s,s:s}", "live", live, "ready", *ret_ready, "state",
 		engine_state_names[engine->state], "reasons", reasons, "stale_ms", (json_int_t)stale_ms,
 		"profile", engine->config->profile, "profile_reason", engine->config->profile_reason);
@@ -73,7 +75,7 @@ METHOD_BODY(health_get)
 	bool ready;
 
 	(void)params;
-	rpc_call_result(call, body_health(body_engine(call), &ready));
+	rpc_call_result(call, body_health(body_methods(call), &ready));
 }
 
 struct health_waiting {
@@ -86,7 +88,7 @@ health_look(struct rpc_call *call, void *state, uint64_t now_ns)
 {
 	struct health_waiting *waiting = state;
 	bool ready;
-	json_t *health = body_health(body_engine(call), &ready);
+	json_t *health = body_health(body_methods(call), &ready);
 
 	if (ready != waiting->ready && now_ns < waiting->deadline_ns && !rpc_call_gone(call)) {
 		json_decref(health);

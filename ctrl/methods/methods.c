@@ -87,7 +87,7 @@ methods_set_server(struct methods *methods, struct rpc_server *server)
 uint32_t
 methods_poll(struct methods *methods, uint64_t now_ns)
 {
-	(void)now_ns;
+	ledger_watch_poll(&methods->ledger, methods->engine, now_ns);
 	return method_job_poll(methods);
 }
 

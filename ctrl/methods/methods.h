@@ -20,7 +20,7 @@ void methods_destroy(struct methods *methods);
 /* Everything but clock rules: methods, user, state, limits of the configuration, greeting, roles. */
 void methods_server_options(struct methods *methods, struct rpc_server_options *ret_options);
 void methods_set_server(struct methods *methods, struct rpc_server *server);
-/* Answers of the batcher; returns work done. */
+/* Answers of the batcher, and the second's look at the ledger; returns work done. */
 uint32_t methods_poll(struct methods *methods, uint64_t now_ns);
 
 #endif

@@ -2,8 +2,10 @@
 /*
  * metric.list, metric.get. Families come from the counter table: a drop, reject or discard reason is a
  * label of one family, everything else a family of its own. Histograms are shown by percentiles.
+ * Numbers of a port stand with its first lane.
  */
 #include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 #include "base/histogram.h"
 #include "ctrl/methods/body.h"
@@ -179,6 +181,47 @@ gather_lanes(struct gather *g, const struct engine *engine)
 	}
 }
 
+/* What the driver of a port says; a number that it cannot know is left out. */
+static const struct {
+	const char *name;
+	size_t at; /* in struct nic_stats */
+	const char *help;
+} port_numbers[] = {
+	{"penstock_port_rx_packets_total", offsetof(struct nic_stats, ipackets), "packets received"},
+	{"penstock_port_missed_total", offsetof(struct nic_stats, imissed),
+		"packets lost before a lane took them: above 0 is a bug or a lane that is late"},
+	{"penstock_port_rx_errors_total", offsetof(struct nic_stats, ierrors), "packets received damaged"},
+	{"penstock_port_rx_nombuf_total", offsetof(struct nic_stats, rx_nombuf),
+		"times no buffer was free for a packet: no loss yet"},
+	{"penstock_port_tx_packets_total", offsetof(struct nic_stats, opackets), "packets sent"},
+	{"penstock_port_tx_errors_total", offsetof(struct nic_stats, oerrors), "packets that could not be sent"},
+};
+
+static void
+gather_ports(struct gather *g, const struct engine *engine)
+{
+	struct nic_stats stats;
+	struct nic_caps caps;
+	char instance[16];
+	uint64_t value;
+
+	for (uint32_t lane = 0; lane < engine->lane_count; lane++) {
+		struct nic *nic = engine->nics[lane];
+
+		nic->ops->caps(nic, &caps);
+		nic->ops->stats(nic, &stats);
+		snprintf(instance, sizeof(instance), "%u", lane);
+		for (size_t i = 0; i < ARRAY_COUNT(port_numbers) && caps.queue == 0; i++) {
+			memcpy(&value, (const char *)&stats + port_numbers[i].at, sizeof(value));
+			if (value != UINT64_MAX) {
+				add_series(g, port_numbers[i].name,
+					json_pack("{s:s,s:s}", "lane", instance, "driver", caps.driver),
+					json_integer((json_int_t)value));
+			}
+		}
+	}
+}
+
 static void
 gather_log_and_jobs(struct gather *g, struct methods *methods)
 {
@@ -242,6 +285,9 @@ catalogue(void)
 	for (uint32_t i = 0; i < LANE_LATENCY_COUNT; i++) {
 		add_family(&g, latencies[i].name, "histogram", "lane", latencies[i].help);
 	}
+	for (size_t i = 0; i < ARRAY_COUNT(port_numbers); i++) {
+		add_family(&g, port_numbers[i].name, "counter", "lane,driver", port_numbers[i].help);
+	}
 	for (size_t i = 0; i < ARRAY_COUNT(control_names); i++) {
 		add_family(&g, control_names[i], strstr(control_names[i], "_total") ? "counter" : "gauge",
 			i < 4 ? "" : "lcore", i < 4 ? "the control socket's own" : "of the lcore's loop");
@@ -301,6 +347,7 @@ METHOD_BODY(metric_get)
 	json_decref(families);
 	g.list = json_array();
 	gather_lanes(&g, methods->engine);
+	gather_ports(&g, methods->engine);
 	gather_log_and_jobs(&g, methods);
 	gather_control(&g, methods);
 	rpc_call_result(call, json_pack("{s:o}", "series", g.list));

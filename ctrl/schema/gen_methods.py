@@ -192,11 +192,12 @@ def errors_source(errors):
 
 
 def events_header(events):
-    """Each event is a log line `event=PEN-n text`: what the caller adds follows."""
+    """Each event is a log line `event=PEN-n text`: what the caller adds follows. EVENT_NAME_CAUSE and _FIX are for reasons of health."""
     lines = [banner('Events that the log names.'), '#ifndef CTRL_EVENTS_GEN_H', '#define CTRL_EVENTS_GEN_H', '',
              '#include "base/log.h"', '']
     for event in events:
-        lines += [f'/* {event["cause"]} {event["fix"]} */',
+        lines += [f'#define EVENT_{event["name"].upper()}_CAUSE {c_string(event["cause"])}',
+                  f'#define EVENT_{event["name"].upper()}_FIX {c_string(event["fix"])}',
                   f'#define event_{event["name"]}(format, ...) \\',
                   f'\tlog_at(LOG_{event["level"].upper()}, "ctrl", "event={event["id"]} {event["text"]}: " format, ##__VA_ARGS__)', '']
     return '\n'.join(lines + ['#endif', ''])

@@ -10,6 +10,9 @@
 #include "base/ensure.h"
 #include "dataplane.h"
 
+/* Read by a thread that may be put to sleep between two numbers. */
+#define PACKETS_MOVING_MAX (1u << 20)
+
 #define NET_DROPS_FIRST    LANE_eth_short
 #define NET_DROPS_LAST     LANE_udp_port
 #define NATIVE_DROPS_FIRST LANE_frame_short
@@ -86,6 +89,7 @@ ledger_queue(struct ledger_equation *e, const uint64_t *values, const struct nic
 	const struct nic_caps *caps)
 {
 	ledger_begin(e, "E2 queue");
+	e->moving_max = PACKETS_MOVING_MAX;
 	ledger_counter(e, values, LANE_rx_packets, 1);
 	if (stats->fault_lost != UINT64_MAX) {
 		ledger_term(e, "fault_lost", stats->fault_lost, 1);

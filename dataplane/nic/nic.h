@@ -66,7 +66,7 @@ struct nic_caps {
 	const char *driver; /* "net_memif", "net_af_packet", "socket", "fake", ... */
 	uint8_t mac[6];
 	uint16_t mtu;		 /* greatest IP packet */
-	uint16_t queues;
+	uint16_t queue, queues;	 /* this one, 0-based, and how many its port has */
 	bool kernel_stack;	 /* views carry UDP payload */
 	bool counts_losses;	 /* imissed means something; else shown as "not visible" */
 	bool tx_ip_csum, tx_udp_csum;

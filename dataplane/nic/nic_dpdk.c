@@ -234,6 +234,7 @@ nic_dpdk_caps(struct nic *nic, struct nic_caps *ret_caps)
 	ret_caps->driver = q->driver_name;
 	memcpy(ret_caps->mac, q->mac, 6);
 	ret_caps->mtu = q->mtu;
+	ret_caps->queue = q->queue;
 	ret_caps->queues = q->queues;
 	ret_caps->counts_losses = q->driver->counts_losses;
 	ret_caps->tx_udp_csum = q->tx_udp_csum;

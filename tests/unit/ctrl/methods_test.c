@@ -93,6 +93,48 @@ batcher_windows(struct batcher *b, uint32_t job, uint64_t since, struct window_r
 	return 0;
 }
 
+/* --- a lane and its port ------------------------------------------------------------------------- */
+
+struct lane {
+	uint64_t values[COUNTER_SLOTS_MAX];
+};
+
+void
+lane_counters(struct lane *lane, uint64_t *ret_values)
+{
+	memcpy(ret_values, lane->values, sizeof(lane->values));
+}
+
+void
+lane_latencies(struct lane *lane, enum lane_latency which, struct histogram *ret_histogram)
+{
+	histogram_init(ret_histogram);
+}
+
+uint32_t
+lane_sessions(struct lane *lane, uint32_t *place, struct lane_session_row *ret_rows, uint32_t *ret_places,
+	uint32_t max)
+{
+	return 0;
+}
+
+static struct nic_stats port_says;
+static struct nic_caps port_can;
+
+static void
+port_stats(struct nic *nic, struct nic_stats *ret_stats)
+{
+	*ret_stats = port_says;
+}
+
+static void
+port_caps(struct nic *nic, struct nic_caps *ret_caps)
+{
+	*ret_caps = port_can;
+}
+
+static const struct nic_ops port_ops = {.stats = port_stats, .caps = port_caps};
+
 /* --- fixture ------------------------------------------------------------------------------------- */
 
 struct fixture {
@@ -100,6 +142,8 @@ struct fixture {
 	struct batcher batcher;
 	struct config config;
 	struct engine engine;
+	struct lane lane;
+	struct nic nic;
 	struct methods *methods;
 	struct rpc_server *server;
 	char dir[64];
@@ -207,6 +251,12 @@ set_up(void **state)
 		.state = ENGINE_RUNNING, .version = "0", .instance = "00000000", .mode = "dev",
 		.routes = &f->rig.routes, .broker = f->rig.broker, .store = &f->rig.store,
 		.batcher = &f->batcher};
+	f->nic.ops = &port_ops;
+	port_can = (struct nic_caps){.driver = "fake", .queues = 1, .counts_losses = true};
+	port_says = (struct nic_stats){0};
+	f->engine.lanes[0] = &f->lane;
+	f->engine.nics[0] = &f->nic;
+	f->engine.lane_count = 1;
 	memcpy(f->dir, "/tmp/penstock-methods-XXXXXX", 29);
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->engine.ctl_socket, sizeof(f->engine.ctl_socket), "%s/ctl.sock", f->dir);
@@ -405,6 +455,68 @@ offsets_by_time_are_told_of_every_partition_of_a_wide_topic(void **state)
 	}
 }
 
+static void
+alarms_are_reasons_of_health_that_leave_it_ready(void **state)
+{
+	struct fixture *f = *state;
+	json_t *health;
+
+	port_says.imissed = 4;
+	f->lane.values[LANE_rx_packets] = 1;
+	port_says.ipackets = 1;
+	for (uint32_t i = 0; i < LEDGER_WATCH_LOOKS; i++) {
+		f->rig.clock.now_ns += LEDGER_WATCH_EVERY_NS;
+		turn(f);
+	}
+	ask(f, 0, "health.get", json_object());
+	health = answer(f, 0);
+	assert_true(json_is_true(json_object_get(health, "ready")));
+	assert_int_equal(json_array_size(json_object_get(health, "reasons")), 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		const char *text = json_string_value(json_array_get(json_object_get(health, "reasons"), i));
+
+		assert_int_equal(strncmp(text, i == 0 ? "ledger: lane 0, E3 net" : "losses: ", 8), 0);
+		assert_non_null(strstr(text, " fix: "));
+	}
+	json_decref(health);
+}
+
+/* The only value that metric.get has for a name, or -1. */
+static json_int_t
+metric(struct fixture *f, const char *name)
+{
+	json_t *result;
+	json_t *series;
+	json_int_t value = -1;
+
+	ask(f, 0, "metric.get", json_pack("{s:[s]}", "names", name));
+	result = answer(f, 0);
+	series = json_object_get(result, "series");
+	assert_non_null(series);
+	if (json_array_size(series) == 1) {
+		value = json_integer_value(json_object_get(json_array_get(series, 0), "value"));
+	}
+	json_decref(result);
+	return value;
+}
+
+static void
+numbers_of_the_port_are_metrics_where_the_driver_has_them(void **state)
+{
+	struct fixture *f = *state;
+
+	port_says = (struct nic_stats){.ipackets = 10, .imissed = 2, .ierrors = 3, .rx_nombuf = UINT64_MAX,
+		.opackets = 20, .oerrors = 4};
+	assert_int_equal(metric(f, "penstock_port_rx_packets_total"), 10);
+	assert_int_equal(metric(f, "penstock_port_missed_total"), 2);
+	assert_int_equal(metric(f, "penstock_port_rx_errors_total"), 3);
+	assert_int_equal(metric(f, "penstock_port_rx_nombuf_total"), -1);
+	assert_int_equal(metric(f, "penstock_port_tx_packets_total"), 20);
+	assert_int_equal(metric(f, "penstock_port_tx_errors_total"), 4);
+	port_can.queue = 1; /* its first lane has told them */
+	assert_int_equal(metric(f, "penstock_port_missed_total"), -1);
+}
+
 int
 main(void)
 {
@@ -413,6 +525,8 @@ main(void)
 		CASE(two_deletions_of_a_job_never_take_the_one_that_got_its_place),
 		CASE(a_drain_is_not_answered_about_the_job_that_got_the_place),
 		CASE(a_topic_that_is_not_open_is_shown_and_used_for_nothing),
+		CASE(alarms_are_reasons_of_health_that_leave_it_ready),
+		CASE(numbers_of_the_port_are_metrics_where_the_driver_has_them),
 		CASE(offsets_by_time_are_told_of_every_partition_of_a_wide_topic),
 	};
 

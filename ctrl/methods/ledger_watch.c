@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctrl/methods/ledger_watch.h"
+
+#include <stdio.h>
+#include "ctrl/schema/events_gen.h"
+
+uint32_t
+ledger_watch_snapshot(const struct engine *engine, uint32_t lane, uint64_t *ret_values,
+	struct ledger_equation *ret_equations)
+{
+	struct nic *nic = engine->nics[lane];
+	struct nic_stats stats;
+	struct nic_caps caps;
+
+	lane_counters(engine->lanes[lane], ret_values);
+	nic->ops->stats(nic, &stats);
+	nic->ops->caps(nic, &caps);
+	return ledger_equations(ret_values, &stats, &caps, ret_equations);
+}
+
+static uint64_t
+watch_sum(const struct ledger_equation *e)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < e->term_count; i++) {
+		sum += e->terms[i].visible ? e->terms[i].value : 0;
+	}
+	return sum;
+}
+
+static uint64_t
+watch_size(int64_t difference)
+{
+	return difference < 0 ? 0 - (uint64_t)difference : (uint64_t)difference;
+}
+
+/* The remainder of the last look is there again: of the same sign, and not smaller. */
+static bool
+watch_again(const struct ledger_watch_row *row, const struct ledger_equation *e)
+{
+	return row->looks > 0 && (e->difference < 0) == (row->difference < 0) &&
+	       watch_size(e->difference) >= watch_size(row->difference);
+}
+
+/* One look at one equation. True if it became broken, or whole again, by this look. */
+static bool
+watch_judge(struct ledger_watch_row *row, const struct ledger_equation *e)
+{
+	uint64_t sum = watch_sum(e);
+	bool still = sum == row->sum || e->moving_max == 0 || watch_size(e->difference) > e->moving_max;
+	bool was = row->broken;
+
+	if (!e->visible || e->difference == 0) {
+		row->looks = 0;
+		row->broken = false;
+	} else if (!still) {
+		row->looks = 0; /* nothing is known of a moving one: a broken one stays so */
+	} else {
+		row->looks = watch_again(row, e) ? row->looks + 1 : 1;
+		row->broken = row->broken || row->looks >= LEDGER_WATCH_LOOKS;
+	}
+	row->name = e->name;
+	row->difference = e->visible ? e->difference : 0;
+	row->sum = sum;
+	return was != row->broken;
+}
+
+static void
+watch_lane(struct ledger_watch *w, const struct engine *engine, uint32_t lane)
+{
+	uint64_t values[COUNTER_SLOTS_MAX];
+	uint32_t count = ledger_watch_snapshot(engine, lane, values, w->equations);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct ledger_watch_row *row = &w->rows[lane][i];
+
+		if (!watch_judge(row, &w->equations[i])) {
+			continue;
+		}
+		if (row->broken) {
+			event_ledger_broken("lane %u, %s: off by %lld. %s fix: %s", lane, row->name,
+				(long long)row->difference, EVENT_LEDGER_BROKEN_CAUSE, EVENT_LEDGER_BROKEN_FIX);
+		} else {
+			event_ledger_mended("lane %u, %s", lane, row->name);
+		}
+	}
+}
+
+/* Losses before the queue are told when they grow, at most once a minute. */
+static void
+watch_port(struct ledger_watch *w, const struct engine *engine, uint32_t lane, uint64_t now_ns)
+{
+	struct ledger_watch_port *port = &w->ports[lane];
+	struct nic *nic = engine->nics[lane];
+	struct nic_stats stats;
+	struct nic_caps caps;
+
+	nic->ops->caps(nic, &caps);
+	nic->ops->stats(nic, &stats);
+	if (caps.queue > 0 || !caps.counts_losses || stats.imissed == UINT64_MAX) {
+		return; /* numbers of a port stand with its first queue */
+	}
+	if (stats.imissed > port->missed) {
+		port->grown_ns = now_ns;
+	}
+	port->driver = caps.driver;
+	port->missed = stats.imissed;
+	if (port->missed > port->told_missed &&
+		(port->told_ns == 0 || now_ns - port->told_ns >= LEDGER_WATCH_LOSS_TELL_NS)) {
+		event_port_missed("lane %u (%s): %llu more, %llu since the start. %s fix: %s", lane, caps.driver,
+			(unsigned long long)(port->missed - port->told_missed), (unsigned long long)port->missed,
+			EVENT_PORT_MISSED_CAUSE, EVENT_PORT_MISSED_FIX);
+		port->told_missed = port->missed;
+		port->told_ns = now_ns;
+	}
+}
+
+void
+ledger_watch_poll(struct ledger_watch *w, const struct engine *engine, uint64_t now_ns)
+{
+	if (w->looked_ns != 0 && now_ns - w->looked_ns < LEDGER_WATCH_EVERY_NS) {
+		return;
+	}
+	w->looked_ns = now_ns;
+	for (uint32_t lane = 0; lane < engine->lane_count; lane++) {
+		watch_lane(w, engine, lane);
+		watch_port(w, engine, lane, now_ns);
+	}
+}
+
+void
+ledger_watch_reasons(const struct ledger_watch *w, uint64_t now_ns, json_t *reasons)
+{
+	char text[640];
+
+	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
+		const struct ledger_watch_port *port = &w->ports[lane];
+
+		for (uint32_t i = 0; i < LEDGER_EQUATIONS_MAX; i++) {
+			const struct ledger_watch_row *row = &w->rows[lane][i];
+
+			if (row->broken) {
+				snprintf(text, sizeof(text), "ledger: lane %u, %s is off by %lld. %s fix: %s", lane,
+					row->name, (long long)row->difference, EVENT_LEDGER_BROKEN_CAUSE,
+					EVENT_LEDGER_BROKEN_FIX);
+				json_array_append_new(reasons, json_string(text));
+			}
+		}
+		if (port->grown_ns != 0 && now_ns - port->grown_ns < LEDGER_WATCH_LOSS_SHOWN_NS) {
+			snprintf(text, sizeof(text),
+				"losses: the port of lane %u (%s) lost %llu packets since the start, the last %llu s "
+				"ago. %s fix: %s",
+				lane, port->driver, (unsigned long long)port->missed,
+				(unsigned long long)((now_ns - port->grown_ns) / NS_PER_S), EVENT_PORT_MISSED_CAUSE,
+				EVENT_PORT_MISSED_FIX);
+			json_array_append_new(reasons, json_string(text));
+		}
+	}
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The watch over the drop ledger: what it tells, what it waits for, what it never tells. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "ctrl/methods/ledger_watch.h"
+
+struct lane {
+	uint64_t values[COUNTER_SLOTS_MAX];
+};
+
+void
+lane_counters(struct lane *lane, uint64_t *ret_values)
+{
+	memcpy(ret_values, lane->values, sizeof(lane->values));
+}
+
+struct port {
+	struct nic nic;
+	struct nic_stats stats;
+	struct nic_caps caps;
+};
+
+static void
+port_stats(struct nic *nic, struct nic_stats *ret_stats)
+{
+	*ret_stats = CONTAINER_OF(nic, struct port, nic)->stats;
+}
+
+static void
+port_caps(struct nic *nic, struct nic_caps *ret_caps)
+{
+	*ret_caps = CONTAINER_OF(nic, struct port, nic)->caps;
+}
+
+static const struct nic_ops port_ops = {.stats = port_stats, .caps = port_caps};
+
+struct fixture {
+	struct engine engine;
+	struct ledger_watch watch;
+	struct lane lanes[2];
+	struct port ports[2];
+	uint64_t now_ns;
+	char log[4096];
+	json_t *reasons;
+};
+
+static void
+log_keep(void *user_data, enum log_level level, const char *line)
+{
+	struct fixture *f = user_data;
+	size_t len = strlen(f->log);
+
+	assert_true(len + strlen(line) + 2 < sizeof(f->log));
+	memcpy(f->log + len, line, strlen(line) + 1);
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->now_ns = 1000 * NS_PER_S;
+	f->engine.lane_count = 2;
+	for (uint32_t i = 0; i < 2; i++) {
+		f->ports[i].nic.ops = &port_ops;
+		f->ports[i].caps = (struct nic_caps){.driver = "fake", .queues = 1, .counts_losses = true};
+		f->engine.lanes[i] = &f->lanes[i];
+		f->engine.nics[i] = &f->ports[i].nic;
+	}
+	f->reasons = json_array();
+	log_set_sink(log_keep, f);
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	log_set_sink(NULL, NULL);
+	json_decref(f->reasons);
+	free(f);
+	return 0;
+}
+
+/* A second later; returns how many reasons there are. */
+static size_t
+look(struct fixture *f)
+{
+	f->now_ns += NS_PER_S;
+	ledger_watch_poll(&f->watch, &f->engine, f->now_ns);
+	json_array_clear(f->reasons);
+	ledger_watch_reasons(&f->watch, f->now_ns, f->reasons);
+	return json_array_size(f->reasons);
+}
+
+static bool
+reason_has(const struct fixture *f, size_t which, const char *text)
+{
+	return strstr(json_string_value(json_array_get(f->reasons, which)), text) != NULL;
+}
+
+/* How often a text stands in the log; what was there is forgotten. */
+static uint32_t
+logged(struct fixture *f, const char *text)
+{
+	uint32_t count = 0;
+
+	for (const char *at = f->log; (at = strstr(at, text)) != NULL; at += strlen(text)) {
+		count++;
+	}
+	f->log[0] = 0;
+	return count;
+}
+
+static void
+a_difference_that_stays_is_told_once_with_cause_and_fix(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(look(f), 0);
+	f->lanes[1].values[LANE_native] = 5;
+	f->lanes[1].values[LANE_data] = 2;
+	f->lanes[1].values[LANE_rx_packets] = 5;
+	f->ports[1].stats.ipackets = 5;
+	f->lanes[1].values[LANE_stored] = 2;
+	assert_int_equal(look(f), 0);
+	assert_int_equal(look(f), 0);
+	assert_int_equal(look(f), 1);
+	assert_true(reason_has(f, 0, "lane 1, E4 native is off by 3."));
+	assert_true(reason_has(f, 0, "fix: penstock ledger"));
+	assert_int_equal(look(f), 1);
+	assert_int_equal(logged(f, "event=PEN-3001"), 1);
+}
+
+static void
+a_difference_that_grows_counts_and_one_that_shrinks_or_turns_does_not(void **state)
+{
+	struct fixture *f = *state;
+	static const uint64_t shrinks[] = {9, 8, 7, 6, 5, 4};
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(shrinks); i++) {
+		f->lanes[0].values[LANE_tx_full] = shrinks[i];
+		assert_int_equal(look(f), 0);
+	}
+	for (uint32_t i = 0; i < 6; i++) {
+		f->lanes[0].values[LANE_tx_full] = 100;
+		f->lanes[0].values[LANE_tx_offered] = 100 + (i % 2 ? 3 + i : 0) - (i % 2 ? 0 : 3 + i);
+		assert_int_equal(look(f), 0);
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		f->lanes[0].values[LANE_tx_full] = 200 + i;
+		assert_int_equal(look(f), i == 2);
+	}
+	assert_true(reason_has(f, 0, "E9 tx"));
+}
+
+static void
+what_is_counted_after_all_ends_the_alarm(void **state)
+{
+	struct fixture *f = *state;
+
+	f->lanes[0].values[LANE_owners_taken] = 1;
+	for (uint32_t i = 0; i < 3; i++) {
+		(void)look(f);
+	}
+	assert_int_equal(look(f), 1);
+	f->lanes[0].values[LANE_owners_released] = 1;
+	assert_int_equal(look(f), 0);
+	assert_int_equal(logged(f, "event=PEN-3002"), 1);
+}
+
+/* E2: the driver counts before the lane does. */
+static void
+numbers_of_two_threads_are_compared_while_they_stand_still(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint64_t i = 0; i < 8; i++) {
+		f->ports[0].stats.ipackets = 1000 * i + 40 + i;
+		f->lanes[0].values[LANE_rx_packets] = f->lanes[0].values[LANE_native] = 1000 * i;
+		f->lanes[0].values[LANE_ping] = 1000 * i;
+		assert_int_equal(look(f), 0);
+	}
+	for (uint64_t i = 0; i < 3; i++) {
+		assert_int_equal(look(f), i == 2);
+	}
+	assert_true(reason_has(f, 0, "lane 0, E2 queue is off by -47"));
+	/* Told once, it stays until the numbers agree. */
+	f->ports[0].stats.ipackets += 10;
+	assert_int_equal(look(f), 1);
+	f->ports[0].stats.ipackets = f->lanes[0].values[LANE_rx_packets];
+	assert_int_equal(look(f), 0);
+}
+
+static void
+more_than_can_be_under_way_counts_while_they_move(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint64_t i = 0; i < 3; i++) {
+		f->ports[0].stats.ipackets = (2ull << 20) + 1000 * i;
+		assert_int_equal(look(f), i == 2);
+	}
+}
+
+static void
+losses_are_told_once_a_minute_and_shown_for_ten(void **state)
+{
+	struct fixture *f = *state;
+
+	f->ports[1].caps.driver = "net_af_xdp";
+	assert_int_equal(look(f), 0);
+	f->ports[1].stats.imissed = 3;
+	assert_int_equal(look(f), 1);
+	assert_true(reason_has(f, 0, "lane 1 (net_af_xdp) lost 3 packets"));
+	assert_true(reason_has(f, 0, "fix: Give the lane a CPU of its own"));
+	for (uint32_t i = 0; i < 59; i++) {
+		f->ports[1].stats.imissed++;
+		assert_int_equal(look(f), 1);
+	}
+	assert_int_equal(logged(f, "event=PEN-3003"), 1);
+	f->ports[1].stats.imissed++;
+	(void)look(f);
+	assert_true(strstr(f->log, "60 more, 63 since the start") != NULL);
+	assert_int_equal(logged(f, "event=PEN-3003"), 1);
+	for (uint32_t i = 0; i < 599; i++) {
+		assert_int_equal(look(f), 1);
+	}
+	assert_int_equal(look(f), 0);
+	assert_int_equal(logged(f, "event=PEN-3003"), 0);
+}
+
+static void
+losses_of_a_port_are_told_by_its_first_queue_and_only_where_the_driver_sees_them(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		f->ports[i].caps.queues = 2;
+		f->ports[i].caps.queue = (uint16_t)i;
+		f->ports[i].stats.imissed = 7;
+	}
+	assert_int_equal(look(f), 1);
+	f->ports[0].caps.counts_losses = false;
+	memset(&f->watch, 0, sizeof(f->watch));
+	assert_int_equal(look(f), 0);
+}
+
+static void
+it_looks_once_a_second(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)look(f);
+	f->ports[0].stats.imissed = 1;
+	ledger_watch_poll(&f->watch, &f->engine, f->now_ns + NS_PER_S - 1);
+	assert_int_equal(logged(f, "event=PEN-3003"), 0);
+	ledger_watch_poll(&f->watch, &f->engine, f->now_ns + NS_PER_S);
+	assert_int_equal(logged(f, "event=PEN-3003"), 1);
+}
+
+int
+main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		CASE(a_difference_that_stays_is_told_once_with_cause_and_fix),
+		CASE(a_difference_that_grows_counts_and_one_that_shrinks_or_turns_does_not),
+		CASE(what_is_counted_after_all_ends_the_alarm),
+		CASE(numbers_of_two_threads_are_compared_while_they_stand_still),
+		CASE(more_than_can_be_under_way_counts_while_they_move),
+		CASE(losses_are_told_once_a_minute_and_shown_for_ten),
+		CASE(losses_of_a_port_are_told_by_its_first_queue_and_only_where_the_driver_sees_them),
+		CASE(it_looks_once_a_second),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
