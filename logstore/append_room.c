@@ -41,24 +41,24 @@ expected_bytes(const struct log_shard *shard, const struct partition *p)
 	return rest < EXTENT_GROW_BYTES ? rest : EXTENT_GROW_BYTES;
 }
 
-/* A fresh extent of the partition that takes `bytes`. NULL: wait. */
+static struct extent *
+take_clean(struct chunk_pool *pool, uint32_t bytes)
+{
+	uint32_t chunks = (bytes + CHUNK_BYTES - 1) / CHUNK_BYTES;
+
+	return pool->dirty_chunks + chunks > pool->dirty_chunks_max ? NULL : chunk_pool_take(pool, bytes);
+}
+
+/* A fresh extent of the partition that takes `bytes`, and what is expected if it can be had. NULL: wait. */
 static struct extent *
 take_extent(struct log_shard *shard, struct partition *p, uint32_t bytes)
 {
-	struct chunk_pool *pool = &shard->pool;
 	uint32_t expected = expected_bytes(shard, p);
-	uint32_t want = bytes > expected ? bytes : expected;
-	uint32_t chunks = (want + CHUNK_BYTES - 1) / CHUNK_BYTES;
+	struct extent *extent = expected > bytes ? take_clean(&shard->pool, expected) : NULL;
 
-	if (pool->dirty_chunks + chunks > pool->dirty_chunks_max) {
-		want = bytes;
-		chunks = (want + CHUNK_BYTES - 1) / CHUNK_BYTES;
+	if (!extent) {
+		extent = take_clean(&shard->pool, bytes);
 	}
-	if (pool->dirty_chunks + chunks > pool->dirty_chunks_max) {
-		return NULL;
-	}
-	struct extent *extent = chunk_pool_take(pool, want);
-
 	if (extent) {
 		partition_extent_add(p, extent);
 	}

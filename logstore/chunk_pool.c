@@ -54,21 +54,26 @@ chunk_pool_give(struct chunk_pool *pool, struct extent *extent)
 	extent->chunk_count = 0;
 }
 
-/* Makes [first, first + count) free. False: a held extent is in the way; *ret_next is behind it. */
+/*
+ * Makes [first, first + count) free. False: a held extent is in the way, *ret_next is behind it, and
+ * nothing was taken away: who asks in vain must not empty the cache, nor lose what it looks at.
+ */
 static bool
 clear_chunks(struct chunk_pool *pool, uint32_t first, uint32_t count, uint32_t *ret_next)
 {
 	for (uint32_t i = first; i < first + count; i++) {
-		if (pool->owner[i] == OWNER_NONE) {
-			continue;
-		}
-		struct extent *e = &pool->extents[pool->owner[i]];
+		const struct extent *e =
+			pool->owner[i] == OWNER_NONE ? NULL : &pool->extents[pool->owner[i]];
 
-		if (e->group_holds > 0 || e->pins > 0) {
+		if (e && (e->group_holds > 0 || e->pins > 0)) {
 			*ret_next = e->first_chunk + e->chunk_count;
 			return false;
 		}
-		chunk_pool_give(pool, e);
+	}
+	for (uint32_t i = first; i < first + count; i++) {
+		if (pool->owner[i] != OWNER_NONE) {
+			chunk_pool_give(pool, &pool->extents[pool->owner[i]]);
+		}
 	}
 	return true;
 }
