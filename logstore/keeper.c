@@ -213,7 +213,9 @@ do_or_be_late(struct log_keeper *keeper, uint32_t shard, struct keeper_msg *msg)
 {
 	struct keeper_inbox *inbox = &keeper->inbox[shard];
 
-	if (msg->partition && msg->partition->late_count > 0) {
+	bool in_order = msg->kind != KEEPER_READ || !keeper_read_may_go(msg->partition, msg->read);
+
+	if (msg->partition && msg->partition->late_count > 0 && in_order) {
 		add_late(keeper, inbox, msg);
 		return;
 	}

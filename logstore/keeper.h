@@ -68,7 +68,9 @@ void log_keeper_close(struct log_keeper *keeper);
 
 /* keeper_spare.c: one bounded step of preparation. */
 uint32_t keeper_spare_step(struct log_keeper *keeper);
-/* Whether a shard has fewer than spares_min: the next roll may find none. */
+/* A shard's spares at least: spares_min, and what is kept for internal topics. */
+uint32_t keeper_spare_least(const struct logstore *store);
+/* Whether a shard has fewer than that: the next roll may find none. */
 bool keeper_spare_short(const struct log_keeper *keeper);
 /* Adopts a spare that an earlier run prepared. */
 int keeper_spare_adopt(struct log_keeper *keeper, uint64_t file_id, uint32_t shard);
@@ -104,7 +106,9 @@ int keeper_partition_write_checkpoints(struct log_keeper *keeper);
 /* Deletes every file of a directory and the directory. */
 int keeper_partition_erase_dir(struct log_keeper *keeper, const char *dir);
 
-/* keeper_read.c: fills in the answer. */
+/* keeper_read.c: whether the segment has its name; what of the partition is late otherwise does not matter. */
+bool keeper_read_may_go(struct partition *p, const struct cold_read *read);
+/* Fills in the answer. */
 void keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *read);
 
 #endif

@@ -43,6 +43,7 @@ struct cold_read {
 	uint8_t *buffer;
 	uint32_t buffer_bytes;
 	int64_t limit_offset; /* nothing from here on */
+	int64_t segment_base; /* of the unsealed segment it is in; -1: in a sealed one */
 	/* answer */
 	int16_t error;
 	bool in_use;

@@ -188,6 +188,14 @@ end_before(struct cold_read *read, int64_t offset)
 	}
 }
 
+bool
+keeper_read_may_go(struct partition *p, const struct cold_read *read)
+{
+	const struct segment_row *row = partition_row_find(p, read->req.from);
+
+	return read->segment_base < 0 || (row && row->base == read->segment_base);
+}
+
 void
 keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *read)
 {

@@ -24,6 +24,12 @@ give(struct log_keeper *keeper, uint32_t shard, uint64_t file_id, int fd)
 	keeper->inbox[shard].spares_given++;
 }
 
+uint32_t
+keeper_spare_least(const struct logstore *store)
+{
+	return store->options.spares_min + SHARD_SPARES_INTERNAL;
+}
+
 /* Given and not yet taken. */
 static uint32_t
 spares_out(const struct log_keeper *keeper, uint32_t shard)
@@ -39,7 +45,7 @@ spares_out(const struct log_keeper *keeper, uint32_t shard)
 static uint32_t
 spares_wanted(const struct log_keeper *keeper, uint32_t shard)
 {
-	uint32_t wanted = keeper->store->options.spares_min;
+	uint32_t wanted = keeper_spare_least(keeper->store);
 
 	if (keeper->space_roomy) {
 		wanted += atomic_load_explicit(&keeper->store->shards[shard]->spares_wanted,
@@ -52,7 +58,7 @@ bool
 keeper_spare_short(const struct log_keeper *keeper)
 {
 	for (uint32_t i = 0; i < keeper->store->options.shard_count; i++) {
-		if (spares_out(keeper, i) < keeper->store->options.spares_min) {
+		if (spares_out(keeper, i) < keeper_spare_least(keeper->store)) {
 			return true;
 		}
 	}
@@ -142,7 +148,8 @@ abandon(struct log_keeper *keeper, int error)
 	file_util_spare_path(path, prep->file_id, "prep");
 	(void)file_util_remove(keeper->io, NULL, path);
 	prep->busy = false;
-	keeper->prep_full = error == -ENOSPC || error == -EDQUOT;
+	/* One more than needed that finds no room is no reason to refuse producers. */
+	keeper->prep_full = (error == -ENOSPC || error == -EDQUOT) && keeper_spare_short(keeper);
 	keeper->space_ns = 0;
 	keeper->prep_retry_ns = keeper->now_ns + KEEPER_RETRY_NS;
 }
@@ -161,6 +168,9 @@ keeper_spare_step(struct log_keeper *keeper)
 		while (shard < store->options.shard_count &&
 			spares_out(keeper, shard) >= spares_wanted(keeper, shard)) {
 			shard++;
+		}
+		if (shard == store->options.shard_count) {
+			keeper->prep_full = false;
 		}
 		if (shard == store->options.shard_count || keeper->space_low ||
 			atomic_load_explicit(&store->stop_wanted, memory_order_relaxed)) {

@@ -74,11 +74,17 @@ init_memory(struct log_shard *shard)
 		partition_extent_forget);
 }
 
+uint32_t
+logstore_slots(uint32_t partitions_max)
+{
+	return 2 + SHARD_SPARES_MAX + partitions_max * SEGMENTS_OPEN_MAX;
+}
+
 static int
 init_tables(struct log_shard *shard)
 {
 	const struct log_options *o = &shard->store->options;
-	uint32_t slots = 2 + SHARD_SPARES_MAX + o->partitions_max * SEGMENTS_OPEN_MAX;
+	uint32_t slots = logstore_slots(o->partitions_max);
 	uint32_t producers = o->partitions_max * 64;
 	uint32_t notes = o->partitions_max * 64 + 4096;
 

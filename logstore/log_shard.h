@@ -30,6 +30,7 @@
 #define SHARD_INBOX	 32
 #define SHARD_APPENDS_MAX 4096
 #define SHARD_SPARES_MAX 64
+#define SHARD_SPARES_INTERNAL 1 /* kept for "__..." topics: their records let a full disk be emptied */
 #define SHARD_READS_MAX	 32
 #define SHARD_PINS_MAX	 4096
 #define SHARD_RETRIES_MAX 3

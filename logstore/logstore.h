@@ -81,6 +81,8 @@ struct log_options {
 
 /* Fills in every default of LOG.md 19; clock, rand, io stay NULL. */
 void log_options_init(struct log_options *options);
+/* Slots that each shard's io must have for so many partitions: segments, spares, guard and flush file. */
+uint32_t logstore_slots(uint32_t partitions_max);
 
 /* Settings of one topic that the log itself needs; Kafka's names in topic configs. */
 struct log_topic_config {

@@ -111,6 +111,20 @@ cut_batches(const uint8_t *bytes, uint32_t len, const struct read_req *req, stru
 	done->data = bytes + start;
 }
 
+/* The unsealed segment that holds `offset`, or NULL. */
+static const struct segment *
+unsealed_segment(const struct partition *p, int64_t offset)
+{
+	for (uint32_t i = 0; i < SEGMENTS_OPEN_MAX; i++) {
+		const struct segment *s = &p->segments[i];
+
+		if (s->state != SEGMENT_FREE && s->base <= offset && offset < s->end_offset) {
+			return s;
+		}
+	}
+	return NULL;
+}
+
 static bool
 start_cold(struct log_shard *shard, struct partition *p, const struct read_req *req, uint32_t bytes)
 {
@@ -127,13 +141,19 @@ start_cold(struct log_shard *shard, struct partition *p, const struct read_req *
 	if (!e) {
 		return false;
 	}
+	/* The end of an unsealed segment: its file goes on as zeros, and the keeper may not know the next. */
+	const struct segment *s = unsealed_segment(p, req->from);
+	int64_t limit = s && s->end_offset < req->until ? s->end_offset : req->until;
+
 	chunk_pool_pin(&shard->pool, e);
 	*read = (struct cold_read){.req = *req,
 		.extent = e,
 		.buffer = e->memory,
 		.buffer_bytes = extent_bytes(e),
-		.limit_offset = req->until,
+		.limit_offset = limit,
+		.segment_base = s ? s->base : -1,
 		.in_use = true};
+	read->req.until = limit;
 	log_shard_tell(shard, &(struct keeper_msg){.kind = KEEPER_READ, .partition = p, .read = read});
 	shard_count(shard, SHARD_reads_cold, 1);
 	return true;

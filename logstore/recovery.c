@@ -204,7 +204,7 @@ sort_spares(struct recovery *r)
 				stat.size_bytes == r->store->segment_alloc_bytes;
 
 			if (r->clean && fits &&
-				adopted < r->store->options.spares_min * r->store->options.shard_count &&
+				adopted < keeper_spare_least(r->store) * r->store->options.shard_count &&
 				keeper_spare_adopt(r->store->keeper, id, shard) == 0) {
 				adopted++;
 			} else {

@@ -93,13 +93,22 @@ roll_close(struct log_shard *shard, struct partition *p)
 }
 
 static bool
+has_spare(struct log_shard *shard, const struct partition *p)
+{
+	if (shard->spare_count > (p->internal ? 0 : SHARD_SPARES_INTERNAL)) {
+		return true;
+	}
+	if (!shard->prep_missed) {
+		shard->prep_missed = true;
+		shard_count(shard, SHARD_prep_miss, 1);
+	}
+	return false;
+}
+
+static bool
 take_spare(struct log_shard *shard, struct partition *p)
 {
-	if (shard->spare_count == 0) {
-		if (!shard->prep_missed) {
-			shard->prep_missed = true;
-			shard_count(shard, SHARD_prep_miss, 1);
-		}
+	if (!has_spare(shard, p)) {
 		return false;
 	}
 	struct segment *s = partition_segment_take(p, p->next_offset);
@@ -130,14 +139,8 @@ roll_prepare(struct log_shard *shard, struct partition *p, const struct record_b
 {
 	if (p->active && roll_wanted(shard, p, batch, len)) {
 		/* First see that the next one is there: a partition never waits without a segment. */
-		if (shard->spare_count == 0 || partition_segments_open(p) == SEGMENTS_OPEN_MAX) {
-			if (!shard->prep_missed) {
-				shard->prep_missed = true;
-				shard_count(shard, SHARD_prep_miss, 1);
-			}
-			return false;
-		}
-		if (!roll_close(shard, p)) {
+		if (partition_segments_open(p) == SEGMENTS_OPEN_MAX || !has_spare(shard, p) ||
+			!roll_close(shard, p)) {
 			return false;
 		}
 	}

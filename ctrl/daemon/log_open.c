@@ -19,7 +19,6 @@
 #include "logstore/io/io_trace.h"
 #include "logstore/io/io_uring.h"
 
-#define SLOTS_SPARE 64 /* guard, flush file, spares and segments that are being sealed */
 
 void
 log_open_topic_defaults(const struct config *c, struct log_topic_config *ret_config)
@@ -226,7 +225,7 @@ log_open_options(struct wiring *w, struct log_options *options)
 int
 log_open(struct wiring *w, struct wiring_error *error)
 {
-	uint32_t slots = 2 * w->config->log_partitions_max + SLOTS_SPARE;
+	uint32_t slots = logstore_slots(w->config->log_partitions_max);
 	struct log_options options;
 	int holder_pid = 0;
 	int rc = log_open_dir(w, error);

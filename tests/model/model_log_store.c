@@ -303,7 +303,7 @@ store_start(struct model_log *log, uint64_t now_ns)
 
 	ensure(sim_disk_view(s->disk, 0, &s->keeper_io) == 0);
 	for (uint32_t shard = 0; shard < s->options.shard_count; shard++) {
-		ensure(sim_disk_view(s->disk, 256, &s->shard_io[shard]) == 0);
+		ensure(sim_disk_view(s->disk, logstore_slots(STORE_PARTITIONS), &s->shard_io[shard]) == 0);
 		ensure(io_trace_attach(s->shard_io[shard], store_disorder, s,
 			       &s->traces[shard]) == 0);
 	}

@@ -132,7 +132,7 @@ make_ios(struct log_bench *b)
 		if (b->options.make_io) {
 			b->shard_io[i] = b->options.make_io(b->options.user_data, false);
 		} else {
-			ensure(sim_disk_view(b->disk, 256, &b->shard_io[i]) == 0);
+			ensure(sim_disk_view(b->disk, logstore_slots(LOG_BENCH_PARTITIONS_MAX), &b->shard_io[i]) == 0);
 		}
 		ensure(b->shard_io[i]);
 		ensure(io_trace_attach(b->shard_io[i], NULL, NULL, &b->traces[i]) == 0);

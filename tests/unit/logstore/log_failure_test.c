@@ -78,6 +78,103 @@ a_full_disk_refuses_producers_and_not_internal_topics(void **state)
 	assert_int_equal(log_bench_status(b, p).durable_offset, 4);
 }
 
+/* An early spare that finds no room, while the least number is there, refuses nobody. */
+static void
+an_early_spare_without_room_refuses_nobody(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+
+	append_and_drain(b, p);
+	log_bench_run_ns(b, 2 * NS_PER_S);
+	assert_int_equal(sim_fault_arm(b->disk,
+				 &(struct io_fault_rule){.op = IO_FAULT_ALLOCATE,
+					 .nth = 1,
+					 .sticky = true,
+					 .error = ENOSPC}),
+		0);
+	/* Half a segment: its successor is wanted beside the least number. */
+	for (uint32_t i = 0; i < 8; i++) {
+		assert_true(log_bench_append(b, p, 1, 20000));
+		log_bench_drain(b);
+	}
+	assert_int_equal(log_bench_counter(b, SHARD_rolls), 0);
+	log_bench_run_ns(b, 3 * NS_PER_S);
+	append_and_drain(b, p);
+	assert_int_equal(b->partitions[p].refused, 0);
+	sim_fault_clear(b->disk);
+	assert_true(log_bench_stop(b));
+}
+
+/* Jobs go on while a seal waits for room: cold reads do not stand behind it. */
+static void
+cold_reads_pass_housekeeping_that_waits_for_room(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+
+	append_and_drain(b, p);
+	assert_true(log_bench_stop(b));
+	log_bench_open(b);
+	append_and_drain(b, p);
+	assert_int_equal(sim_fault_arm(b->disk,
+				 &(struct io_fault_rule){.op = IO_FAULT_PWRITE,
+					 .nth = 1,
+					 .sticky = true,
+					 .error = ENOSPC,
+					 .path_contains = "orders-0"}),
+		0);
+	assert_int_equal(command(b, p, LOG_COMMAND_ROLL), 0);
+	log_bench_run_ns(b, 3 * NS_PER_S);
+	for (uint32_t i = 0; i < 40; i++) {
+		struct read_done done = log_bench_read(b, p, 0, 4, 4096);
+
+		assert_int_equal(done.error, KAFKA_NONE);
+		assert_true(done.data_len > 0);
+		log_bench_release(b, p, &done);
+	}
+	assert_true(log_bench_counter(b, SHARD_reads_cold) >= 40);
+	sim_fault_clear(b->disk);
+	log_bench_run_ns(b, 3 * NS_PER_S);
+	assert_true(log_bench_check(b, false));
+	assert_true(log_bench_stop(b));
+}
+
+/* The keeper cannot name the second segment, so it does not know where the first one ends. */
+static void
+a_cold_read_ends_before_a_segment_without_a_name(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+
+	append_and_drain(b, p);
+	log_bench_sigkill(b);
+	log_bench_open(b); /* the first segment is unsealed, and in no memory */
+	assert_int_equal(sim_fault_arm(b->disk,
+				 &(struct io_fault_rule){.op = IO_FAULT_RENAME,
+					 .nth = 1,
+					 .sticky = true,
+					 .error = ENOSPC,
+					 .path_contains = "orders-0"}),
+		0);
+	log_bench_run_ns(b, 100 * NS_PER_MS);
+	assert_int_equal(command(b, p, LOG_COMMAND_ROLL), 0);
+	append_and_drain(b, p);
+	int64_t end = log_bench_status(b, p).high_watermark;
+
+	struct read_done done = log_bench_read(b, p, 0, end, 65536);
+
+	assert_int_equal(done.error, KAFKA_NONE);
+	assert_true(done.next_offset > 0);
+	assert_true(done.next_offset < end);
+	log_bench_release(b, p, &done);
+	assert_int_equal(log_bench_status(b, p).state, LOG_PARTITION_SERVING);
+	sim_fault_clear(b->disk);
+	log_bench_run_ns(b, 3 * NS_PER_S);
+	assert_true(log_bench_check(b, false));
+	assert_true(log_bench_stop(b));
+}
+
 /* Housekeeping of one partition that finds no room holds up no other partition, and not its own end. */
 static void
 a_topic_is_deleted_while_housekeeping_waits_for_room(void **state)
@@ -250,6 +347,9 @@ main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(a_full_disk_refuses_producers_and_not_internal_topics),
+		CASE(an_early_spare_without_room_refuses_nobody),
+		CASE(cold_reads_pass_housekeeping_that_waits_for_room),
+		CASE(a_cold_read_ends_before_a_segment_without_a_name),
 		CASE(a_topic_is_deleted_while_housekeeping_waits_for_room),
 		CASE(housekeeping_goes_on_in_order_when_there_is_room_again),
 		CASE(a_start_after_a_crash_works_on_a_full_disk),

@@ -210,6 +210,37 @@ a_partition_without_a_segment_holds_up_no_other(void **state)
 	assert_true(log_bench_check(b, false));
 }
 
+/* Others may not take the spare that an internal topic needs: its records let a full disk be emptied. */
+static void
+a_spare_is_kept_for_internal_topics(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t users[6];
+	uint32_t waiting = 0;
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(users); i++) {
+		users[i] = log_bench_create(b, "orders", i, NULL);
+	}
+	uint32_t internal = log_bench_create(b, "__penstock_metadata", 0, NULL);
+
+	b->keeper_sleeps = true;
+	for (uint32_t i = 0; i < ARRAY_COUNT(users); i++) {
+		assert_true(log_bench_append(b, users[i], 1, 100));
+	}
+	log_bench_run_ns(b, 50 * NS_PER_MS);
+	assert_true(log_bench_append(b, internal, 1, 100));
+	log_bench_run_ns(b, 50 * NS_PER_MS);
+	for (uint32_t i = 0; i < ARRAY_COUNT(users); i++) {
+		waiting += b->partitions[users[i]].answered == 0;
+	}
+	assert_true(waiting > 0);
+	assert_int_equal(b->partitions[internal].durable, 1);
+	b->keeper_sleeps = false;
+	log_bench_drain(b);
+	assert_false(b->stalled);
+	assert_true(log_bench_check(b, false));
+}
+
 /* What waits for a segment in a topic that is deleted meanwhile is refused, not forgotten. */
 static void
 a_deleted_partition_answers_what_waited_in_it(void **state)
@@ -339,6 +370,7 @@ main(void)
 			set_up_small, tear_down),
 		CASE(a_sleeping_keeper_holds_up_no_append),
 		CASE(a_partition_without_a_segment_holds_up_no_other),
+		CASE(a_spare_is_kept_for_internal_topics),
 		CASE(a_deleted_partition_answers_what_waited_in_it),
 		CASE(index_pages_come_before_seals),
 		CASE(a_roll_with_a_checkpoint_due_waits_for_an_index_page),
