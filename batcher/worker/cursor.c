@@ -38,7 +38,8 @@ struct cursor {
 	bool done;
 };
 _Static_assert(sizeof(struct cursor) <= sizeof(struct penstock_cursor), "cursor fits its opaque");
-_Static_assert(sizeof(struct penstock_record) >= PENSTOCK_RECORD_BYTES_MIN, "records only grow");
+_Static_assert(offsetof(struct penstock_record, headers) == PENSTOCK_RECORD_BYTES_MIN,
+	"a record ends behind its value at the earliest");
 
 /* Where the caller wants records: of its own length each, which is at least the minimum. */
 struct cursor_room {
@@ -264,7 +265,8 @@ cursor_record(struct cursor *c, struct penstock_record *r)
 		     !cursor_varint(&p, end, &offset_delta) ||
 		     !cursor_field(&p, end, &r->key_len, &r->key) ||
 		     !cursor_field(&p, end, &r->value_len, &r->value) ||
-		     !cursor_varint(&p, end, &header_count))) {
+		     !cursor_varint(&p, end, &header_count) || header_count < 0 ||
+		     header_count > end - p)) { /* a header takes 2 bytes at least */
 		return false;
 	}
 	r->offset = (int64_t)((uint64_t)c->base_offset + (uint64_t)offset_delta);
@@ -273,6 +275,9 @@ cursor_record(struct cursor *c, struct penstock_record *r)
 			? c->append_time_ms
 			: (int64_t)((uint64_t)c->base_timestamp_ms + (uint64_t)timestamp_delta);
 	r->header_count = (int32_t)header_count;
+	r->headers = p;
+	r->headers_bytes = (uint32_t)(end - p);
+	r->reserved = 0;
 	c->at = end;
 	c->records_left--;
 	return true;
@@ -383,4 +388,27 @@ penstock_cursor_next_sized(struct penstock_cursor *opaque, struct penstock_recor
 		break;
 	}
 	return c->error ? c->error : (int)n;
+}
+
+int
+penstock_header_get_sized(const struct penstock_record *record, int32_t index,
+	struct penstock_header *ret_header, size_t header_bytes)
+{
+	const uint8_t *at = record->headers;
+	const uint8_t *end = at + record->headers_bytes;
+	struct penstock_header header = {0};
+	const void *name = NULL;
+
+	if (index < 0 || index >= record->header_count) {
+		return -EINVAL;
+	}
+	for (int32_t i = 0; i <= index; i++) {
+		if (!cursor_field(&at, end, &header.name_len, &name) || !name ||
+			!cursor_field(&at, end, &header.value_len, &header.value)) {
+			return -EBADMSG;
+		}
+	}
+	header.name = name;
+	worker_task_fill(ret_header, header_bytes, &header, sizeof(header));
+	return 0;
 }

@@ -124,9 +124,37 @@ struct penstock_record {
 	int64_t timestamp_ms;
 	const void *key;
 	const void *value;
+	const void *headers; /* encoded, header_count of them: penstock_header_get() reads them */
+	uint32_t headers_bytes;
+	uint32_t reserved;
 };
 
-#define PENSTOCK_RECORD_BYTES_MIN 56
+/* A record header: views as the record's, without a NUL at their end. */
+struct penstock_header {
+	uint32_t struct_bytes; /* how many of them the daemon filled in */
+	int32_t name_len;
+	const char *name;
+	const void *value; /* NULL: null */
+	int32_t value_len; /* -1: null */
+	uint32_t reserved;
+};
+
+/*
+ * What a function emits. Set struct_bytes to its sizeof and all else to 0 first: zero is "not given"
+ * in every member that a later version adds.
+ */
+struct penstock_output {
+	uint32_t struct_bytes;
+	int32_t key_len;   /* -1: null */
+	int32_t value_len; /* -1: null */
+	uint32_t reserved;
+	const void *key;
+	const void *value;
+};
+
+#define PENSTOCK_SINKS_ALL 0 /* every sink of the job; this version knows no other */
+
+#define PENSTOCK_RECORD_BYTES_MIN 56 /* up to value */
 
 /* At most info_bytes of *ret_info are written. Normally called as penstock_task_info(). */
 void penstock_task_info_sized(
@@ -151,10 +179,21 @@ void penstock_cursor_open(struct penstock_cursor *cursor, const struct penstock_
 int penstock_cursor_next_sized(struct penstock_cursor *cursor, struct penstock_record *ret_records,
 	uint32_t max, size_t record_bytes);
 
-/* Emits one output record to the job's sinks. Copies. -ENOBUFS at the job's output limit. */
-int penstock_emit(struct penstock_task *task, const void *key, int32_t key_len, const void *value,
-	int32_t value_len);
-/* The same with printf for the value. */
+/*
+ * Header `index` of a record, in the order in which the producer gave them: from 0, so that getting
+ * all of them walks the short list again each time. 0, -EINVAL no such header, -EBADMSG damage:
+ * return it from process. Normally called as penstock_header_get().
+ */
+int penstock_header_get_sized(const struct penstock_record *record, int32_t index,
+	struct penstock_header *ret_header, size_t header_bytes);
+
+/*
+ * Emits one output record to a sink of the job. Copies. -ENOBUFS at the job's output limit, -EINVAL
+ * lengths or sink, -ENOTSUP something given that this daemon does not know.
+ */
+int penstock_emit(
+	struct penstock_task *task, uint32_t sink, const struct penstock_output *output);
+/* Key and value to all sinks, the value by printf; a NULL key is null. */
 int penstock_emit_text(struct penstock_task *task, const char *key, const char *format, ...)
 #if defined(__GNUC__)
 	__attribute__((format(printf, 3, 4)))
@@ -178,6 +217,29 @@ penstock_slice_get(
 	const struct penstock_task *task, uint32_t index, struct penstock_slice *ret_slice)
 {
 	return penstock_slice_get_sized(task, index, ret_slice, sizeof(*ret_slice));
+}
+
+/* Key and value to all sinks; a length of -1 is null. */
+static inline int
+penstock_emit_bytes(struct penstock_task *task, const void *key, int32_t key_len,
+	const void *value, int32_t value_len)
+{
+	struct penstock_output output;
+
+	output.struct_bytes = sizeof(output);
+	output.key_len = key_len;
+	output.value_len = value_len;
+	output.reserved = 0;
+	output.key = key;
+	output.value = value;
+	return penstock_emit(task, PENSTOCK_SINKS_ALL, &output);
+}
+
+static inline int
+penstock_header_get(
+	const struct penstock_record *record, int32_t index, struct penstock_header *ret_header)
+{
+	return penstock_header_get_sized(record, index, ret_header, sizeof(*ret_header));
 }
 
 /* 1 with a record, 0 at the end, negative errno as above. */

@@ -10,9 +10,13 @@
 #include <string.h>
 #include "batcher/worker/worker_task.h"
 
-/* What both sides know of a struct, struct_bytes first; zero behind, as far as the caller's goes. */
-static void
-task_fill(void *ret_struct, size_t caller_bytes, const void *source, size_t source_bytes)
+#define OUTPUT_BYTES_FIRST 32   /* of the first struct penstock_output */
+#define OUTPUT_BYTES_MAX   4096 /* more is no struct: we look at all of it */
+
+_Static_assert(sizeof(struct penstock_output) >= OUTPUT_BYTES_FIRST, "outputs only grow");
+
+void
+worker_task_fill(void *ret_struct, size_t caller_bytes, const void *source, size_t source_bytes)
 {
 	uint32_t filled = (uint32_t)(caller_bytes < source_bytes ? caller_bytes : source_bytes);
 
@@ -27,7 +31,7 @@ void
 penstock_task_info_sized(
 	const struct penstock_task *task, struct penstock_task_info *ret_info, size_t info_bytes)
 {
-	task_fill(ret_info, info_bytes, &task->inner.info, sizeof(task->inner.info));
+	worker_task_fill(ret_info, info_bytes, &task->inner.info, sizeof(task->inner.info));
 }
 
 const char *
@@ -76,7 +80,7 @@ penstock_slice_get_sized(const struct penstock_task *task, uint32_t index,
 		.until = slice->until,
 	};
 
-	task_fill(ret_slice, slice_bytes, &filled, sizeof(filled));
+	worker_task_fill(ret_slice, slice_bytes, &filled, sizeof(filled));
 	return 0;
 }
 
@@ -116,25 +120,53 @@ output_end(struct worker_task *t, int32_t key_len, int32_t value_len)
 	t->output_records++;
 }
 
+/*
+ * The caller's output in our length: what an older plug-in lacks is not given; what a newer one gives
+ * and we do not know is refused. False: refused.
+ */
+static bool
+output_fit(const struct penstock_output *theirs, struct penstock_output *ret_ours)
+{
+	const uint8_t *bytes = (const uint8_t *)theirs;
+	uint32_t known = theirs->struct_bytes;
+
+	for (; known > sizeof(*ret_ours); known--) {
+		if (bytes[known - 1] != 0) {
+			return false;
+		}
+	}
+	*ret_ours = (struct penstock_output){0};
+	memcpy(ret_ours, theirs, known);
+	return ret_ours->reserved == 0;
+}
+
 int
-penstock_emit(struct penstock_task *task, const void *key, int32_t key_len, const void *value,
-	int32_t value_len)
+penstock_emit(struct penstock_task *task, uint32_t sink, const struct penstock_output *output)
 {
 	struct worker_task *t = &task->inner;
+	struct penstock_output o;
 	uint64_t room;
 
-	if (key_len < -1 || value_len < -1) {
+	if (sink != PENSTOCK_SINKS_ALL || output->struct_bytes < OUTPUT_BYTES_FIRST ||
+		output->struct_bytes > OUTPUT_BYTES_MAX) {
 		return -EINVAL;
 	}
-	uint8_t *at = output_begin(t, key, key_len, &room);
+	if (!output_fit(output, &o)) {
+		return -ENOTSUP;
+	}
+	if (o.key_len < -1 || o.value_len < -1 || (o.key_len > 0 && !o.key) ||
+		(o.value_len > 0 && !o.value)) {
+		return -EINVAL;
+	}
+	uint8_t *at = output_begin(t, o.key, o.key_len, &room);
 
-	if (!at || room < (uint64_t)output_present(value_len)) {
+	if (!at || room < (uint64_t)output_present(o.value_len)) {
 		return -ENOBUFS;
 	}
-	if (value_len > 0) {
-		memcpy(at, value, (size_t)value_len);
+	if (o.value_len > 0) {
+		memcpy(at, o.value, (size_t)o.value_len);
 	}
-	output_end(t, key_len, value_len);
+	output_end(t, o.key_len, o.value_len);
 	return 0;
 }
 

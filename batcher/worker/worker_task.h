@@ -113,6 +113,13 @@ task_place_before(struct task_place a, struct task_place b)
 	return a.slice != b.slice ? a.slice < b.slice : a.offset < b.offset;
 }
 
+/*
+ * Fills a caller's struct, struct_bytes first, as far as both sides know it; zero behind. Never more
+ * than caller_bytes are written.
+ */
+void worker_task_fill(
+	void *ret_struct, size_t caller_bytes, const void *source, size_t source_bytes);
+
 /* One record in the output buffer; key and value bytes follow. */
 struct task_output {
 	int32_t key_len;

@@ -14,6 +14,7 @@
 
 #define HEAD_BYTES   6
 #define RECORDS_MANY 7
+#define HEADERS_MAX  8 /* getting all of many by index would take the square of them */
 #define BASE	     (1ll << 40) /* offsets of a log that has run for a while */
 
 enum input_flag {
@@ -99,6 +100,18 @@ check_record(const struct bench *b, const struct penstock_record *r, const struc
 	ensure(r->timestamp_ms <= t->high_ms);
 	check_field(&t->extents[r->partition], r->key, r->key_len);
 	check_field(&t->extents[r->partition], r->value, r->value_len);
+	ensure(r->header_count >= 0);
+	check_field(&t->extents[r->partition], r->headers, (int32_t)r->headers_bytes);
+	for (int32_t i = 0; i < r->header_count && i < HEADERS_MAX; i++) {
+		struct penstock_header header;
+		int rc = penstock_header_get(r, i, &header);
+
+		ensure(rc == 0 || rc == -EBADMSG);
+		if (rc == 0) {
+			check_field(&t->extents[r->partition], header.name, header.name_len);
+			check_field(&t->extents[r->partition], header.value, header.value_len);
+		}
+	}
 	if (last->topic) {
 		ensure(r->partition >= last->partition);
 		ensure(r->partition > last->partition || r->offset > last->offset);

@@ -149,7 +149,7 @@ watch_process(void *user, struct penstock_task *task)
 
 	penstock_task_info(task, &info);
 	if (rand_chance_ppm(&m->rand, m->fail_ppm)) {
-		(void)penstock_emit(task, "thrown away", 11, NULL, -1);
+		(void)penstock_emit_bytes(task, "thrown away", 11, NULL, -1);
 		return rand_below(&m->rand, 2) ? -EAGAIN : -EIO;
 	}
 	if (rand_below(&m->rand, 4) == 0) {
@@ -170,7 +170,7 @@ watch_process(void *user, struct penstock_task *task)
 		    m->naive.spec.time == JOB_TIME_EVENT);
 	m->last_start = info.window_start_ms;
 	m->fired++;
-	return penstock_emit(task, NULL, -1, "x", 1);
+	return penstock_emit_bytes(task, NULL, -1, "x", 1);
 }
 
 static const struct penstock_worker watch = {

@@ -638,13 +638,66 @@ flood_process(void *user, struct penstock_task *task)
 	static const char value[1000];
 	int n = 0;
 
-	while (penstock_emit(task, "key\n", 4, value, n == 0 ? 0 : sizeof(value)) == 0) {
+	while (penstock_emit_bytes(task, "key\n", 4, value, n == 0 ? 0 : sizeof(value)) == 0) {
 		n++;
 	}
 	assert_int_equal(n, 65); /* 64 KiB of 1,012 bytes each but for the first */
 	assert_int_equal(penstock_emit_text(task, NULL, "%*d", 2000, 1), -ENOBUFS);
-	assert_int_equal(penstock_emit(task, NULL, -2, NULL, -1), -EINVAL);
+	assert_int_equal(penstock_emit_bytes(task, NULL, -2, NULL, -1), -EINVAL);
 	return 0;
+}
+
+/* An output of another version's length, and what this one cannot do. */
+static int
+outputs_process(void *user, struct penstock_task *task)
+{
+	struct {
+		struct penstock_output known;
+		uint64_t later;
+	} output = {.known = {.struct_bytes = sizeof(output), .key_len = 1, .value_len = 5}};
+
+	output.known.key = "k";
+	output.known.value = "value";
+	assert_int_equal(penstock_emit(task, PENSTOCK_SINKS_ALL, &output.known), 0);
+	output.later = 1;
+	assert_int_equal(penstock_emit(task, PENSTOCK_SINKS_ALL, &output.known), -ENOTSUP);
+	output.later = 0;
+	output.known.reserved = 1;
+	assert_int_equal(penstock_emit(task, PENSTOCK_SINKS_ALL, &output.known), -ENOTSUP);
+	output.known.reserved = 0;
+	assert_int_equal(penstock_emit(task, 1, &output.known), -EINVAL);
+	output.known.key = NULL;
+	assert_int_equal(penstock_emit(task, PENSTOCK_SINKS_ALL, &output.known), -EINVAL);
+	output.known.struct_bytes = 0;
+	assert_int_equal(penstock_emit(task, PENSTOCK_SINKS_ALL, &output.known), -EINVAL);
+	output.known.struct_bytes = UINT32_MAX;
+	assert_int_equal(penstock_emit(task, PENSTOCK_SINKS_ALL, &output.known), -EINVAL);
+	return 0;
+}
+
+static const struct penstock_worker outputs = {
+	.struct_bytes = sizeof(struct penstock_worker),
+	.abi = PENSTOCK_WORKER_ABI,
+	.name = "outputs",
+	.process = outputs_process,
+};
+
+static void
+an_output_says_its_length_and_what_is_unknown_is_refused(void **state)
+{
+	struct job_spec spec = rig_spec(&outputs);
+	struct window_row row;
+	struct rig rig;
+	uint32_t job;
+
+	rig_init(&rig, (struct rig_options){.partitions = 1});
+	spec.sink_print = true;
+	assert_int_equal(rig_create(&rig, &spec, &job), 0);
+	rig_advance_ms(&rig, 1000);
+	assert_int_equal(batcher_windows(rig.batcher, job, 0, &row, 1), 1);
+	assert_int_equal(row.print_count, 1);
+	assert_string_equal(row.print_rows[0], "k value");
+	rig_free(&rig);
 }
 
 static const struct penstock_worker flood = {
@@ -722,6 +775,7 @@ main(void)
 		cmocka_unit_test(a_read_error_fails_the_job_even_in_the_middle_of_a_call),
 		cmocka_unit_test(lost_ranges_compressed_and_damaged_batches_fail_the_job),
 		cmocka_unit_test(too_many_open_windows_fail_the_job_and_evict_nothing),
+		cmocka_unit_test(an_output_says_its_length_and_what_is_unknown_is_refused),
 		cmocka_unit_test(output_is_bounded_and_print_shows_ten_rows),
 		cmocka_unit_test(history_keeps_the_last_256_windows),
 	};

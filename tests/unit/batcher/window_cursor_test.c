@@ -98,6 +98,115 @@ records_are_views_with_all_their_fields(void **state)
 	free(b.bytes);
 }
 
+static size_t
+put_varint(uint8_t *at, int64_t value)
+{
+	uint64_t v = (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+	size_t n = 0;
+
+	for (; v >= 0x80; v >>= 7) {
+		at[n++] = (uint8_t)(v | 0x80);
+	}
+	at[n++] = (uint8_t)v;
+	return n;
+}
+
+/* A batch of one record: no key, value "v", `count` headers in `bytes`. Returns its length. */
+static size_t
+batch_with_headers(uint8_t *room, int64_t count, const char *bytes, size_t len)
+{
+	uint8_t body[256] = {0, 0, 0, 1 /* null key */, 2, 'v'};
+	struct record_builder builder;
+	size_t at = 6 + put_varint(body + 6, count);
+
+	memcpy(body + at, bytes, len);
+	at += len;
+	record_builder_init(&builder, room, ROOM);
+	ensure(!record_builder_add(&builder, 1000, NULL, -1, "v", 1));
+	(void)record_builder_finish(&builder, -1, -1, -1);
+
+	size_t end = RECORD_BATCH_HEADER_BYTES;
+
+	end += put_varint(room + end, (int64_t)at);
+	memcpy(room + end, body, at);
+	end += at;
+	store_be32(room + 8, (uint32_t)(end - 12)); /* batch length */
+	return end;
+}
+
+static void
+headers_are_read_by_index(void **state)
+{
+	/* "id"="7", ""=null, "id"="" */
+	static const char good[] = "\4id\0027\0\1\4id";
+	static uint8_t room[ROOM];
+	struct penstock_cursor cursor;
+	struct penstock_header header;
+	struct penstock_record r;
+	struct bench b;
+	size_t len = batch_with_headers(room, 3, good, sizeof(good));
+
+	bench_init(&b, room, len, 0, 1);
+	b.task.inner.info.record_count = 1;
+	penstock_cursor_open(&cursor, &b.task);
+	assert_int_equal(penstock_cursor_next(&cursor, &r), 1);
+	assert_int_equal(r.header_count, 3);
+	assert_int_equal(penstock_header_get(&r, 0, &header), 0);
+	assert_int_equal(header.struct_bytes, sizeof(header));
+	assert_int_equal(header.name_len, 2);
+	assert_memory_equal(header.name, "id", 2);
+	assert_int_equal(header.value_len, 1);
+	assert_memory_equal(header.value, "7", 1);
+	assert_int_equal(penstock_header_get(&r, 1, &header), 0);
+	assert_int_equal(header.name_len, 0);
+	assert_null(header.value);
+	assert_int_equal(header.value_len, -1);
+	assert_int_equal(penstock_header_get(&r, 2, &header), 0);
+	assert_int_equal(header.value_len, 0);
+	assert_non_null(header.value);
+	assert_int_equal(penstock_header_get(&r, 3, &header), -EINVAL);
+	assert_int_equal(penstock_header_get(&r, -1, &header), -EINVAL);
+	assert_int_equal(penstock_cursor_next(&cursor, &r), 0);
+	free(b.bytes);
+}
+
+static void
+headers_that_end_outside_their_record_are_damage(void **state)
+{
+	static const struct {
+		int64_t count;
+		const char *bytes;
+		size_t len;
+		int next; /* what the cursor says */
+	} rows[] = {
+		{-1, "", 0, -EBADMSG},
+		{5, "\2a\0", 3, -EBADMSG}, /* cannot be that many */
+		{INT64_C(1) << 33, "", 0, -EBADMSG},
+		{1, "\6id\0", 4, 1}, /* the name takes the value's length, and nothing is left */
+		{1, "\4id\4x", 5, 1},
+		{1, "\1\0", 2, 1}, /* a null name */
+		{2, "\2a\0", 3, 1},
+	};
+	static uint8_t room[ROOM];
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct penstock_cursor cursor;
+		struct penstock_header header;
+		struct penstock_record r;
+		struct bench b;
+		size_t len = batch_with_headers(room, rows[i].count, rows[i].bytes, rows[i].len);
+
+		bench_init(&b, room, len, 0, 1);
+		b.task.inner.info.record_count = 1;
+		penstock_cursor_open(&cursor, &b.task);
+		assert_int_equal(penstock_cursor_next(&cursor, &r), rows[i].next);
+		if (rows[i].next == 1) {
+			assert_int_equal(penstock_header_get(&r, r.header_count - 1, &header), -EBADMSG);
+		}
+		free(b.bytes);
+	}
+}
+
 static void
 only_the_slice_and_the_window_pass(void **state)
 {
@@ -255,6 +364,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_are_views_with_all_their_fields),
+		cmocka_unit_test(headers_are_read_by_index),
+		cmocka_unit_test(headers_that_end_outside_their_record_are_damage),
 		cmocka_unit_test(only_the_slice_and_the_window_pass),
 		cmocka_unit_test(a_count_that_differs_from_the_cut_is_damage),
 		cmocka_unit_test(compressed_batches_are_refused_and_control_batches_skipped),
