@@ -344,7 +344,7 @@ core_new_boot(struct client_core *core, uint64_t boot_id, uint64_t now_ns)
 	for (uint32_t i = 0; i < CLIENT_LANES_MAX; i++) {
 		struct client_session *session = &core->sessions[i];
 
-		if (session->state == CLIENT_SESSION_OPEN && session->boot_id != boot_id) {
+		if (client_session_speaks(session) && session->boot_id != boot_id) {
 			client_session_drop(session, 0, now_ns);
 		}
 	}

@@ -14,13 +14,16 @@
 #define SESSION_PORT_TRIES     3 /* at the lane's own port, before asking lane 0 again */
 #define SESSION_CLOSE_TRIES    3
 #define SESSION_AGAIN_NS       (100 * NS_PER_MS)
+#define SESSION_SILENCE_NS     (3 * NS_PER_S) /* of a server that drains: it is gone */
 
 static const bool session_edges[CLIENT_SESSION_STATE_COUNT][CLIENT_SESSION_STATE_COUNT] = {
 	[CLIENT_SESSION_IDLE] = {[CLIENT_SESSION_HELLO] = true},
 	[CLIENT_SESSION_HELLO] = {[CLIENT_SESSION_OPEN] = true, [CLIENT_SESSION_WAITING] = true,
 		[CLIENT_SESSION_IDLE] = true},
-	[CLIENT_SESSION_OPEN] = {[CLIENT_SESSION_WAITING] = true, [CLIENT_SESSION_CLOSING] = true,
-		[CLIENT_SESSION_IDLE] = true},
+	[CLIENT_SESSION_OPEN] = {[CLIENT_SESSION_DRAINING] = true, [CLIENT_SESSION_WAITING] = true,
+		[CLIENT_SESSION_CLOSING] = true, [CLIENT_SESSION_IDLE] = true},
+	[CLIENT_SESSION_DRAINING] = {[CLIENT_SESSION_WAITING] = true,
+		[CLIENT_SESSION_CLOSING] = true, [CLIENT_SESSION_IDLE] = true},
 	[CLIENT_SESSION_WAITING] = {[CLIENT_SESSION_IDLE] = true},
 	[CLIENT_SESSION_CLOSING] = {[CLIENT_SESSION_IDLE] = true},
 };
@@ -152,7 +155,7 @@ session_poll_streams(struct client_session *session, uint64_t now_ns)
 		uint64_t deadline_ns = UINT64_MAX;
 
 		if (client_stream_on_time(session->core, stream, now_ns, &deadline_ns) &&
-			session->state == CLIENT_SESSION_OPEN &&
+			client_session_speaks(session) &&
 			client_transmit_ping(session, stream->handle, now_ns)) {
 			client_stream_pinged(stream, session->loss.next_pn - 1);
 		}
@@ -217,10 +220,10 @@ client_session_drop(struct client_session *session, uint64_t wait_ns, uint64_t n
 	if (session->state == CLIENT_SESSION_IDLE) {
 		return;
 	}
-	if (session->state == CLIENT_SESSION_OPEN || session->state == CLIENT_SESSION_CLOSING) {
+	if (client_session_speaks(session) || session->state == CLIENT_SESSION_CLOSING) {
 		client_transmit_end(session);
 		session_restart_streams(session);
-		if (session->state == CLIENT_SESSION_OPEN) {
+		if (session->state != CLIENT_SESSION_CLOSING) {
 			client_core_count(session->core, CLIENT_reconnects, 1);
 		}
 	}
@@ -254,7 +257,7 @@ client_session_close(struct client_session *session, uint64_t now_ns)
 	if (session->state == CLIENT_SESSION_CLOSING) {
 		return;
 	}
-	if (session->state != CLIENT_SESSION_OPEN) {
+	if (!client_session_speaks(session)) {
 		client_session_drop(session, 0, now_ns);
 		return;
 	}
@@ -341,6 +344,16 @@ session_on_accept(struct client_session *session, const struct frame *frame, uin
 	return true;
 }
 
+/* Said once, or repeated: what was sent is waited for; a new session may be tried at retry_ns. */
+static void
+session_on_draining(struct client_session *session, uint64_t retry_ns)
+{
+	if (session->state == CLIENT_SESSION_OPEN) {
+		session_set_state(session, CLIENT_SESSION_DRAINING);
+		session->timer_ns = retry_ns;
+	}
+}
+
 static bool
 session_on_closed(struct client_session *session, const struct frame *frame, uint64_t now_ns)
 {
@@ -376,6 +389,10 @@ session_on_closed(struct client_session *session, const struct frame *frame, uin
 	}
 	if (closed.reason != FRAME_IDLE && wait_ns < SESSION_AGAIN_NS) {
 		wait_ns = SESSION_AGAIN_NS;
+	}
+	if (closed.reason == FRAME_DRAINING && client_session_speaks(session)) {
+		session_on_draining(session, now_ns + wait_ns);
+		return true;
 	}
 	client_session_drop(session, wait_ns, now_ns);
 	return true;
@@ -417,14 +434,14 @@ session_on_version(struct client_session *session, const struct frame *frame, ui
 	return true;
 }
 
-/* Frames of an open session: 1 used, 0 not acceptable. */
+/* Frames of an open session, or one that drains: 1 used, 0 not acceptable. */
 static bool
 session_on_open(struct client_session *session, const struct frame *frame, uint64_t now_ns)
 {
 	struct session_msg_resolved resolved;
 	uint16_t size;
 
-	if (session->state != CLIENT_SESSION_OPEN || frame->session_id != session->session_id) {
+	if (!client_session_speaks(session) || frame->session_id != session->session_id) {
 		return false;
 	}
 	session->last_rx_ns = now_ns;
@@ -510,6 +527,50 @@ session_poll_hello(struct client_session *session, uint64_t now_ns)
 	client_session_drop(session, SESSION_AGAIN_NS, now_ns);
 }
 
+/*
+ * Until all that was sent is durable. A server may need longer for that than it said, and answers no
+ * HELLO meanwhile: as long as it has everything and is heard, it is waited for.
+ */
+static uint64_t
+session_poll_draining(struct client_session *session, uint64_t now_ns)
+{
+	uint64_t silent_ns = session->last_rx_ns + SESSION_SILENCE_NS;
+	uint64_t timer_ns = session->timer_ns;
+
+	if (timer_ns <= now_ns && client_transmit_all_received(session)) {
+		timer_ns = silent_ns;
+	}
+	if (!client_transmit_under_way(session) || timer_ns <= now_ns) {
+		uint64_t wait_ns = session->timer_ns > now_ns ? session->timer_ns - now_ns : 0;
+
+		client_session_drop(session, wait_ns, now_ns);
+		return session->state == CLIENT_SESSION_WAITING ? session->timer_ns : UINT64_MAX;
+	}
+	uint64_t deadline_ns = client_transmit_drain(session, now_ns);
+
+	return timer_ns < deadline_ns ? timer_ns : deadline_ns;
+}
+
+static uint64_t
+session_poll_open(struct client_session *session, uint64_t now_ns)
+{
+	/* Silence although something was said that wants an answer. */
+	if (session->loss.flying_count > 0 &&
+		session->last_rx_ns + session->idle_timeout_ns <= now_ns) {
+		client_core_tell(session->core, "lane %u: no answer", session->lane);
+		client_session_drop(session, 0, now_ns);
+		return UINT64_MAX;
+	}
+	if (client_transmit_starved(session)) {
+		client_core_tell(session->core, "lane %u: out of credit; opening it again",
+			session->lane);
+		client_core_count(session->core, CLIENT_reconnects, 1);
+		client_session_close(session, now_ns);
+		return session->timer_ns;
+	}
+	return client_transmit_poll(session, now_ns);
+}
+
 static uint64_t
 session_poll_state(struct client_session *session, uint64_t now_ns)
 {
@@ -533,21 +594,9 @@ session_poll_state(struct client_session *session, uint64_t now_ns)
 		}
 		return session->timer_ns;
 	case CLIENT_SESSION_OPEN:
-		/* Silence although something was said that wants an answer. */
-		if (session->loss.flying_count > 0 &&
-			session->last_rx_ns + session->idle_timeout_ns <= now_ns) {
-			client_core_tell(session->core, "lane %u: no answer", session->lane);
-			client_session_drop(session, 0, now_ns);
-			return UINT64_MAX;
-		}
-		if (client_transmit_starved(session)) {
-			client_core_tell(session->core, "lane %u: out of credit; opening it again",
-				session->lane);
-			client_core_count(session->core, CLIENT_reconnects, 1);
-			client_session_close(session, now_ns);
-			return session->timer_ns;
-		}
-		return client_transmit_poll(session, now_ns);
+		return session_poll_open(session, now_ns);
+	case CLIENT_SESSION_DRAINING:
+		return session_poll_draining(session, now_ns);
 	default:
 		return UINT64_MAX;
 	}

@@ -6,6 +6,10 @@
  *
  *   IDLE --needed--> HELLO --ACCEPT--> OPEN --RESET, CLOSED, silence--> WAITING --time--> HELLO
  *                      `--CLOSED, ten tries--> WAITING      `--close--> CLOSING --answer--> IDLE
+ *
+ * A server that stops says CLOSED(DRAINING) first: OPEN --> DRAINING, where nothing new is sent and ACKs
+ * are still read, until all that was sent is durable; then WAITING. What it did not take is sent again in
+ * the next session.
  */
 #ifndef CLIENT_CLIENT_SESSION_H
 #define CLIENT_CLIENT_SESSION_H
@@ -23,6 +27,7 @@ enum client_session_state {
 	CLIENT_SESSION_IDLE,
 	CLIENT_SESSION_HELLO,
 	CLIENT_SESSION_OPEN,
+	CLIENT_SESSION_DRAINING,
 	CLIENT_SESSION_WAITING,
 	CLIENT_SESSION_CLOSING,
 	CLIENT_SESSION_STATE_COUNT,
@@ -38,7 +43,7 @@ struct client_session {
 	struct client_mtu mtu;
 	uint64_t session_id;
 	uint64_t boot_id;
-	uint64_t timer_ns; /* HELLO, WAITING, CLOSING: when to act */
+	uint64_t timer_ns; /* HELLO, WAITING, CLOSING: when to act; DRAINING: when HELLO may follow */
 	uint64_t ack_pn_max; /* server's pn of the newest ACK */
 	uint64_t last_rx_ns;
 	uint64_t idle_timeout_ns;
@@ -60,6 +65,13 @@ struct client_session {
 	uint8_t cookie[SESSION_MSG_COOKIE_BYTES];
 	uint8_t reset_token[SESSION_MSG_TOKEN_BYTES];
 };
+
+/* It has an id that the server knows, and is not on its way out. */
+static inline bool
+client_session_speaks(const struct client_session *session)
+{
+	return session->state == CLIENT_SESSION_OPEN || session->state == CLIENT_SESSION_DRAINING;
+}
 
 void client_session_init(struct client_session *session, struct client_core *core, uint16_t lane);
 void client_session_input(struct client_session *session, const uint8_t *bytes, uint32_t len,

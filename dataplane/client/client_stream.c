@@ -702,6 +702,18 @@ client_stream_under_way(const struct client_stream *stream)
 }
 
 bool
+client_stream_unreceived(const struct client_stream *stream)
+{
+	for (const struct client_batch *batch = stream->first; batch && batch != stream->next;
+		batch = batch->next) {
+		if (batch->state == CLIENT_BATCH_FLYING || batch->state == CLIENT_BATCH_LOST) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
 client_stream_undecided(const struct client_stream *stream)
 {
 	return stream->first && client_batch_sequenced(stream->first) &&

@@ -125,6 +125,8 @@ bool client_stream_on_time(struct client_core *core, struct client_stream *strea
 	uint64_t *deadline_ns);
 /* Holds batches that were sent in this session and not refused since. */
 bool client_stream_under_way(const struct client_stream *stream);
+/* Holds batches that were sent in this session and are not known to have arrived. */
+bool client_stream_unreceived(const struct client_stream *stream);
 /* Holds batches with a sequence and unknown fate. */
 bool client_stream_undecided(const struct client_stream *stream);
 

@@ -37,7 +37,7 @@ client_transmit_frame(struct client_session *session, struct frame *frame,
 	uint32_t bytes = (uint32_t)(FRAME_HEADER_BYTES + writer_len(body));
 
 	frame->send_us = (uint32_t)(now_ns / NS_PER_US);
-	if (session->state == CLIENT_SESSION_OPEN || session->state == CLIENT_SESSION_CLOSING) {
+	if (client_session_speaks(session) || session->state == CLIENT_SESSION_CLOSING) {
 		uint64_t pn = client_loss_sent(&session->loss, frame->type, bytes, 0, now_ns);
 
 		transmit_fill(session, frame, pn, now_ns);
@@ -322,16 +322,22 @@ transmit_oldest(struct client_session *session)
 }
 
 static void
-transmit_timeout(struct client_session *session, uint64_t now_ns)
+transmit_count_timeout(struct client_session *session, uint64_t now_ns)
 {
-	struct client_batch *batch = transmit_oldest(session);
-
 	client_core_count(session->core, CLIENT_probe_timeouts, 1);
 	session->loss.timeouts++;
 	if (session->loss.timeouts >= CLIENT_PTO_COLLAPSE) {
 		transmit_settle_all(session, now_ns);
 		client_cwnd_collapse(&session->cwnd, session->loss.next_pn);
 	}
+}
+
+static void
+transmit_timeout(struct client_session *session, uint64_t now_ns)
+{
+	struct client_batch *batch = transmit_oldest(session);
+
+	transmit_count_timeout(session, now_ns);
 	if (batch && client_loss_room(&session->loss, 1) &&
 		FRAME_HEADER_BYTES + batch->len <= session->mtu.current) {
 		transmit_batch(session, batch, FRAME_ACK_NOW, now_ns);
@@ -508,22 +514,56 @@ transmit_stopped(struct client_session *session, enum transmit_stop stop, uint64
 	}
 }
 
-bool
-client_transmit_starved(const struct client_session *session)
+static bool
+transmit_any_stream(const struct client_session *session,
+	bool (*holds)(const struct client_stream *stream))
 {
 	const struct client_stream *stream = session->streams;
 
-	if (session->credit_ping_ns == 0 || session->credit_pings < TRANSMIT_STARVED_PINGS ||
-		session->loss.flying_count > 0 || !stream) {
-		return false;
-	}
-	do {
-		if (client_stream_under_way(stream)) {
-			return false;
+	while (stream) {
+		if (holds(stream)) {
+			return true;
 		}
-		stream = stream->lane_next;
-	} while (stream != session->streams);
-	return true;
+		stream = stream->lane_next != session->streams ? stream->lane_next : NULL;
+	}
+	return false;
+}
+
+bool
+client_transmit_under_way(const struct client_session *session)
+{
+	return transmit_any_stream(session, client_stream_under_way);
+}
+
+bool
+client_transmit_all_received(const struct client_session *session)
+{
+	return !transmit_any_stream(session, client_stream_unreceived);
+}
+
+bool
+client_transmit_starved(const struct client_session *session)
+{
+	return session->credit_ping_ns != 0 && session->credit_pings >= TRANSMIT_STARVED_PINGS &&
+	       session->loss.flying_count == 0 && session->streams &&
+	       !client_transmit_under_way(session);
+}
+
+uint64_t
+client_transmit_drain(struct client_session *session, uint64_t now_ns)
+{
+	struct transmit_ack seen = {.session = session, .now_ns = now_ns};
+	struct client_loss_events events = transmit_events(&seen);
+
+	client_loss_on_time(&session->loss, &events, now_ns);
+	if (client_loss_pto_deadline_ns(&session->loss) <= now_ns) {
+		transmit_count_timeout(session, now_ns);
+		client_transmit_ping(session, 0, now_ns);
+	}
+	uint64_t lost_ns = client_loss_time_deadline_ns(&session->loss);
+	uint64_t pto_ns = client_loss_pto_deadline_ns(&session->loss);
+
+	return lost_ns < pto_ns ? lost_ns : pto_ns;
 }
 
 static uint64_t

@@ -28,6 +28,12 @@ void client_transmit_ack(struct client_session *session, const struct frame *fra
  * server owes nothing for what it was sent. Close it: a new one begins with a fresh share.
  */
 bool client_transmit_starved(const struct client_session *session);
+/* Batches were sent in this session whose fate is open. */
+bool client_transmit_under_way(const struct client_session *session);
+/* The server has all of them. */
+bool client_transmit_all_received(const struct client_session *session);
+/* Loss and probe timeouts by PING only, while the session drains. Returns the next deadline. */
+uint64_t client_transmit_drain(struct client_session *session, uint64_t now_ns);
 /* Loss, probes, keepalive, then data. Returns the next deadline. The session may have ended. */
 uint64_t client_transmit_poll(struct client_session *session, uint64_t now_ns);
 

@@ -29,6 +29,7 @@ enum run_fault {
 	RUN_FAULT_STALL, /* the disk stops for a while */
 	RUN_FAULT_PAUSE, /* the network is gone for a while */
 	RUN_FAULT_MTU,	 /* large datagrams vanish from now on */
+	RUN_FAULT_DRAIN = 7, /* a stop as people ask for it, and a new start */
 };
 
 struct run {
@@ -321,6 +322,11 @@ run_fault(struct run *run)
 	case RUN_FAULT_MTU:
 		run_trace(run, "datagrams above 1200 bytes vanish");
 		run->net.mtu = 1200;
+		break;
+	case RUN_FAULT_DRAIN:
+		run_trace(run, "stop and restart");
+		run->result->drains++;
+		run->server->ops->drain(run->server, run->now_ns);
 		break;
 	default:
 		break;

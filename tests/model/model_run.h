@@ -22,7 +22,7 @@ struct model_run_result {
 	char broken[256]; /* "" if all invariants held */
 	uint64_t records, durable, failed;
 	uint64_t datagrams, lost;
-	uint64_t crashes, stalls, pauses;
+	uint64_t crashes, drains, stalls, pauses;
 	uint64_t virtual_ns;
 	uint64_t steps;
 	uint64_t hash; /* of the outcome: the same seed gives the same */

@@ -42,6 +42,8 @@ struct model_server_ops {
 	uint64_t (*poll)(struct model_server *server, uint64_t now_ns);
 	/* kill -9 or power cut now; it comes up again by itself, at once or after a while. */
 	void (*crash)(struct model_server *server, uint64_t now_ns);
+	/* A stop as people ask for it: everybody is told, what was taken becomes durable, then as crash. */
+	void (*drain)(struct model_server *server, uint64_t now_ns);
 	void (*disk)(struct model_server *server, bool running);
 	/* True if nothing is in flight inside. */
 	bool (*quiet)(struct model_server *server);

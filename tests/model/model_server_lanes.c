@@ -46,6 +46,7 @@ struct server_lanes {
 	struct model_log *log;
 	struct lanes_port ports[MODEL_LANES_MAX];
 	uint64_t up_ns; /* crashed: when it is up again; 0: it runs */
+	bool draining;
 	char broken[256];
 };
 
@@ -201,11 +202,40 @@ lanes_crash(struct model_server *server, uint64_t now_ns)
 	if (s->up_ns != 0) {
 		return;
 	}
+	s->draining = false;
 	s->log->ops->crash(s->log, now_ns);
 	model_control_crash(&s->control);
 	lanes_down(s);
 	/* Late writes of a killed process land, and clients notice. */
 	s->up_ns = now_ns + LANES_DOWN_MIN_NS + rand_below(s->options.rand, LANES_DOWN_MORE_NS);
+}
+
+static void
+lanes_drain(struct model_server *server, uint64_t now_ns)
+{
+	struct server_lanes *s = lanes_of(server);
+
+	(void)now_ns;
+	for (uint16_t i = 0; s->up_ns == 0 && i < s->options.lane_count; i++) {
+		lane_drain_begin(s->ports[i].lane);
+		s->draining = true;
+	}
+}
+
+/* A daemon waits for all its lanes, then it is gone. True: it is. */
+static bool
+lanes_drained(struct server_lanes *s, uint64_t now_ns)
+{
+	if (!s->draining) {
+		return false;
+	}
+	for (uint16_t i = 0; i < s->options.lane_count; i++) {
+		if (!lane_drained(s->ports[i].lane)) {
+			return false;
+		}
+	}
+	lanes_crash(&s->server, now_ns);
+	return true;
 }
 
 /* --- a turn ------------------------------------------------------------------------------------ */
@@ -331,6 +361,9 @@ lanes_poll(struct model_server *server, uint64_t now_ns)
 		uint32_t work = 0;
 
 		deadline_ns = lanes_round(s, now_ns, &work);
+		if (lanes_drained(s, now_ns)) {
+			return s->up_ns;
+		}
 		if (work == 0) {
 			return deadline_ns;
 		}
@@ -408,6 +441,7 @@ static const struct model_server_ops lanes_ops = {
 	.input = lanes_input,
 	.poll = lanes_poll,
 	.crash = lanes_crash,
+	.drain = lanes_drain,
 	.disk = lanes_disk,
 	.quiet = lanes_quiet,
 	.visit = lanes_visit,

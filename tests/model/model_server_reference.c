@@ -3,14 +3,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/compiler.h"
+#include "base/bytes.h"
 #include "base/ensure.h"
 #include "model_server.h"
 #include "native_server.h"
+
+#define REFERENCE_DRAIN_MS 400
 
 struct server_reference {
 	struct model_server server;
 	struct model_server_options options;
 	struct native_server *native;
+	uint64_t stop_ns; /* draining: when it stops; 0: it does not */
 	char text[128];
 };
 
@@ -31,20 +35,35 @@ reference_input(struct model_server *server, uint32_t address, uint16_t port, co
 	native_server_input(r->native, address, port, bytes, len, now_ns);
 }
 
-static uint64_t
-reference_poll(struct model_server *server, uint64_t now_ns)
-{
-	struct server_reference *r = CONTAINER_OF(server, struct server_reference, server);
-
-	return native_server_poll(r->native, now_ns);
-}
-
 static void
 reference_crash(struct model_server *server, uint64_t now_ns)
 {
 	struct server_reference *r = CONTAINER_OF(server, struct server_reference, server);
 
 	native_server_crash(r->native);
+	r->stop_ns = 0;
+}
+
+static uint64_t
+reference_poll(struct model_server *server, uint64_t now_ns)
+{
+	struct server_reference *r = CONTAINER_OF(server, struct server_reference, server);
+
+	if (r->stop_ns != 0 && r->stop_ns <= now_ns) {
+		reference_crash(server, now_ns);
+	}
+	uint64_t deadline_ns = native_server_poll(r->native, now_ns);
+
+	return r->stop_ns != 0 && r->stop_ns < deadline_ns ? r->stop_ns : deadline_ns;
+}
+
+static void
+reference_drain(struct model_server *server, uint64_t now_ns)
+{
+	struct server_reference *r = CONTAINER_OF(server, struct server_reference, server);
+
+	native_server_drain(r->native, REFERENCE_DRAIN_MS);
+	r->stop_ns = now_ns + REFERENCE_DRAIN_MS * NS_PER_MS;
 }
 
 static void
@@ -104,6 +123,7 @@ static const struct model_server_ops reference_ops = {
 	.input = reference_input,
 	.poll = reference_poll,
 	.crash = reference_crash,
+	.drain = reference_drain,
 	.disk = reference_disk,
 	.quiet = reference_quiet,
 	.visit = reference_visit,

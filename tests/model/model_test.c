@@ -26,7 +26,7 @@ static const struct test_server {
 };
 
 struct test_totals {
-	uint64_t runs, failures, records, durable, failed, datagrams, lost, crashes, steps;
+	uint64_t runs, failures, records, durable, failed, datagrams, lost, crashes, drains, steps;
 	double virtual_s;
 };
 
@@ -45,6 +45,7 @@ test_one(const struct test_server *server, const char *program, uint64_t seed, b
 	totals->datagrams += result.datagrams;
 	totals->lost += result.lost;
 	totals->crashes += result.crashes;
+	totals->drains += result.drains;
 	totals->steps += result.steps;
 	totals->virtual_s += (double)result.virtual_ns / 1e9;
 	if (result.broken[0] != '\0') {
@@ -116,11 +117,12 @@ main(int argc, char **argv)
 		test_one(server, argv[0], seed, trace, &totals);
 	}
 	printf("%s: %llu seeds, %llu failed; %llu records, %llu durable, %llu given up; "
-	       "%llu datagrams, %llu lost; %llu crashes; %.0f virtual seconds, %llu steps\n",
+	       "%llu datagrams, %llu lost; %llu crashes, %llu stops; %.0f virtual seconds, %llu steps\n",
 		server->name, (unsigned long long)totals.runs, (unsigned long long)totals.failures,
 		(unsigned long long)totals.records, (unsigned long long)totals.durable,
 		(unsigned long long)totals.failed, (unsigned long long)totals.datagrams,
-		(unsigned long long)totals.lost, (unsigned long long)totals.crashes, totals.virtual_s,
+		(unsigned long long)totals.lost, (unsigned long long)totals.crashes,
+		(unsigned long long)totals.drains, totals.virtual_s,
 		(unsigned long long)totals.steps);
 	return totals.failures == 0 ? 0 : 1;
 }

@@ -92,7 +92,7 @@ native_server_topic(struct native_server *server, const char *name, uint32_t par
 /* --- set-up ------------------------------------------------------------------------------------ */
 
 static void
-server_closed(struct native_server *server, struct server_session *session, uint16_t reason,
+server_say_closed(struct native_server *server, struct server_session *session, uint16_t reason,
 	uint32_t retry_after_ms)
 {
 	struct frame frame = {
@@ -105,6 +105,13 @@ server_closed(struct native_server *server, struct server_session *session, uint
 
 	session_msg_closed_encode(&body, &closed);
 	server_emit(server, session->address, session->lane, &frame, &body);
+}
+
+static void
+server_closed(struct native_server *server, struct server_session *session, uint16_t reason,
+	uint32_t retry_after_ms)
+{
+	server_say_closed(server, session, reason, retry_after_ms);
 	server_session_end(server, session);
 }
 
@@ -272,6 +279,10 @@ server_hello(struct native_server *server, uint32_t address, uint16_t lane, cons
 			server_accept(server, session);
 			return;
 		}
+	}
+	if (server->draining) {
+		server_refuse_hello(server, address, lane, &hello, FRAME_DRAINING);
+		return;
 	}
 	if (!server_identity(server, &hello, &id, &epoch)) {
 		server_refuse_hello(server, address, lane, &hello, FRAME_FENCED);
@@ -572,6 +583,9 @@ native_server_input(struct native_server *server, uint32_t address, uint16_t por
 		server_closed(server, session, FRAME_FENCED, 0);
 		return;
 	}
+	if (server->draining && (frame.type == FRAME_DATA || frame.type == FRAME_RESOLVE)) {
+		return;
+	}
 	if (server_admit(server, session, &frame)) {
 		server_frame(server, session, &frame, len);
 	}
@@ -640,9 +654,22 @@ native_server_crash(struct native_server *server)
 			server_session_end(server, &server->sessions[i]);
 		}
 	}
+	server->draining = false;
 	server_log_crash(&server->log, server->options.rand);
 	server->handle_base += server->log.partition_count + 7;
 	server->counts.boot_id = rand_u64(server->options.rand) | 1;
+}
+
+void
+native_server_drain(struct native_server *server, uint32_t retry_after_ms)
+{
+	server->draining = true;
+	for (uint32_t i = 0; i < SERVER_SESSIONS_MAX; i++) {
+		if (server->sessions[i].open) {
+			server_say_closed(server, &server->sessions[i], FRAME_DRAINING,
+				retry_after_ms);
+		}
+	}
 }
 
 void

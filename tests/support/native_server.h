@@ -52,6 +52,11 @@ uint64_t native_server_poll(struct native_server *server, uint64_t now_ns);
 void native_server_crash(struct native_server *server);
 /* Ends every session with this reason and, if it is FENCED, raises nobody's epoch. */
 void native_server_close_all(struct native_server *server, uint16_t reason, uint32_t retry_after_ms);
+/*
+ * Begins to stop: CLOSED(DRAINING) to every session, no batch and no HELLO is taken any more; what was
+ * taken becomes durable and is told. A crash ends it.
+ */
+void native_server_drain(struct native_server *server, uint32_t retry_after_ms);
 /* Forgets all producer state of the logs, as if it had expired. */
 void native_server_expire(struct native_server *server);
 /* While false nothing becomes durable. */

@@ -69,6 +69,7 @@ struct native_server {
 	struct server_log log;
 	struct native_server_counts counts;
 	uint32_t topic_count, producer_count;
+	bool draining;
 	uint32_t handle_base; /* handles differ between boots */
 	uint64_t now_ns;
 	uint8_t out[9216];

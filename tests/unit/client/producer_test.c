@@ -266,6 +266,28 @@ flush_gives_up_in_time(void **state)
 }
 
 static void
+flush_succeeds_while_the_server_stops(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	pthread_mutex_lock(&f->udp.lock);
+	native_server_disk(f->udp.server, false);
+	pthread_mutex_unlock(&f->udp.lock);
+	assert_int_equal(send_one(f, NULL, "v", 0), 0);
+	while (stored_batches(f) == 0) {
+		sched_yield();
+	}
+	pthread_mutex_lock(&f->udp.lock);
+	native_server_drain(f->udp.server, 60000);
+	native_server_disk(f->udp.server, true);
+	pthread_mutex_unlock(&f->udp.lock);
+	assert_int_equal(penstock_flush(f->producer, 20000), 0);
+	assert_int_equal(f->durable, 1);
+	assert_int_equal(f->failed, 0);
+}
+
+static void
 a_partition_that_is_not_there_fails_the_record(void **state)
 {
 	struct fixture *f = *state;
@@ -409,6 +431,7 @@ main(void)
 		CASE(a_restart_of_the_server_loses_nothing),
 		CASE(records_fail_after_the_delivery_timeout),
 		CASE(flush_gives_up_in_time),
+		CASE(flush_succeeds_while_the_server_stops),
 		CASE(a_partition_that_is_not_there_fails_the_record),
 		CASE(a_full_buffer_says_again_and_a_huge_record_is_refused),
 		CASE(the_fd_is_readable_after_deliveries),
