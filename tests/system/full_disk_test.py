@@ -144,7 +144,7 @@ def main():
             assert found['records'] == report['sent'] and found['digest'] == report['digest'], (found, report)
             print(f'{held} records until it was full, {report["sent"]} in all: each there once')
     finally:
-        subprocess.run(['umount', os.path.join(place, 'disk')], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(['umount', '--lazy', os.path.join(place, 'disk')], stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(place, ignore_errors=True)
     return 0
 
