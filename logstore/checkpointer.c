@@ -51,7 +51,8 @@ checkpointer_capture(struct log_shard *shard, struct partition *p, struct segmen
 {
 	/* Not of a closing segment: its seal says more, and its roll needs the page. */
 	if (!p->checkpoint_due || p->checkpoint_busy || s != p->active || s->state != SEGMENT_ACTIVE ||
-		p->pages[p->page_at].away || p->state != LOG_PARTITION_SERVING) {
+		p->pages[p->page_at].away || p->state != LOG_PARTITION_SERVING ||
+		!snapshot_arena_roomy(&shard->snapshots)) {
 		return false;
 	}
 	struct snapshot_slot *snapshot =

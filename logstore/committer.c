@@ -543,14 +543,20 @@ dispatch(struct log_shard *shard)
 	if (open && !guard_writer_fits(shard, shard->open->part_count)) {
 		shard->anchor_wanted = true;
 	}
-	if (shard->anchor_wanted) {
+	if (shard->anchor_wanted && shard->group_count > 0) {
+		return 0;
+	}
+	/* More segments wait for their seals than an anchor holds: groups go on while the half has room. */
+	if (shard->anchor_wanted && guard_writer_anchor_fits(shard)) {
 		uint32_t done = dispatch_anchor(shard);
 
 		shard->anchor_wanted = done == 0;
 		return done;
 	}
 	if (open) {
-		return open_may_go(shard) ? dispatch_open(shard) : 0;
+		return guard_writer_fits(shard, shard->open->part_count) && open_may_go(shard)
+			? dispatch_open(shard)
+			: 0;
 	}
 	if (!mark_wanted(shard)) {
 		return 0;
@@ -560,7 +566,7 @@ dispatch(struct log_shard *shard)
 	}
 	if (!guard_writer_fits(shard, 0)) {
 		shard->anchor_wanted = true;
-		return 1;
+		return guard_writer_anchor_fits(shard);
 	}
 	return dispatch_mark(shard);
 }

@@ -229,6 +229,13 @@ count_anchored(struct log_shard *shard)
 }
 
 bool
+guard_writer_anchor_fits(struct log_shard *shard)
+{
+	return guard_record_bytes_max(count_anchored(shard), shard->block_bytes) <=
+		shard->guard.anchor_room;
+}
+
+bool
 guard_writer_anchor(struct log_shard *shard, struct group *g)
 {
 	struct shard_guard *guard = &shard->guard;

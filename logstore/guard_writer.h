@@ -15,7 +15,9 @@ int guard_writer_init(struct log_shard *shard);
 bool guard_writer_fits(const struct log_shard *shard, uint32_t entry_count);
 /* Builds the record of a group whose parts are final; sets seq, position, length, buffer. */
 void guard_writer_group(struct log_shard *shard, struct group *g);
-/* Builds an anchor of everything durable. False: it does not fit now. */
+/* Whether an anchor of everything durable fits into its buffer: not while very many segments wait for seals. */
+bool guard_writer_anchor_fits(struct log_shard *shard);
+/* Builds it. False: it does not fit now. */
 bool guard_writer_anchor(struct log_shard *shard, struct group *g);
 /* Builds a mark, or, where poison is untold, a group record without parts. */
 void guard_writer_mark(struct log_shard *shard, struct group *g);

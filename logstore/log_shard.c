@@ -118,7 +118,7 @@ init_tables(struct log_shard *shard)
 
 	rc = rc < 0 ? rc : append_queue_init(&shard->appends, SHARD_APPENDS_MAX);
 	rc = rc < 0 ? rc : producer_pool_init(&shard->producers, producers, o->producers_max);
-	return rc < 0 ? rc : snapshot_arena_init(&shard->snapshots, o->producers_max);
+	return rc < 0 ? rc : snapshot_arena_init(&shard->snapshots, o->producers_max, o->partitions_max);
 }
 
 int

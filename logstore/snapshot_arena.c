@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ring of encoded producer states. See snapshot_arena.h. */
+/* The arena of encoded producer states. See snapshot_arena.h. */
 #include "logstore/snapshot_arena.h"
 
 #include <errno.h>
@@ -11,42 +11,62 @@
 #define ARENA_BYTES_MIN (1u << 20)
 
 int
-snapshot_arena_init(struct snapshot_arena *arena, uint32_t producers_max)
+snapshot_arena_init(struct snapshot_arena *arena, uint32_t producers_max, uint32_t partitions_max)
 {
 	size_t one = producer_snapshot_bytes(PRODUCER_SNAPSHOT_OWN, producers_max) +
 		producer_snapshot_bytes(PRODUCER_SNAPSHOT_KAFKA, producers_max) + 16;
+	uint32_t slots = 2 * partitions_max;
 
-	*arena = (struct snapshot_arena){.bytes = (uint32_t)(2 * one + 4096)};
+	*arena = (struct snapshot_arena){.bytes = (uint32_t)(2 * one + 4096),
+		.first = SNAPSHOT_NONE,
+		.slots_max = slots > SNAPSHOT_SLOTS_MIN ? slots : SNAPSHOT_SLOTS_MIN};
 	if (arena->bytes < ARENA_BYTES_MIN) {
 		arena->bytes = ARENA_BYTES_MIN;
 	}
 	arena->memory = malloc(arena->bytes);
-	return arena->memory ? 0 : -ENOMEM;
+	arena->slots = calloc(arena->slots_max, sizeof(arena->slots[0]));
+	if (!arena->memory || !arena->slots) {
+		snapshot_arena_close(arena);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < arena->slots_max; i++) {
+		arena->slots[i].next = i + 1 < arena->slots_max ? i + 1 : SNAPSHOT_NONE;
+	}
+	return 0;
 }
 
 void
 snapshot_arena_close(struct snapshot_arena *arena)
 {
 	free(arena->memory);
+	free(arena->slots);
 	arena->memory = NULL;
+	arena->slots = NULL;
 }
 
-/* `bytes` in one piece, or UINT32_MAX. The oldest slot bounds what is free. */
-static uint32_t
-find_room(const struct snapshot_arena *arena, uint32_t bytes)
+bool
+snapshot_arena_roomy(const struct snapshot_arena *arena)
 {
-	if (arena->count == 0) {
-		return bytes <= arena->bytes ? 0 : UINT32_MAX;
-	}
-	uint32_t oldest = arena->slots[arena->first].from;
+	return arena->count < arena->slots_max / 2 && arena->used_bytes <= arena->bytes / 2;
+}
 
-	if (arena->at > oldest) {
-		if (arena->bytes - arena->at >= bytes) {
-			return arena->at;
+/* The first gap of that size: its link is where the new slot goes. NULL: there is none. */
+static uint32_t *
+find_room(struct snapshot_arena *arena, uint32_t bytes, uint32_t *ret_from)
+{
+	uint32_t *link = &arena->first;
+	uint32_t from = 0;
+
+	for (; *link != SNAPSHOT_NONE; link = &arena->slots[*link].next) {
+		const struct snapshot_slot *slot = &arena->slots[*link];
+
+		if (slot->from - from >= bytes) {
+			break;
 		}
-		return oldest > bytes ? 0 : UINT32_MAX;
+		from = slot->from + slot->bytes;
 	}
-	return oldest - arena->at > bytes ? arena->at : UINT32_MAX;
+	*ret_from = from;
+	return *link != SNAPSHOT_NONE || arena->bytes - from >= bytes ? link : NULL;
 }
 
 static uint32_t
@@ -73,33 +93,46 @@ snapshot_arena_encode(struct snapshot_arena *arena, const struct partition *p, i
 	size_t own = producer_snapshot_bytes(PRODUCER_SNAPSHOT_OWN, p->producers.count);
 	size_t kafka = producer_snapshot_bytes(PRODUCER_SNAPSHOT_KAFKA, p->producers.count);
 	uint32_t bytes = (uint32_t)bytes_ceil(own + kafka, 8);
-	uint32_t from = arena->count < SNAPSHOT_SLOTS ? find_room(arena, bytes) : UINT32_MAX;
+	uint32_t index = arena->free_first;
+	uint32_t from = 0;
+	uint32_t *link = index != SNAPSHOT_NONE ? find_room(arena, bytes, &from) : NULL;
 
-	if (from == UINT32_MAX) {
+	if (!link) {
 		return NULL;
 	}
-	struct snapshot_slot *slot = &arena->slots[(arena->first + arena->count) % SNAPSHOT_SLOTS];
+	struct snapshot_slot *slot = &arena->slots[index];
 
+	arena->free_first = slot->next;
 	*slot = (struct snapshot_slot){.own = arena->memory + from,
 		.kafka = arena->memory + from + own,
 		.from = from,
 		.bytes = bytes,
+		.next = *link,
 		.used = true,
 		.offset = offset};
 	slot->own_len = encode(p, PRODUCER_SNAPSHOT_OWN, offset, arena->memory + from, own);
 	slot->kafka_len = encode(p, PRODUCER_SNAPSHOT_KAFKA, offset, arena->memory + from + own, kafka);
+	*link = index;
 	arena->count++;
-	arena->at = from + bytes;
+	arena->used_bytes += bytes;
 	return slot;
 }
 
 void
 snapshot_arena_give(struct snapshot_arena *arena, struct snapshot_slot *slot)
 {
+	uint32_t index = (uint32_t)(slot - arena->slots);
+	uint32_t *link = &arena->first;
+
 	ensure(slot->used);
-	slot->used = false;
-	while (arena->count > 0 && !arena->slots[arena->first].used) {
-		arena->first = (arena->first + 1) % SNAPSHOT_SLOTS;
-		arena->count--;
+	while (*link != index) {
+		ensure(*link != SNAPSHOT_NONE);
+		link = &arena->slots[*link].next;
 	}
+	*link = slot->next;
+	slot->used = false;
+	slot->next = arena->free_first;
+	arena->free_first = index;
+	arena->count--;
+	arena->used_bytes -= slot->bytes;
 }

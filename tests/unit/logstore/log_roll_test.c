@@ -210,6 +210,60 @@ a_partition_without_a_segment_holds_up_no_other(void **state)
 	assert_true(log_bench_check(b, false));
 }
 
+/* A bench whose guard halves do not fill up. */
+static int
+set_up_guard(void **state)
+{
+	struct log_bench *b = malloc(sizeof(*b));
+	struct log_bench_options o;
+
+	log_bench_options_init(&o, 1);
+	o.guard_bytes = 16 << 20;
+	log_bench_init(b, &o);
+	log_bench_open(b);
+	*state = b;
+	return 0;
+}
+
+/* More unsealed segments than an anchor holds, for longer than an anchor may be due: appends go on. */
+static void
+appends_go_on_while_no_anchor_fits(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p[LOG_BENCH_PARTITIONS_MAX];
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+		p[i] = log_bench_create(b, "orders", i, NULL);
+		assert_true(log_bench_append(b, p[i], 1, 100));
+		log_bench_drain(b);
+		log_bench_run_ns(b, 50 * NS_PER_MS);
+	}
+	for (uint32_t k = 0; k < 16; k++) {
+		b->keeper_sleeps = k >= 10;
+		for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+			assert_true(log_bench_append(b, p[i], 1, 20000));
+		}
+		log_bench_run_ns(b, 100 * NS_PER_MS);
+	}
+	assert_int_equal(log_bench_counter(b, SHARD_rolls), ARRAY_COUNT(p));
+	/* One checkpoint's answer makes an anchor due; the seals stay out. */
+	logstore_shard(b->store, 0)->guard.anchor_due = true;
+	log_bench_run_ns(b, 11 * NS_PER_S);
+	for (uint32_t k = 0; k < 8; k++) {
+		assert_true(log_bench_append(b, p[k], 1, 1000));
+		log_bench_run_ns(b, 20 * NS_PER_MS);
+		assert_int_equal(b->partitions[p[k]].durable, b->partitions[p[k]].offered);
+	}
+	b->keeper_sleeps = false;
+	log_bench_drain(b);
+	log_bench_run_ns(b, NS_PER_S);
+	assert_true(log_bench_counter(b, SHARD_anchors) > 1);
+	assert_true(log_bench_check(b, false));
+	assert_true(log_bench_stop(b));
+	log_bench_open(b);
+	assert_true(log_bench_check(b, true));
+}
+
 /* Others may not take the spare that an internal topic needs: its records let a full disk be emptied. */
 static void
 a_spare_is_kept_for_internal_topics(void **state)
@@ -370,6 +424,7 @@ main(void)
 			set_up_small, tear_down),
 		CASE(a_sleeping_keeper_holds_up_no_append),
 		CASE(a_partition_without_a_segment_holds_up_no_other),
+		cmocka_unit_test_setup_teardown(appends_go_on_while_no_anchor_fits, set_up_guard, tear_down),
 		CASE(a_spare_is_kept_for_internal_topics),
 		CASE(a_deleted_partition_answers_what_waited_in_it),
 		CASE(index_pages_come_before_seals),
