@@ -59,10 +59,18 @@ struct lane_options {
 	/* Free bytes of a shard's append buffer (logstore_buffer_free), for credits. */
 	uint64_t (*log_buffer_free)(void *user_data, uint32_t shard);
 	void *log_buffer_user_data;
+	uint64_t memory_max_bytes; /* most that the lane's tables may take; 0: not looked at */
 };
 
+#define LANE_TEXT_BYTES 1536
+
 void lane_options_init(struct lane_options *options);
-/* -EINVAL: the arithmetic of pools, rings and credits does not hold; told in text. */
+/* Slots that each done ring of a lane needs, with append rings of that many. */
+uint32_t lane_done_slots(uint32_t append_slots, const struct nic_caps *caps);
+/*
+ * -EINVAL: the arithmetic of pools, rings, credits and memory does not hold; told in text, with a line
+ * "  fix   ..." where a key mends it. On success text holds the sums, one a line.
+ */
 int lane_create(const struct lane_options *options, struct lane **ret_lane, char *text,
 	uint32_t text_bytes) MUST_CHECK;
 void lane_destroy(struct lane *lane);

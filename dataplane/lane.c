@@ -11,7 +11,6 @@
 #include "ingest/lane.h"
 
 #define STREAMS_PER_SESSION_HARD_MAX 4096
-#define UNDURABLE_MIN                4096 /* entries for batches copied and not yet durable */
 
 void
 lane_options_init(struct lane_options *options)
@@ -74,7 +73,7 @@ lane_check_numbers(const struct lane_options *o, char *text, uint32_t text_bytes
 }
 
 static int
-lane_check_rings(
+lane_check_queue(
 	const struct lane_options *o, const struct nic_caps *caps, char *text, uint32_t text_bytes)
 {
 	if (o->max_datagram < SESSION_MSG_DATAGRAM_MIN ||
@@ -87,23 +86,6 @@ lane_check_rings(
 		return lane_refuse(text, text_bytes,
 			"pool of %u rx buffers is smaller than the queue's %u descriptors",
 			caps->pool_count, caps->rx_descriptors);
-	}
-	for (uint32_t shard = 0; shard < o->shard_count; shard++) {
-		const struct ring *req = o->append_req[shard], *done = o->append_done[shard];
-
-		if (!req || !done || req->item_bytes != sizeof(struct append_req) ||
-			done->item_bytes != sizeof(struct append_done)) {
-			return lane_refuse(
-				text, text_bytes, "rings of shard %u are missing", shard);
-		}
-		uint32_t room = ring_used(done) + ring_free(done);
-		uint32_t want = ring_used(req) + ring_free(req);
-
-		if (room < want) {
-			return lane_refuse(text, text_bytes,
-				"shard %u: done ring of %u is smaller than the append ring of %u",
-				shard, room, want);
-		}
 	}
 	return 0;
 }
@@ -136,27 +118,25 @@ static int
 lane_init_tables(struct lane *lane)
 {
 	const struct lane_options *o = &lane->options;
-	uint64_t streams = (uint64_t)o->sessions_max * o->streams_per_session_max;
-	uint32_t pool = lane->caps.pool_count;
-	uint32_t extra = pool * 4 > UNDURABLE_MIN ? pool * 4 : UNDURABLE_MIN;
+	struct lane_tables sums;
 	uint8_t hash_key[16];
 	int rc;
 
+	lane_table_sums(o, &lane->caps, &sums);
 	rand_fill(o->rand, hash_key, sizeof(hash_key));
-	rc = native_session_table_init(&lane->sessions, o->sessions_max, hash_key);
+	rc = native_session_table_init(&lane->sessions, sums.sessions, hash_key);
 	if (rc < 0) {
 		return rc;
 	}
-	rc = native_stream_table_init(
-		&lane->streams, streams < LANE_STREAMS_MAX ? (uint32_t)streams : LANE_STREAMS_MAX);
+	rc = native_stream_table_init(&lane->streams, sums.streams);
 	if (rc < 0) {
 		return rc;
 	}
-	rc = batch_table_init(&lane->batches, pool + extra, pool);
+	rc = batch_table_init(&lane->batches, sums.batches, lane->caps.pool_count);
 	if (rc < 0) {
 		return rc;
 	}
-	lane->rows = calloc(o->sessions_max, sizeof(*lane->rows));
+	lane->rows = calloc(sums.sessions, sizeof(*lane->rows));
 	return lane->rows ? 0 : -ENOMEM;
 }
 
@@ -175,11 +155,7 @@ lane_init_state(struct lane *lane, const struct lane_options *options)
 	for (uint32_t i = 0; i < LANE_SHARDS_MAX; i++) {
 		lane->pending[i].last = BATCH_NONE;
 	}
-	/* A kernel socket has no descriptors, but a buffer of its own that holds about a quarter
-	 * pool. */
-	lane->descriptors = lane->caps.kernel_stack && lane->caps.rx_descriptors < pool / 4
-				    ? pool / 4
-				    : lane->caps.rx_descriptors;
+	lane->descriptors = lane_descriptors(&lane->caps);
 	/* Half of what the queue does not need itself may wait out of order. */
 	lane->parked_max = (pool - lane->descriptors) / 2;
 	if (!lane->caps.kernel_stack && lane->parked_max > pool / 4) {
@@ -189,7 +165,7 @@ lane_init_state(struct lane *lane, const struct lane_options *options)
 	if (lane->parked_max < lane->descriptors / 4) {
 		lane->parked_max = lane->descriptors / 4;
 	}
-	lane->admission.reserve_pkts = pool / 16;
+	lane->admission.reserve_pkts = pool / LANE_RESERVE_PART;
 	lane->admission.period = 2;
 	lane->admission.groups = 1;
 	counter_set_init(&lane->counter_set);
@@ -210,20 +186,23 @@ lane_create(
 		return rc;
 	}
 	options->nic->ops->caps(options->nic, &caps);
-	rc = lane_check_rings(options, &caps, text, text_bytes);
+	rc = lane_check_queue(options, &caps, text, text_bytes);
+	rc = rc < 0 ? rc : lane_arithmetic(options, &caps, text, text_bytes);
 	if (rc < 0) {
 		return rc;
 	}
 	lane = aligned_alloc(CACHE_LINE_BYTES, bytes_ceil(sizeof(*lane), CACHE_LINE_BYTES));
 	if (!lane) {
+		(void)lane_refuse(text, text_bytes, "no memory");
 		return -ENOMEM;
 	}
 	memset(lane, 0, sizeof(*lane));
 	lane->caps = caps;
 	lane_init_state(lane, options);
 	rc = lane_init_net(lane, text, text_bytes);
-	if (rc == 0) {
-		rc = lane_init_tables(lane);
+	if (rc == 0 && lane_init_tables(lane) < 0) {
+		(void)lane_refuse(text, text_bytes, "no memory for the tables");
+		rc = -ENOMEM;
 	}
 	if (rc < 0) {
 		lane_destroy(lane);

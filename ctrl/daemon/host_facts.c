@@ -162,3 +162,23 @@ host_facts_read(const char *root, struct host_facts *ret_facts)
 	}
 	read_nics(root, ret_facts);
 }
+
+uint64_t
+host_facts_memory_free(const char *root)
+{
+	char text[128];
+	uint64_t available = 0, most, used;
+
+	if (find_line(root, "/proc/meminfo", "MemAvailable:", text, sizeof(text))) {
+		available = strtoull(text, NULL, 10) * KIB;
+	}
+	/* "max" without a limit: no number. Of what is used only anonymous memory does not give way. */
+	if (read_line(root, "/sys/fs/cgroup/memory.max", text, sizeof(text)) &&
+		(most = strtoull(text, NULL, 10)) > 0 &&
+		find_line(root, "/sys/fs/cgroup/memory.stat", "anon ", text, sizeof(text))) {
+		used = strtoull(text, NULL, 10);
+		most = most > used ? most - used : 1;
+		available = available == 0 || most < available ? most : available;
+	}
+	return available;
+}

@@ -23,5 +23,7 @@ struct host_facts {
 
 /* Reads /sys, /proc and /run beneath `root` ("" for this machine). What is not there is 0. */
 void host_facts_read(const char *root, struct host_facts *ret_facts);
+/* Bytes that could be taken now without swapping, in the control group as well; 0: not told. */
+uint64_t host_facts_memory_free(const char *root);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/ensure.h"
 #include "base/log.h"
 #include "ctrl/daemon/config.h"
+#include "ctrl/daemon/host_facts.h"
 #include "ctrl/daemon/host_limits.h"
 #include "ctrl/daemon/lcore_plan.h"
 #include "ctrl/daemon/log_open.h"
@@ -59,12 +60,19 @@ wiring_log_rings(struct wiring *w, uint32_t client, uint32_t shard)
 	struct wiring_log_rings *r = &w->log_rings[client][shard];
 	struct waker *to_shard = &w->shard_loop[shard]->waker;
 	struct waker *to_client = wiring_client_waker(w, client);
-	uint32_t slots = client < w->engine.lane_count ? w->config->dataplane_ring_size
-						       : CONTROL_RING_COUNT;
-	int rc = ring_create(&r->append_req, slots, sizeof(struct append_req), to_shard);
+	uint32_t slots = CONTROL_RING_COUNT, done_slots = 4 * CONTROL_RING_COUNT;
+	int rc;
 
-	/* Room for every batch of the lane that may be out, and the notes between. */
-	rc = rc < 0 ? rc : ring_create(&r->append_done, 4 * slots, sizeof(struct append_done), to_client);
+	if (client < w->engine.lane_count) {
+		struct nic *nic = w->engine.nics[client];
+		struct nic_caps caps;
+
+		nic->ops->caps(nic, &caps);
+		slots = w->config->dataplane_ring_size;
+		done_slots = lane_done_slots(slots, &caps);
+	}
+	rc = ring_create(&r->append_req, slots, sizeof(struct append_req), to_shard);
+	rc = rc < 0 ? rc : ring_create(&r->append_done, done_slots, sizeof(struct append_done), to_client);
 	rc = rc < 0 ? rc : ring_create(&r->read_req, CONTROL_RING_COUNT, sizeof(struct read_req), to_shard);
 	rc = rc < 0 ? rc
 		    : ring_create(&r->read_done, CONTROL_RING_COUNT, sizeof(struct read_done), to_client);
@@ -194,6 +202,20 @@ wiring_log_buffer_free(void *user_data, uint32_t shard)
 	return logstore_buffer_free(user_data, shard);
 }
 
+/* The sums of DATAPLANE 3.3 for what is behind the pools, a log line each. */
+static void
+wiring_show_lane(uint32_t lane, const char *text)
+{
+	struct log_site site = {0};
+
+	for (const char *at = text; *at;) {
+		int len = (int)strcspn(at, "\n");
+
+		log_line(&site, LOG_INFO, "lane", "lane %u: %.*s", lane, len, at);
+		at += len + (at[len] == '\n');
+	}
+}
+
 static int
 wiring_lane(struct wiring *w, uint32_t lane, struct wiring_error *error)
 {
@@ -201,7 +223,7 @@ wiring_lane(struct wiring *w, uint32_t lane, struct wiring_error *error)
 	const struct config *c = w->config;
 	struct lane_options options;
 	struct nic_caps caps;
-	char text[512];
+	char text[LANE_TEXT_BYTES];
 	int rc;
 
 	lane_options_init(&options);
@@ -230,12 +252,14 @@ wiring_lane(struct wiring *w, uint32_t lane, struct wiring_error *error)
 	options.control_answer = &w->control_answer[lane];
 	options.log_buffer_free = wiring_log_buffer_free;
 	options.log_buffer_user_data = e->store;
+	options.memory_max_bytes = host_facts_memory_free("") / (e->lane_count - lane);
 	rc = lane_create(&options, &e->lanes[lane], text, sizeof(text));
 	if (rc < 0) {
 		snprintf(error->text, sizeof(error->text), "error: lane %u cannot start\n  why   %s\n", lane,
 			text);
 		return rc;
 	}
+	wiring_show_lane(lane, text);
 	return ports_lane_join(w, lane, error);
 }
 

@@ -15,7 +15,6 @@
 
 #define FIRST_SHARE_PKTS  128
 #define FIRST_SHARE_BYTES (256 * KIB)
-#define GROUP_PERIOD_NS   (50 * NS_PER_MS)
 
 static uint64_t
 least(uint64_t a, uint64_t b)
@@ -44,19 +43,28 @@ admission_measure(struct lane *lane, struct lane_admission *a)
 	a->buffers_low = buffers <= a->reserve_pkts;
 }
 
+void
+admission_floors(uint64_t sessions, uint64_t descriptors, uint32_t max_datagram,
+	struct admission_floors *ret_floors)
+{
+	ret_floors->pkts = sessions * 2 <= descriptors ? 2 : 1;
+	ret_floors->bytes = ret_floors->pkts * max_datagram;
+	ret_floors->groups =
+		sessions <= descriptors ? 1 : (uint32_t)((sessions + descriptors - 1) / descriptors);
+}
+
 /* Floors first; with more sessions than descriptors they go round in groups. */
 static void
 admission_divide(struct lane *lane, struct lane_admission *a)
 {
 	uint64_t sessions = lane->sessions.open_count;
 	uint64_t active = a->active_now > a->active_before ? a->active_now : a->active_before;
-	uint64_t descriptors = lane->descriptors;
+	struct admission_floors floors;
 
-	a->floor_pkts = sessions * 2 <= descriptors ? 2 : 1;
-	a->floor_bytes = a->floor_pkts * lane->options.max_datagram;
-	a->groups = sessions <= descriptors
-			    ? 1
-			    : (uint32_t)((sessions + descriptors - 1) / descriptors);
+	admission_floors(sessions, lane->descriptors, lane->options.max_datagram, &floors);
+	a->floor_pkts = floors.pkts;
+	a->floor_bytes = floors.bytes;
+	a->groups = floors.groups;
 	if (active == 0) {
 		active = 1;
 	}
@@ -73,7 +81,7 @@ admission_rotate(struct lane *lane, struct lane_admission *a)
 		return;
 	}
 	a->group = (a->group + 1) % a->groups;
-	a->group_end_ns = lane->now_ns + GROUP_PERIOD_NS;
+	a->group_end_ns = lane->now_ns + LANE_GROUP_PERIOD_NS;
 	for (uint32_t i = a->group; i < lane->sessions.count; i += a->groups) {
 		if (native_session_live(&lane->sessions.sessions[i])) {
 			ack_due(lane, i);

@@ -37,6 +37,8 @@
 #define LANE_DONE_BURST           64
 #define LANE_OFFER_BURST          32
 #define LANE_SWEEP_PARTS          64
+#define LANE_GROUP_PERIOD_NS      (50 * NS_PER_MS) /* floors of more sessions than descriptors take turns */
+#define LANE_RESERVE_PART         16 /* of the rx buffers is kept for others than credit */
 #define LANE_RETRY_AFTER_MS       1000
 #define LANE_ENDED_MAX_NS         (60 * NS_PER_S)
 
@@ -161,6 +163,19 @@ void lane_tx_flush(struct lane *lane);
 /* One turn of a drain: begins it, then publishes whether anything is left. */
 void lane_drain_turn(struct lane *lane);
 
+/* --- lane_arithmetic.c: the sums of a start --- */
+struct lane_tables {
+	uint32_t sessions, streams, batches;
+	uint64_t session_bytes, stream_bytes, batch_bytes, total_bytes;
+};
+void lane_table_sums(const struct lane_options *options, const struct nic_caps *caps,
+	struct lane_tables *ret_tables);
+/* Packets that may arrive at once without loss. */
+uint32_t lane_descriptors(const struct nic_caps *caps);
+/* Checks; text as lane_create() tells it. -EINVAL. */
+int lane_arithmetic(const struct lane_options *options, const struct nic_caps *caps, char *text,
+	uint32_t text_bytes) MUST_CHECK;
+
 /* --- native_input.c: payload -> frame -> session -> handler --- */
 /* Checks that need no state; finds the session; answers what may be answered statelessly. */
 void native_input_parse(struct lane *lane, struct datagram *datagram);
@@ -214,6 +229,13 @@ bool route_relaxed(const struct lane *lane, uint32_t stream);
 uint32_t route_metadata_version(const struct lane *lane, uint32_t stream);
 
 /* --- admission.c --- */
+/* What each of so many open sessions may always send, if need be in turns. */
+struct admission_floors {
+	uint64_t pkts, bytes;
+	uint32_t groups;
+};
+void admission_floors(uint64_t sessions, uint64_t descriptors, uint32_t max_datagram,
+	struct admission_floors *ret_floors);
 void admission_tick(struct lane *lane);
 void admission_open(struct lane *lane, struct native_session *session);
 /* True if a new batch of `bytes` is within the credit that was given. */

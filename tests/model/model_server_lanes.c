@@ -126,7 +126,7 @@ lanes_make_lane(struct server_lanes *s, uint16_t index)
 {
 	struct lanes_port *port = &s->ports[index];
 	struct lane_options options;
-	char text[256] = "";
+	char text[LANE_TEXT_BYTES] = "";
 
 	rand_init(&port->rand, rand_u64(s->options.rand));
 	lane_options_init(&options);

@@ -62,7 +62,7 @@ lane_harness_init_nic(struct lane_harness *h, const struct nic_fake_options *nic
 	h->nic = nic_fake_create(nic);
 	for (uint32_t i = 0; i < 2; i++) {
 		ensure(ring_create(&h->append_req[i], 64, sizeof(struct append_req), NULL) == 0);
-		ensure(ring_create(&h->append_done[i], 1024, sizeof(struct append_done), NULL) ==
+		ensure(ring_create(&h->append_done[i], 64 + nic->rx_buffer_count, sizeof(struct append_done), NULL) ==
 			0);
 	}
 	ensure(ring_create(&h->control_ask, 64, sizeof(struct control_ask), NULL) == 0);
@@ -93,7 +93,7 @@ lane_harness_init_nic(struct lane_harness *h, const struct nic_fake_options *nic
 void
 lane_harness_create(struct lane_harness *h)
 {
-	char text[256] = "";
+	char text[LANE_TEXT_BYTES] = "";
 	int rc = lane_create(&h->options, &h->lane, text, sizeof(text));
 
 	if (rc < 0) {

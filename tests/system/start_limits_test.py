@@ -113,11 +113,30 @@ def privilege(place):
                   '/sys/devices/system/cpu/online', '--set lcores.rx=')
 
 
+def arithmetic(place):
+    """Sums of a lane that do not hold are refused by the key that mends them; those that do are shown."""
+    crowd = dev(place, 'native.sessions_max=60000', 'native.idle_timeout=2s')
+    done = place.run([], *crowd)
+    assert done.returncode != 0, done
+    for part in ('error: lane 0 cannot start', 'credit floors: 60000 sessions on 1023 descriptors take turns in 59 groups',
+                 '  fix   native.idle_timeout above 2950 ms'):
+        assert part in done.stderr, f'no "{part}" in\n{done.stderr}'
+    state = os.path.join(place.home, 'state')
+    with Daemon('native.idle_timeout=3s', 'native.sessions_max=60000', state=state, prefix=place.prefix(),
+                program=os.path.join(place.path, 'penstockd')) as daemon:
+        log = daemon.log()
+        for part in ('lane 0: done ring of a shard ', 'lane 0: credit floors of 60000 sessions: 1017 at once', 'lane 0: tables: 60000 '):
+            assert part in log, f'no "{part}" in\n{log}'
+        assert daemon.stop() == 0
+    os.unlink(os.path.join(state, 'stderr.txt'))
+
+
 def main():
     with Place() as place:
         configuration(place)
         io_uring(place)
         privilege(place)
+        arithmetic(place)
 
 
 if __name__ == '__main__':

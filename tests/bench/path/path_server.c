@@ -31,7 +31,6 @@
 #define NATIVE_PORT	9292
 #define PARTITIONS_MAX	256
 #define APPEND_SLOTS	1024
-#define DONE_SLOTS	8192
 #define HOUSEKEEPING_NS (500 * NS_PER_US)
 #define DRAIN_MAX_NS	(20 * NS_PER_S)
 
@@ -175,6 +174,7 @@ static void
 start_log(struct server *s)
 {
 	struct log_options options;
+	struct nic_caps caps;
 
 	snprintf(s->dir, sizeof(s->dir), "/tmp/penstock-path-XXXXXX");
 	path_must(mkdtemp(s->dir) ? 0 : -errno, "temporary directory");
@@ -195,7 +195,9 @@ start_log(struct server *s)
 	options.durable_method = LOG_DURABLE_DSYNC;
 	options.flush_scope = LOG_FLUSH_FILE;
 	path_must(ring_create(&s->append_req, APPEND_SLOTS, sizeof(struct append_req), NULL), "ring");
-	path_must(ring_create(&s->append_done, DONE_SLOTS, sizeof(struct append_done), NULL), "ring");
+	s->nic->ops->caps(s->nic, &caps);
+	path_must(ring_create(&s->append_done, lane_done_slots(APPEND_SLOTS, &caps),
+			  sizeof(struct append_done), NULL), "ring");
 	path_must(ring_create(&s->control_ask, 512, sizeof(struct control_ask), NULL), "ring");
 	path_must(ring_create(&s->control_answer, 512, sizeof(struct control_answer), NULL), "ring");
 	path_must(logstore_create(&options, &s->store, NULL), "log");
@@ -238,7 +240,7 @@ static void
 start_lane(struct server *s)
 {
 	struct lane_options options;
-	char text[256] = "";
+	char text[LANE_TEXT_BYTES] = "";
 
 	for (uint32_t i = 0; i < 4; i++) {
 		s->secrets.cookie_keys[i / 2][i % 2] = rand_u64(&s->rand);

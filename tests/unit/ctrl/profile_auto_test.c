@@ -150,6 +150,24 @@ facts_of_a_machine_are_read(void **state)
 }
 
 static void
+free_memory_is_that_of_the_control_group_too(void **state)
+{
+	struct fixture *f = *state;
+
+	clear(f->root);
+	assert_int_equal(host_facts_memory_free(f->root), 0);
+	put(f->root, "proc/meminfo", "MemTotal:  4096 kB\nMemAvailable:   2048 kB\n");
+	assert_int_equal(host_facts_memory_free(f->root), 2 * MIB);
+	put(f->root, "sys/fs/cgroup/memory.max", "max\n");
+	put(f->root, "sys/fs/cgroup/memory.stat", "anon 1048576\nfile 524288\n");
+	assert_int_equal(host_facts_memory_free(f->root), 2 * MIB);
+	put(f->root, "sys/fs/cgroup/memory.max", "1572864\n");
+	assert_int_equal(host_facts_memory_free(f->root), 512 * KIB);
+	put(f->root, "sys/fs/cgroup/memory.max", "1048576\n");
+	assert_int_equal(host_facts_memory_free(f->root), 1);
+}
+
+static void
 the_best_match_is_chosen_and_says_why(void **state)
 {
 	static const struct {
@@ -222,6 +240,7 @@ main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(facts_of_a_machine_are_read),
+		CASE(free_memory_is_that_of_the_control_group_too),
 		CASE(the_best_match_is_chosen_and_says_why),
 		CASE(of_equal_matches_the_hosts_own_is_chosen),
 		CASE(a_profile_that_cannot_be_judged_is_an_error_with_its_place),

@@ -57,8 +57,9 @@ packets_resolve_at_copied_and_bytes_at_durable(void **state)
 	struct session_msg_ack before, copied, durable;
 
 	lane_harness_init(h);
-	h->log_buffer_free = 0; /* floors only */
 	lane_harness_create(h);
+	h->log_buffer_free = 0; /* floors only */
+	lane_harness_advance(h, NS_PER_MS);
 	lane_client_init(&client, 1);
 	lane_client_connect(&client, h);
 	lane_harness_open_stream(h, &client, 1, &req);
@@ -114,8 +115,9 @@ refusals_give_the_credit_back(void **state)
 	struct session_msg_ack before, after;
 
 	lane_harness_init(h);
-	h->log_buffer_free = 0;
 	lane_harness_create(h);
+	h->log_buffer_free = 0;
+	lane_harness_advance(h, NS_PER_MS);
 	lane_client_init(&client, 1);
 	lane_client_connect(&client, h);
 	lane_harness_open_stream(h, &client, 1, &req);
@@ -153,8 +155,9 @@ what_an_earlier_session_left_costs_no_credit(void **state)
 	struct session_msg_ack before, after;
 
 	lane_harness_init(h);
-	h->log_buffer_free = 0;
 	lane_harness_create(h);
+	h->log_buffer_free = 0;
+	lane_harness_advance(h, NS_PER_MS);
 	lane_client_init(&client, 1);
 	lane_client_connect(&client, h);
 	data(100, 1);

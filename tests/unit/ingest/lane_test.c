@@ -160,6 +160,61 @@ options_that_do_not_add_up_are_refused(void **state)
 }
 
 static void
+refused(struct lane_harness *h, const char *cause, const char *key)
+{
+	struct lane *lane = NULL;
+	char text[LANE_TEXT_BYTES] = "";
+
+	assert_int_equal(lane_create(&h->options, &lane, text, sizeof(text)), -22);
+	if (!strstr(text, cause) || !strstr(text, key)) {
+		fail_msg("no %s or %s in: %s", cause, key, text);
+	}
+}
+
+/* Each sum that does not hold is refused with the key that mends it; one less, and it holds. */
+static void
+sums_that_do_not_hold_are_refused(void **state)
+{
+	struct lane_harness *h = &harness;
+	char text[LANE_TEXT_BYTES];
+
+	lane_harness_init(h);
+	/* 4096 sessions on 512 descriptors: 512 at once, in 8 groups of 50 ms. */
+	h->options.sessions_max = 4096;
+	h->log_buffer_free = 512 * 1472 - 1;
+	refused(h, "credit floors: 512 sessions at once x 1472 B", "log.buffer.bytes");
+	h->log_buffer_free = 512 * 1472;
+	h->options.idle_timeout_ns = 399 * NS_PER_MS;
+	refused(h, "8 groups of 50 ms, longer than the idle timeout of 399 ms", "native.idle_timeout");
+	h->options.idle_timeout_ns = 400 * NS_PER_MS;
+	h->options.memory_max_bytes = MIB;
+	refused(h, "4096 sessions x ", "native.sessions_max");
+	h->options.memory_max_bytes = 64 * MIB;
+	assert_int_equal(lane_create(&h->options, &h->lane, text, sizeof(text)), 0);
+	assert_non_null(strstr(text, "done ring of a shard 2048 >= 64 append slots + 1023 batches out"));
+	assert_non_null(strstr(text, "credit floors of 4096 sessions: 512 at once x 1 packet(s) <= 960 buffers"));
+	assert_non_null(strstr(text, "tables: 4096 sessions x "));
+	lane_harness_fini(h);
+	(void)state;
+}
+
+static void
+done_ring_holds_an_answer_for_every_batch_out(void **state)
+{
+	struct lane_harness *h = &harness;
+
+	lane_harness_init(h);
+	ring_destroy(&h->append_done[0]);
+	assert_int_equal(ring_create(&h->append_done[0], 1024, sizeof(struct append_done), NULL), 0);
+	refused(h, "done ring of 1024 is smaller than 1087: append ring of 64 and 1023 rx buffers", "shard 0");
+	ring_destroy(&h->append_done[0]);
+	assert_int_equal(ring_create(&h->append_done[0], 1087, sizeof(struct append_done), NULL), 0);
+	lane_harness_create(h);
+	lane_harness_fini(h);
+	(void)state;
+}
+
+static void
 sessions_are_read_page_by_page(void **state)
 {
 	struct lane_harness *h = begin();
@@ -200,6 +255,8 @@ main(void)
 		cmocka_unit_test(drain_says_closed_and_waits_for_durable),
 		cmocka_unit_test(sessions_are_read_page_by_page),
 		cmocka_unit_test(sessions_are_published_for_other_threads),
+		cmocka_unit_test(sums_that_do_not_hold_are_refused),
+		cmocka_unit_test(done_ring_holds_an_answer_for_every_batch_out),
 		cmocka_unit_test(options_that_do_not_add_up_are_refused),
 	};
 

@@ -383,8 +383,9 @@ a_hundred_batches_beyond_credit_are_a_violation(void **state)
 	struct append_req req;
 
 	lane_harness_init(h);
-	h->log_buffer_free = 0;
 	lane_harness_create(h);
+	h->log_buffer_free = 0;
+	lane_harness_advance(h, NS_PER_MS);
 	lane_client_init(&client, 1);
 	lane_client_connect(&client, h);
 	lane_harness_open_stream(h, &client, 1, &req);
