@@ -96,19 +96,20 @@ bind_range(const struct partition *p, const struct segment *s, uint32_t start_po
 
 void
 guard_writer_anchor_entry(const struct partition *p, const struct segment *s,
-	struct guard_entry *ret_entry)
+	const struct segment_checkpoint *from, struct guard_entry *ret_entry)
 {
 	struct range_crc range = s->durable_crc;
 
-	range_crc_drop_prefix(&range, &s->checkpoint.crc);
+	range_crc_drop_prefix(&range, &from->crc);
 	fill_identity(p, s, ret_entry);
-	ret_entry->start_pos = s->checkpoint.pos;
+	ret_entry->producers_offset = from->offset;
+	ret_entry->start_pos = from->pos;
 	ret_entry->end_pos = s->durable_pos;
-	ret_entry->first_offset = s->checkpoint.offset;
+	ret_entry->first_offset = from->offset;
 	ret_entry->end_offset = s->durable_end_offset;
-	ret_entry->range_crc = bind_range(p, s, s->checkpoint.pos, &range);
-	ret_entry->index_entries = s->checkpoint.index_entries;
-	ret_entry->time_index_entries = s->checkpoint.time_index_entries;
+	ret_entry->range_crc = bind_range(p, s, from->pos, &range);
+	ret_entry->index_entries = from->index_entries;
+	ret_entry->time_index_entries = from->time_index_entries;
 }
 
 static void
@@ -267,7 +268,7 @@ guard_writer_anchor(struct log_shard *shard, struct group *g)
 			if (!anchored(&p->segments[i])) {
 				continue;
 			}
-			guard_writer_anchor_entry(p, &p->segments[i], &e);
+			guard_writer_anchor_entry(p, &p->segments[i], &p->segments[i].checkpoint, &e);
 			rc = guard_builder_add(&b, &e, p->segments[i].tail_block);
 			ensure(rc == 0);
 		}

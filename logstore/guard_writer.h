@@ -23,8 +23,8 @@ bool guard_writer_anchor(struct log_shard *shard, struct group *g);
 void guard_writer_mark(struct log_shard *shard, struct group *g);
 /* The record is durable and acknowledged. */
 void guard_writer_acked(struct log_shard *shard, const struct group *g);
-/* Fills an anchor entry of one unsealed segment. Also for recovery's first anchor. */
+/* Fills an anchor entry of one unsealed segment, its range from that checkpoint on. Also the keeper's. */
 void guard_writer_anchor_entry(const struct partition *p, const struct segment *s,
-	struct guard_entry *ret_entry);
+	const struct segment_checkpoint *from, struct guard_entry *ret_entry);
 
 #endif

@@ -107,7 +107,8 @@ do_message(struct log_keeper *keeper, uint32_t shard, struct keeper_msg *msg)
 		break;
 	case KEEPER_SEAL:
 		rc = gone ? 0 : keeper_segment_seal(keeper, msg->partition, msg->segment, msg->snapshot);
-		if (rc == 0 && !gone) {
+		answer.result = msg->partition->has_doubtful ? -EUCLEAN : 0;
+		if (rc == 0 && !gone && !msg->partition->has_doubtful) {
 			keeper_segment_prune(keeper, msg->partition, msg->keep_from);
 		}
 		answer.kind = SHARD_SEALED;

@@ -80,7 +80,10 @@ void keeper_reserve_keep(struct log_keeper *keeper, uint64_t spendable_bytes);
 /* Gives it away. 0 if there is none. */
 int keeper_reserve_drop(struct io *io);
 
-/* keeper_segment.c: each is one message; 0 or negative errno: to be tried again. */
+/*
+ * keeper_segment.c: each is one message; 0 or negative errno: to be tried again. A segment found damaged
+ * at its seal is done too: its partition is quarantined then (partition.has_doubtful).
+ */
 int keeper_segment_name(struct log_keeper *keeper, struct partition *p, struct segment *s);
 int keeper_segment_page(struct log_keeper *keeper, struct segment *s, const struct index_page *page);
 int keeper_segment_seal(struct log_keeper *keeper, struct partition *p, struct segment *s,
@@ -92,8 +95,12 @@ int keeper_segment_open_indexes(struct log_keeper *keeper, struct partition *p, 
 /* Removes .producers files below keep_from and .snapshot files without a segment. */
 void keeper_segment_prune(struct log_keeper *keeper, struct partition *p, int64_t keep_from);
 
-/* keeper_rescan.c: what a seal needs, from the file: for segments resumed after a crash. */
-int keeper_rescan(struct log_keeper *keeper, struct partition *p, struct segment *s);
+/*
+ * keeper_rescan.c: what a seal needs, from the file: for segments resumed after a crash. -EBADMSG, -EIO:
+ * damaged, and offsets below *ret_good_end are not.
+ */
+int keeper_rescan(struct log_keeper *keeper, struct partition *p, struct segment *s,
+	int64_t *ret_good_end);
 
 /* keeper_partition.c */
 int keeper_partition_create(struct log_keeper *keeper, struct log_command *command,

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "logstore/file_util.h"
 #include "logstore/keeper.h"
+#include "logstore/quarantine.h"
 #include "logstore/store.h"
 
 struct cold {
@@ -202,7 +203,7 @@ keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *re
 	struct cold c = {.keeper = keeper, .p = p, .read = read};
 
 	c.row = partition_row_find(p, read->req.from);
-	if (p->has_doubtful && read->req.from >= p->doubtful.first_offset) {
+	if (quarantine_covers(p, read->req.from)) {
 		read->error = KAFKA_CORRUPT_MESSAGE;
 		return;
 	}
@@ -210,7 +211,7 @@ keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *re
 		read->error = KAFKA_OFFSET_OUT_OF_RANGE;
 		return;
 	}
-	if (p->has_doubtful) {
+	if (p->has_doubtful && read->req.from < p->doubtful.first_offset) {
 		end_before(read, p->doubtful.first_offset);
 	}
 	/* A segment that waits for its seal goes on as zeros, and the high watermark may be in the next. */

@@ -85,7 +85,8 @@ scan_piece(struct rescan *r)
 }
 
 int
-keeper_rescan(struct log_keeper *keeper, struct partition *p, struct segment *s)
+keeper_rescan(struct log_keeper *keeper, struct partition *p, struct segment *s,
+	int64_t *ret_good_end)
 {
 	struct rescan r = {.s = s, .io = keeper->io, .next_offset = s->base};
 	char path[FILE_PATH_MAX];
@@ -114,5 +115,6 @@ keeper_rescan(struct log_keeper *keeper, struct partition *p, struct segment *s)
 	}
 	free(r.buffer);
 	keeper->io->ops->close(keeper->io, r.fd);
+	*ret_good_end = r.next_offset;
 	return rc;
 }

@@ -12,7 +12,10 @@
 #include "base/ensure.h"
 #include "base/log.h"
 #include "logstore/file_util.h"
+#include "logstore/guard_writer.h"
 #include "logstore/keeper.h"
+#include "logstore/proofs.h"
+#include "logstore/quarantine.h"
 #include "logstore/store.h"
 
 static int
@@ -246,6 +249,31 @@ write_seal(struct log_keeper *keeper, struct partition *p, struct segment *s)
 	return rc;
 }
 
+/*
+ * It stays as it is, unsealed, and no anchor will tell of it any more: what proved it goes to a file
+ * beside it, so that no later start takes the damage for a tail that was never acknowledged.
+ */
+static int
+quarantine(struct log_keeper *keeper, struct partition *p, struct segment *s, int64_t good_end)
+{
+	struct recovery_entry e = {.tail = s->tail_block, .proven = true, .anchor = true};
+	uint64_t start_id = keeper->store->shards[p->shard]->guard.start_id;
+
+	guard_writer_anchor_entry(p, s, &s->seal_checkpoint, &e.entry);
+	int rc = proofs_write(keeper->store, p->dir, start_id, &e, 1);
+
+	rc = rc < 0 ? rc
+		    : quarantine_mark(keeper->io, p,
+			      &(struct quarantine_cause){.segment_base = s->base,
+				      .first_offset = good_end,
+				      .end_offset = s->end_offset,
+				      .reason = "damaged when it was to be sealed"});
+	if (rc == 0) {
+		keeper_segment_close_files(keeper, s);
+	}
+	return rc;
+}
+
 int
 keeper_segment_seal(struct log_keeper *keeper, struct partition *p, struct segment *s,
 	const struct snapshot_slot *snapshot)
@@ -260,12 +288,13 @@ keeper_segment_seal(struct log_keeper *keeper, struct partition *p, struct segme
 	rc = rc < 0 ? rc : io->ops->fsync(io, s->fd);
 	rc = rc < 0 ? rc : close_indexes(keeper, s);
 	if (rc == 0 && s->crc_from > 0) {
-		rc = keeper_rescan(keeper, p, s);
+		int64_t good_end = s->base;
+
+		rc = keeper_rescan(keeper, p, s, &good_end);
+		/* Once again: a bus may have erred, not the medium. */
+		rc = rc == -EBADMSG || rc == -EIO ? keeper_rescan(keeper, p, s, &good_end) : rc;
 		if (rc == -EBADMSG || rc == -EIO) {
-			log_error("logstore", "%s: segment %" PRId64 " is damaged, not sealed", p->dir,
-				s->base);
-			keeper_segment_close_files(keeper, s);
-			return 0;
+			return quarantine(keeper, p, s, good_end);
 		}
 	}
 	rc = rc < 0 || !snapshot ? rc : write_snapshot(keeper, p, snapshot, true);

@@ -286,6 +286,16 @@ run_command(struct log_shard *shard, struct log_command *command, struct partiti
 	}
 }
 
+void
+log_shard_quarantine(struct log_shard *shard, struct partition *p)
+{
+	if (p->state == LOG_PARTITION_SERVING) {
+		p->state = LOG_PARTITION_QUARANTINED;
+		shard_count(shard, SHARD_quarantines, 1);
+		partition_publish(p);
+	}
+}
+
 static uint32_t
 take_messages(struct log_shard *shard)
 {
@@ -307,6 +317,9 @@ take_messages(struct log_shard *shard)
 			break;
 		case SHARD_SEALED:
 			roll_sealed(shard, msg.segment);
+			if (msg.result < 0) {
+				log_shard_quarantine(shard, msg.partition);
+			}
 			break;
 		case SHARD_CHECKPOINT_DONE:
 			checkpointer_done(shard, msg.partition, msg.segment, msg.result);

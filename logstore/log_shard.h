@@ -200,6 +200,8 @@ shard_group(struct log_shard *shard, uint32_t i)
 
 /* A message to the keeper: always fits (keeper_msg.h). */
 void log_shard_tell(struct log_shard *shard, const struct keeper_msg *msg);
+/* The keeper found damaged bytes: the partition takes no more. */
+void log_shard_quarantine(struct log_shard *shard, struct partition *p);
 /* Takes memory and tables. -ENOMEM. Start-up. */
 int log_shard_init(struct log_shard *shard, struct logstore *store, uint32_t index);
 void log_shard_close(struct log_shard *shard);

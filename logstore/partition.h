@@ -89,6 +89,7 @@ struct segment {
 	struct snapshot_slot *snapshot;
 	uint64_t flush_mark; /* the flush that covered it last: scope file */
 	uint8_t tail_block[PARTITION_BLOCK_MAX]; /* closed_pos mod B bytes: what the next group copies */
+	struct segment_checkpoint seal_checkpoint; /* as of then; `checkpoint` is still the shard's */
 	/* Keeper's. */
 	int index_fd;
 	int time_index_fd;
@@ -104,7 +105,7 @@ struct segment_row {
 	bool sealed;
 };
 
-/* Range that must not be served: quarantine.json. Offsets [first, end). */
+/* Range that must not be served: quarantine.json. Offsets [first, end); end <= first: all from first on. */
 struct doubtful_range {
 	int64_t first_offset;
 	int64_t end_offset;
@@ -190,6 +191,8 @@ struct partition {
 	uint32_t rows_max;
 	struct doubtful_range doubtful;
 	bool has_doubtful;
+	bool doubtful_written; /* quarantine.json holds it */
+	bool proofs_stale;     /* its penstock-proofs go when this start's anchors are durable */
 	bool removed;
 	uint32_t late_count; /* messages that the keeper tries again */
 	uint64_t late_ns;    /* when one of them failed last: the others wait behind it */

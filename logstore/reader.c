@@ -282,10 +282,8 @@ reader_cold_done(struct log_shard *shard, struct cold_read *read)
 		}
 		return;
 	}
-	if (read->corrupt && p->state == LOG_PARTITION_SERVING) {
-		p->state = LOG_PARTITION_QUARANTINED;
-		shard_count(shard, SHARD_quarantines, 1);
-		partition_publish(p);
+	if (read->corrupt) {
+		log_shard_quarantine(shard, p);
 	}
 	read->in_use = false;
 	if (read->error != KAFKA_NONE || shard->pin_free == SHARD_PINS_MAX) {

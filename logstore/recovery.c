@@ -145,17 +145,6 @@ is_spare(const char *name, uint64_t *ret_id)
 	return end == name + 25 && strcmp(end, ".prep") == 0;
 }
 
-static bool
-guard_names(const struct recovery *r, uint64_t file_id)
-{
-	for (uint32_t i = 0; i < r->entry_count; i++) {
-		if (r->entries[i].entry.file_id == file_id) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /*
  * After a crash, before any partition: the reserve, and spares that no group went to. What recovery
  * writes (indexes, seals) finds that room on a disk that is full.
@@ -169,7 +158,7 @@ make_room(struct recovery *r)
 		const char *name = r->root.names[i].name;
 		uint64_t id;
 
-		if (is_spare(name, &id) && !guard_names(r, id)) {
+		if (is_spare(name, &id) && !recovery_guard_names(r, id)) {
 			rc = file_util_remove(r->io, NULL, name);
 		}
 	}
@@ -235,6 +224,23 @@ drop_old_guards(struct recovery *r)
 	return rc < 0 ? rc : r->io->ops->fsync_dir(r->io, ".");
 }
 
+/* Proofs of partitions that this start took: the anchors hold them now. */
+static int
+drop_old_proofs(struct recovery *r)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc >= 0 && i < r->store->partition_count; i++) {
+		struct partition *p = atomic_load_explicit(&r->store->partitions[i], memory_order_relaxed);
+
+		if (p->proofs_stale) {
+			p->proofs_stale = false;
+			rc = file_util_remove(r->io, p->dir, PROOFS_NAME);
+		}
+	}
+	return rc;
+}
+
 /* --- order ------------------------------------------------------------------------------------- */
 
 static int
@@ -287,6 +293,7 @@ finish(struct recovery *r)
 		rc = rc < 0 ? rc : recovery_guard_anchor(r, r->store->shards[i]);
 	}
 	rc = rc < 0 ? rc : drop_old_guards(r);
+	rc = rc < 0 ? rc : drop_old_proofs(r);
 	return rc < 0 ? rc : sort_spares(r);
 }
 

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include "logstore/checkpoint_file.h"
 #include "logstore/file_util.h"
+#include "logstore/proofs.h"
+#include "logstore/quarantine.h"
 #include "logstore/store.h"
 
 #define RECOVERY_GUARDS_MAX 64
@@ -27,16 +29,6 @@ struct recovery_guard {
 	struct guard_scan scan;
 };
 
-/* One usable guard entry with what is known of its record. */
-struct recovery_entry {
-	struct guard_entry entry;
-	const uint8_t *tail;
-	uint64_t start_id;
-	uint64_t seq;
-	bool proven;
-	bool anchor;
-};
-
 struct recovery {
 	struct logstore *store;
 	struct io *io;
@@ -45,6 +37,9 @@ struct recovery {
 	bool guard_damaged; /* some guard is missing, unreadable or has a damaged proven record */
 	struct recovery_entry *entries; /* by topic id, partition, start id, seq */
 	uint32_t entry_count;
+	struct proofs *proofs; /* of directories that have some; entries point into them */
+	uint32_t proofs_count;
+	bool proofs_found; /* some directory has the file, good or not */
 	uint64_t start_id; /* the new one */
 	bool clean;
 	struct file_names root;
@@ -59,9 +54,46 @@ const struct recovery_entry *recovery_guard_entries(const struct recovery *r,
 /* Opens or makes the shard's guard file and writes the first anchor of this start. */
 int recovery_guard_anchor(struct recovery *r, struct log_shard *shard);
 int recovery_guard_flush_file(struct recovery *r, struct log_shard *shard);
+/* True if an entry not known to be absent may be missing: a partition without entries proves nothing. */
+bool recovery_guard_lost(const struct recovery *r);
+/* True if an entry names that segment file. */
+bool recovery_guard_names(const struct recovery *r, uint64_t file_id);
 
 /* recovery_partition.c: one partition directory; report says what was done. */
 int recovery_partition(struct recovery *r, struct partition *p, struct log_recovery_report *report);
+
+/* What the names in the directory say of one base offset. */
+struct recovery_base {
+	int64_t base;
+	bool has_log, has_seal, has_index;
+	uint64_t prep_id; /* the file has not got its name yet; 0: it has */
+};
+
+/* One partition under recovery. */
+struct recovery_context {
+	struct recovery *r;
+	struct io *io;
+	struct partition *p;
+	struct log_recovery_report *report;
+	struct file_names names;
+	struct recovery_base *bases;
+	uint32_t base_count;
+	struct checkpoint_epoch *epochs;
+	uint32_t epoch_count;
+	const struct recovery_entry *entries;
+	uint32_t entry_count;
+	int64_t end; /* log end so far */
+	int64_t producers_at; /* offset that the loaded producer state is valid at, -1 none yet */
+	bool relaxed;
+	bool cut;
+	int mark_rc; /* of quarantine.json */
+};
+
+/*
+ * recovery_producers.c: producer state as of `offset`: the newest file at or below it, then a replay of
+ * the sealed segments in between. Sets producers_at.
+ */
+int recovery_producers_restore(struct recovery_context *c, int64_t offset);
 
 /* One unsealed segment under recovery. */
 struct recovery_segment {
@@ -99,11 +131,5 @@ int recovery_segment_judge(struct recovery_segment *rs);
 /* Writes repaired blocks, zeroes behind the end, rebuilds indexes, replays producers. */
 int recovery_segment_apply(struct recovery_segment *rs);
 void recovery_segment_free(struct recovery_segment *rs);
-
-/* quarantine.c */
-int quarantine_write(struct io *io, const struct partition *p, int64_t segment_base,
-	const char *reason);
-/* 0 and the range if the directory has a quarantine.json; -ENOENT. */
-int quarantine_read(struct io *io, const char *dir, struct doubtful_range *ret_range);
 
 #endif

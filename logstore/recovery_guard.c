@@ -163,7 +163,7 @@ apply_poison(struct recovery *r)
 		for (uint32_t k = 0; k < r->entry_count; k++) {
 			struct recovery_entry *e = &r->entries[k];
 
-			if ((uint32_t)e->seq == poison->entry.aux && e->start_id == poison->start_id &&
+			if (!e->kept && (uint32_t)e->seq == poison->entry.aux && e->start_id == poison->start_id &&
 				e->entry.partition == poison->entry.partition &&
 				memcmp(e->entry.topic_id, poison->entry.topic_id, 16) == 0) {
 				e->proven = false;
@@ -172,11 +172,119 @@ apply_poison(struct recovery *r)
 	}
 }
 
+/*
+ * What earlier starts kept beside partitions that they did not take. A file that cannot be used is as a
+ * damaged guard: what it proved is gone, and nobody may conclude from missing entries.
+ */
+static int
+load_proofs(struct recovery *r)
+{
+	r->proofs = calloc(r->root.count + 1, sizeof(r->proofs[0]));
+	if (!r->proofs) {
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < r->root.count; i++) {
+		const struct file_name *name = &r->root.names[i];
+		size_t len = strlen(name->name);
+
+		if (!name->is_directory || (len > 7 && strcmp(name->name + len - 7, "-delete") == 0)) {
+			continue;
+		}
+		struct proofs *proofs = &r->proofs[r->proofs_count];
+		int rc = proofs_read(r->store, name->name, proofs);
+
+		r->proofs_found |= rc != -ENOENT;
+		if (rc == 0) {
+			r->proofs_count++;
+			if (proofs->header.start_id >= r->start_id) {
+				r->start_id = proofs->header.start_id + 1;
+			}
+		} else if (rc == -EBADMSG || rc == -EIO) {
+			log_error("logstore", "%s/%s: damaged", name->name, PROOFS_NAME);
+			r->guard_damaged = true;
+		} else if (rc != -ENOENT) {
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static bool
+same_segment(const struct recovery_entry *a, const struct recovery_entry *b)
+{
+	return a->entry.partition == b->entry.partition &&
+		a->entry.segment_base == b->entry.segment_base &&
+		memcmp(a->entry.topic_id, b->entry.topic_id, 16) == 0;
+}
+
+/* Kept entries behind those of the guards, unless the start that kept them has guard entries of it too. */
+static void
+flatten_proofs(struct recovery *r)
+{
+	uint32_t from_guards = r->entry_count;
+
+	for (uint32_t i = 0; i < r->proofs_count; i++) {
+		for (uint32_t k = 0; k < r->proofs[i].header.entry_count; k++) {
+			struct recovery_entry e = proofs_entry(&r->proofs[i], k);
+			bool known = false;
+
+			for (uint32_t n = 0; n < from_guards && !known; n++) {
+				known = r->entries[n].start_id == e.start_id &&
+					!(r->entries[n].entry.flags & GUARD_POISON) &&
+					same_segment(&r->entries[n], &e);
+			}
+			if (!known) {
+				r->entries[r->entry_count++] = e;
+			}
+		}
+	}
+}
+
+/*
+ * Shards are numbered from 0, so a hole in the files, or one too few for the shards of this start, may be
+ * a file that was lost. (A start with more shards than before looks the same: it costs a scan.)
+ */
+static void
+find_missing(struct recovery *r)
+{
+	uint32_t expected = r->guard_count > 0 ? r->store->options.shard_count : 0;
+
+	for (uint32_t i = 0; i < r->guard_count; i++) {
+		expected = r->guards[i].shard >= expected ? r->guards[i].shard + 1 : expected;
+	}
+	if (r->guard_count < expected && !r->clean) {
+		log_warning("logstore", "%u of %u guard files are missing: what they proved is not known",
+			expected - r->guard_count, expected);
+	}
+	r->guard_damaged |= r->guard_count < expected;
+}
+
+bool
+recovery_guard_lost(const struct recovery *r)
+{
+	return r->guard_count == 0 || r->guard_damaged;
+}
+
+bool
+recovery_guard_names(const struct recovery *r, uint64_t file_id)
+{
+	for (uint32_t i = 0; i < r->entry_count; i++) {
+		if (r->entries[i].entry.file_id == file_id) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int
 recovery_guard_load(struct recovery *r)
 {
 	uint32_t total = 0;
+	int proofs_rc = load_proofs(r);
 
+	if (proofs_rc < 0) {
+		return proofs_rc;
+	}
 	for (uint32_t i = 0; i < r->root.count; i++) {
 		const char *name = r->root.names[i].name;
 		char *end = NULL;
@@ -201,6 +309,10 @@ recovery_guard_load(struct recovery *r)
 			r->start_id = r->guards[i].scan.start_id_max + 1;
 		}
 	}
+	for (uint32_t i = 0; i < r->proofs_count; i++) {
+		total += r->proofs[i].header.entry_count;
+	}
+	find_missing(r);
 	r->entries = calloc(total + 1, sizeof(r->entries[0]));
 	if (!r->entries) {
 		return -ENOMEM;
@@ -208,6 +320,7 @@ recovery_guard_load(struct recovery *r)
 	for (uint32_t i = 0; i < r->guard_count; i++) {
 		r->entry_count += flatten_guard(r, &r->guards[i], r->entries + r->entry_count);
 	}
+	flatten_proofs(r);
 	apply_poison(r);
 	qsort(r->entries, r->entry_count, sizeof(r->entries[0]), compare_entries);
 	return 0;
@@ -223,6 +336,10 @@ recovery_guard_free(struct recovery *r)
 			r->io->ops->close(r->io, r->guards[i].fd);
 		}
 	}
+	for (uint32_t i = 0; i < r->proofs_count; i++) {
+		free(r->proofs[i].file.bytes);
+	}
+	free(r->proofs);
 	free(r->entries);
 }
 

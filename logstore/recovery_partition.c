@@ -15,80 +15,63 @@
 #define SEALS_READ 3 /* the newest; older ones are checked when they are read */
 #define EPOCHS_MAX 4096
 
-/* What the names in the directory say of one base offset. */
-struct base_files {
-	int64_t base;
-	bool has_log, has_seal, has_index;
-	uint64_t prep_id; /* the file has not got its name yet; 0: it has */
-};
-
-struct context {
-	struct recovery *r;
-	struct io *io;
-	struct partition *p;
-	struct log_recovery_report *report;
-	struct file_names names;
-	struct base_files *bases;
-	uint32_t base_count;
-	struct checkpoint_epoch *epochs;
-	uint32_t epoch_count;
-	const struct recovery_entry *entries;
-	uint32_t entry_count;
-	int64_t end; /* log end so far */
-	int64_t producers_at; /* offset that the loaded producer state is valid at, -1 none yet */
-	bool relaxed;
-	bool cut;
-};
-
-static void
-quarantine(struct context *c, int64_t base, int64_t first, int64_t end, const char *reason)
+/* Offsets that guard entries name are in doubt with what comes before them: they may be acknowledged. */
+static int64_t
+entries_end(const struct recovery_context *c, int64_t end)
 {
-	struct partition *p = c->p;
+	for (uint32_t i = 0; i < c->entry_count; i++) {
+		const struct guard_entry *e = &c->entries[i].entry;
 
-	if (p->has_doubtful) {
+		end = !(e->flags & GUARD_POISON) && e->end_offset > end ? e->end_offset : end;
+	}
+	return end;
+}
+
+/* In state and report; a file that cannot be written ends the start: the next one would cut. */
+static void
+quarantine(struct recovery_context *c, int64_t base, int64_t first, int64_t end, const char *reason)
+{
+	if (c->p->has_doubtful) {
 		return;
 	}
-	p->has_doubtful = true;
-	p->doubtful = (struct doubtful_range){
-		.first_offset = first, .end_offset = end > first ? end : first};
-	p->state = LOG_PARTITION_QUARANTINED;
+	c->mark_rc = quarantine_mark(c->io, c->p,
+		&(struct quarantine_cause){.segment_base = base,
+			.first_offset = first,
+			.end_offset = entries_end(c, end),
+			.reason = reason});
+	c->p->state = LOG_PARTITION_QUARANTINED;
 	c->report->quarantined = true;
 	(void)snprintf(c->report->reason, sizeof(c->report->reason), "%s at segment %" PRId64, reason,
 		base);
-	log_error("logstore", "%s: quarantined, offsets [%" PRId64 ", %" PRId64 "): %s", p->dir,
-		p->doubtful.first_offset, p->doubtful.end_offset, reason);
-	if (quarantine_write(c->io, p, base, reason) < 0) {
-		log_error("logstore", "%s: quarantine.json could not be written", p->dir);
-	}
 }
 
 /* --- names ------------------------------------------------------------------------------------- */
 
-static struct base_files *
-base_of(struct context *c, int64_t base)
+static struct recovery_base *
+base_of(struct recovery_context *c, int64_t base)
 {
 	for (uint32_t i = 0; i < c->base_count; i++) {
 		if (c->bases[i].base == base) {
 			return &c->bases[i];
 		}
 	}
-	struct base_files *b = &c->bases[c->base_count++];
+	struct recovery_base *b = &c->bases[c->base_count++];
 
-	*b = (struct base_files){.base = base};
+	*b = (struct recovery_base){.base = base};
 	return b;
 }
 
 static int
 compare_bases(const void *a, const void *b)
 {
-	const struct base_files *x = a;
-	const struct base_files *y = b;
+	const struct recovery_base *x = a;
+	const struct recovery_base *y = b;
 
 	return x->base < y->base ? -1 : x->base > y->base;
 }
 
 static int
-read_names(struct context *c)
+read_names(struct recovery_context *c)
 {
 	int rc = file_util_list(c->io, c->p->dir, &c->names);
 
@@ -129,7 +112,7 @@ read_names(struct context *c)
 			continue;
 		}
 		file_util_spare_path(path, e->file_id, "prep");
-		struct base_files *b = base_of(c, e->segment_base);
+		struct recovery_base *b = base_of(c, e->segment_base);
 
 		if (!b->has_log && c->io->ops->stat(c->io, path, &stat) == 0) {
 			b->has_log = true;
@@ -142,12 +125,12 @@ read_names(struct context *c)
 
 /* Index files without a log. */
 static void
-drop_orphans(struct context *c)
+drop_orphans(struct recovery_context *c)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < c->base_count; i++) {
-		struct base_files *b = &c->bases[i];
+		struct recovery_base *b = &c->bases[i];
 		char name[FILE_PATH_MAX];
 
 		if (b->has_log || b->has_seal || !b->has_index) {
@@ -163,7 +146,7 @@ drop_orphans(struct context *c)
 }
 
 static int
-read_epochs(struct context *c)
+read_epochs(struct recovery_context *c)
 {
 	struct file_bytes file = {0};
 	struct checkpoint_file_reader reader;
@@ -190,7 +173,7 @@ read_epochs(struct context *c)
 /* --- sealed segments --------------------------------------------------------------------------- */
 
 static int
-read_seal(struct context *c, int64_t base, struct seal *ret_seal)
+read_seal(struct recovery_context *c, int64_t base, struct seal *ret_seal)
 {
 	struct file_bytes file;
 	char name[FILE_PATH_MAX];
@@ -207,11 +190,32 @@ read_seal(struct context *c, int64_t base, struct seal *ret_seal)
 	return rc;
 }
 
+/* As far as names and seals tell. */
+static int64_t
+known_end(struct recovery_context *c)
+{
+	int64_t end = 0;
+
+	for (uint32_t i = c->base_count; i > 0; i--) {
+		const struct recovery_base *b = &c->bases[i - 1];
+		struct seal seal;
+
+		if (b->has_log || b->has_seal) {
+			end = b->base + 1 > end ? b->base + 1 : end;
+		}
+		if (b->has_seal) {
+			end = read_seal(c, b->base, &seal) == 0 && seal.end_offset > end ? seal.end_offset : end;
+			break;
+		}
+	}
+	return end;
+}
+
 /* One sealed segment: its row, or quarantine. */
 static int
-take_sealed(struct context *c, uint32_t i, uint32_t sealed_count)
+take_sealed(struct recovery_context *c, uint32_t i, uint32_t sealed_count)
 {
-	struct base_files *b = &c->bases[i];
+	struct recovery_base *b = &c->bases[i];
 	struct segment_row row = {.base = b->base, .sealed = true};
 	char path[FILE_PATH_MAX];
 	struct io_stat stat;
@@ -220,9 +224,7 @@ take_sealed(struct context *c, uint32_t i, uint32_t sealed_count)
 	int rc = c->io->ops->stat(c->io, path, &stat);
 
 	if (rc == -ENOENT || b->base != c->end) {
-		int64_t end = c->bases[sealed_count - 1].base + 1;
-
-		quarantine(c, b->base, c->end < b->base ? c->end : b->base, end,
+		quarantine(c, b->base, c->end < b->base ? c->end : b->base, known_end(c),
 			rc == -ENOENT ? "segment file is missing" : "gap between sealed segments");
 		return 0;
 	}
@@ -235,7 +237,7 @@ take_sealed(struct context *c, uint32_t i, uint32_t sealed_count)
 
 		rc = read_seal(c, b->base, &seal);
 		if (rc == -EBADMSG || rc == -EIO || (rc == 0 && seal.log_bytes != stat.size_bytes)) {
-			quarantine(c, b->base, b->base, b->base + 1, "seal and log disagree");
+			quarantine(c, b->base, b->base, known_end(c), "seal and log disagree");
 			return 0;
 		}
 		if (rc < 0) {
@@ -252,115 +254,10 @@ take_sealed(struct context *c, uint32_t i, uint32_t sealed_count)
 	return partition_row_add(c->p, &row);
 }
 
-/* --- producer state ---------------------------------------------------------------------------- */
-
-static int
-load_producers(struct context *c, int64_t offset)
-{
-	struct log_shard *shard = c->r->store->shards[c->p->shard];
-	struct producer_snapshot_identity identity = {.partition = c->p->partition, .offset = offset};
-	struct producer_snapshot_reader reader;
-	struct producer_entry entry;
-	struct file_bytes file;
-	char name[FILE_PATH_MAX];
-
-	memcpy(identity.topic_id, c->p->topic_id, 16);
-	file_util_segment_path(name, NULL, offset, ".producers");
-	int rc = file_util_read(c->io, c->p->dir, name, &file);
-
-	rc = rc < 0 ? rc
-		    : producer_snapshot_open(&reader, PRODUCER_SNAPSHOT_OWN, &identity, file.bytes,
-			      file.len);
-	producer_list_clear(&shard->producers, &c->p->producers);
-	while (rc >= 0 && (rc = producer_snapshot_next(&reader, &entry)) == 1) {
-		producer_restore(&shard->producers, &c->p->producers, &entry,
-			clock_now_ns(c->r->store->options.clock));
-	}
-	free(file.bytes);
-	if (rc < 0) {
-		producer_list_clear(&shard->producers, &c->p->producers);
-	}
-	return rc;
-}
-
-/* Replays a sealed segment's batches from `from` on. */
-static int
-replay_sealed(struct context *c, const struct segment_row *row, int64_t from)
-{
-	struct log_shard *shard = c->r->store->shards[c->p->shard];
-	struct file_bytes file;
-	char name[FILE_PATH_MAX];
-	size_t at = 0;
-
-	file_util_segment_path(name, NULL, row->base, ".log");
-	int rc = file_util_read(c->io, c->p->dir, name, &file);
-
-	while (rc == 0 && at < file.len) {
-		struct record_batch batch;
-
-		if (record_batch_decode(file.bytes + at, file.len - at, &batch) < 0 ||
-			batch.batch_length < RECORD_BATCH_LENGTH_MIN ||
-			record_batch_total_bytes(&batch) > file.len - at) {
-			rc = -EBADMSG;
-			break;
-		}
-		if (batch.producer_id >= 0 && batch.base_offset >= from) {
-			producer_note(&shard->producers, &c->p->producers, &batch,
-				record_batch_last_offset(&batch),
-				clock_now_ns(c->r->store->options.clock));
-		}
-		at += record_batch_total_bytes(&batch);
-	}
-	c->report->scanned_bytes += file.len;
-	free(file.bytes);
-	return rc;
-}
-
-/* State as of `offset`: the newest file at or below it, then a replay of what is between. */
-static int
-restore_producers(struct context *c, int64_t offset)
-{
-	int64_t best = -1;
-	int rc = -ENOENT;
-
-	for (int64_t limit = offset; rc < 0 && limit >= 0; limit = best - 1) {
-		best = -1;
-		for (uint32_t i = 0; i < c->names.count; i++) {
-			const char *name = c->names.names[i].name;
-			char *end = NULL;
-			int64_t at = strtoll(name, &end, 10);
-
-			if (end == name + 20 && strcmp(end, ".producers") == 0 && at <= limit && at > best) {
-				best = at;
-			}
-		}
-		if (best < 0) {
-			break;
-		}
-		rc = load_producers(c, best);
-	}
-	c->producers_at = rc < 0 ? c->p->log_start_offset : best;
-	for (uint32_t i = 0; i < c->p->row_count; i++) {
-		const struct segment_row *row = &c->p->rows[i];
-
-		if (row->end_offset <= c->producers_at || row->base >= offset) {
-			continue;
-		}
-		rc = replay_sealed(c, row, c->producers_at);
-		if (rc < 0) {
-			return rc == -EBADMSG ? 0 : rc;
-		}
-	}
-	if (c->p->row_count > 0 || c->producers_at > 0) {
-		c->producers_at = c->producers_at > c->end ? c->producers_at : c->producers_at;
-	}
-	return 0;
-}
-
 /* --- unsealed segments ------------------------------------------------------------------------- */
 
 static int
-open_segment(struct context *c, struct base_files *b, struct recovery_segment *rs)
+open_segment(struct recovery_context *c, struct recovery_base *b, struct recovery_segment *rs)
 {
 	char path[FILE_PATH_MAX];
 	struct io_stat stat;
@@ -403,7 +300,7 @@ open_segment(struct context *c, struct base_files *b, struct recovery_segment *r
 
 /* Entries of one segment are not adjacent when groups alternate: copied together. */
 static struct recovery_entry *
-entries_of(struct context *c, int64_t base, uint32_t *ret_count)
+entries_of(struct recovery_context *c, int64_t base, uint32_t *ret_count)
 {
 	struct recovery_entry *e = calloc(c->entry_count + 1, sizeof(*e));
 
@@ -429,7 +326,7 @@ any_proven(const struct recovery_entry *entries, uint32_t count)
 }
 
 static void
-drop_segment(struct context *c, struct base_files *b)
+drop_segment(struct recovery_context *c, struct recovery_base *b)
 {
 	static const char *const suffixes[] = {".log", ".index", ".timeindex"};
 	char name[FILE_PATH_MAX];
@@ -447,7 +344,7 @@ drop_segment(struct context *c, struct base_files *b)
 
 /* The segment takes no more: its seal is finished here. */
 static int
-seal_now(struct context *c, struct recovery_segment *rs)
+seal_now(struct recovery_context *c, struct recovery_segment *rs)
 {
 	struct log_shard *shard = c->r->store->shards[c->p->shard];
 	struct segment *s = rs->s;
@@ -456,10 +353,17 @@ seal_now(struct context *c, struct recovery_segment *rs)
 
 	ensure(snapshot);
 	s->has_last_time_entry = segment_index_close(&s->index, &s->last_time_entry);
+	s->seal_checkpoint = s->checkpoint;
 	s->crc_from = 1; /* the seal takes nothing on trust: the file is read again */
 	int rc = keeper_segment_seal(c->r->store->keeper, c->p, s, snapshot);
 
 	snapshot_arena_give(&shard->snapshots, snapshot);
+	if (rc == 0 && c->p->has_doubtful) {
+		c->p->state = LOG_PARTITION_QUARANTINED;
+		c->report->quarantined = true;
+		(void)snprintf(c->report->reason, sizeof(c->report->reason),
+			"damaged before its checkpoint: segment %" PRId64, s->base);
+	}
 	if (rc == 0) {
 		c->io->ops->close(c->io, s->fd);
 		s->fd = -1;
@@ -470,7 +374,7 @@ seal_now(struct context *c, struct recovery_segment *rs)
 }
 
 static void
-report_segment(struct context *c, struct recovery_segment *rs)
+report_segment(struct recovery_context *c, struct recovery_segment *rs)
 {
 	struct log_shard *shard = c->r->store->shards[c->p->shard];
 
@@ -489,7 +393,7 @@ report_segment(struct context *c, struct recovery_segment *rs)
 
 /* Goes on with a judged segment: apply, then seal it or keep it as the active one. */
 static int
-finish_segment(struct context *c, struct recovery_segment *rs, bool last)
+finish_segment(struct recovery_context *c, struct recovery_segment *rs, bool last)
 {
 	struct log_shard *shard = c->r->store->shards[c->p->shard];
 	struct segment *s = rs->s;
@@ -522,7 +426,7 @@ finish_segment(struct context *c, struct recovery_segment *rs, bool last)
 }
 
 static int
-offline(struct context *c, int rc)
+offline(struct recovery_context *c, int rc)
 {
 	c->p->state = LOG_PARTITION_OFFLINE;
 	(void)snprintf(c->report->reason, sizeof(c->report->reason),
@@ -532,11 +436,55 @@ offline(struct context *c, int rc)
 	return 0;
 }
 
+/* Whether the file begins with anything but zeros. What cannot be read counts as data. */
+static bool
+holds_data(struct recovery_context *c, const struct recovery_base *b)
+{
+	char path[FILE_PATH_MAX];
+	uint8_t header[RECORD_BATCH_HEADER_BYTES];
+	struct io_stat stat;
+	bool data = false;
+
+	file_util_segment_path(path, c->p->dir, b->base, ".log");
+	if (c->io->ops->stat(c->io, path, &stat) < 0 || stat.size_bytes < sizeof(header)) {
+		return false;
+	}
+	int fd = c->io->ops->open(c->io, path, IO_OPEN_READ_ONLY);
+	int rc = fd < 0 ? fd : c->io->ops->pread(c->io, fd, header, sizeof(header), 0);
+
+	for (uint32_t i = 0; rc >= 0 && i < sizeof(header); i++) {
+		data |= header[i] != 0;
+	}
+	if (fd >= 0) {
+		c->io->ops->close(c->io, fd);
+	}
+	return data || rc < 0;
+}
+
+/*
+ * A segment that does not join: never acknowledged, and dropped, unless the guard proves it, or was lost
+ * and may have proven it. 1: later ones may follow; 0: the log ends here.
+ */
+static int
+drop_or_doubt(struct recovery_context *c, struct recovery_base *b, bool proven)
+{
+	if (proven || (b->has_log && recovery_guard_lost(c->r) && holds_data(c, b))) {
+		quarantine(c, b->base, c->end, b->base + 1,
+			b->has_log ? "gap before the segment" : "segment file is missing");
+		return 0;
+	}
+	if (b->has_log) {
+		drop_segment(c, b);
+		c->cut = true;
+	}
+	return 1;
+}
+
 /* One unsealed segment. 1: later ones may follow; 0: the log ends here; negative errno. */
 static int
-take_unsealed(struct context *c, uint32_t i)
+take_unsealed(struct recovery_context *c, uint32_t i)
 {
-	struct base_files *b = &c->bases[i];
+	struct recovery_base *b = &c->bases[i];
 	struct recovery_segment rs = {.r = c->r,
 		.p = c->p,
 		.report = c->report,
@@ -549,15 +497,8 @@ take_unsealed(struct context *c, uint32_t i)
 
 	rs.entries = entries;
 	if (rc > 0 && (b->base != c->end || !b->has_log)) {
-		if (proven) {
-			quarantine(c, b->base, c->end, entries[rs.entry_count - 1].entry.end_offset,
-				b->has_log ? "gap before the segment" : "segment file is missing");
-		} else if (b->has_log) {
-			drop_segment(c, b);
-			c->cut = true;
-		}
 		free(entries);
-		return proven ? 0 : 1;
+		return drop_or_doubt(c, b, proven);
 	}
 	rs.s = rc > 0 ? partition_segment_take(c->p, b->base) : NULL;
 	if (rc > 0 && !rs.s) {
@@ -602,7 +543,7 @@ take_unsealed(struct context *c, uint32_t i)
 
 /* After a cut, or where readers may have seen more than is durable: reused offsets need a new epoch. */
 static int
-raise_epoch(struct context *c)
+raise_epoch(struct recovery_context *c)
 {
 	size_t room = 64 + ((size_t)c->epoch_count + 1) * 40;
 	uint8_t *text = malloc(room);
@@ -636,7 +577,7 @@ raise_epoch(struct context *c)
 /* --- the whole --------------------------------------------------------------------------------- */
 
 static int
-take_segments(struct context *c)
+take_segments(struct recovery_context *c)
 {
 	uint32_t sealed = 0;
 	int rc = 0;
@@ -663,11 +604,11 @@ take_segments(struct context *c)
 			from = e->entry.producers_offset;
 		}
 	}
-	rc = restore_producers(c, from);
+	rc = recovery_producers_restore(c, from);
 	rc = rc < 0 ? rc : 1;
 	for (uint32_t i = sealed; rc == 1 && i < c->base_count && !c->p->has_doubtful; i++) {
 		if (c->bases[i].has_seal) {
-			quarantine(c, c->bases[i].base, c->end, c->bases[i].base + 1,
+			quarantine(c, c->bases[i].base, c->end, known_end(c),
 				"unsealed segment below a sealed one");
 			break;
 		}
@@ -682,14 +623,10 @@ take_segments(struct context *c)
 				struct recovery_entry *e = entries_of(c, c->bases[k].base, &count);
 				bool proven = e && any_proven(e, count);
 
-				if (proven) {
-					quarantine(c, c->bases[k].base, c->end, e[count - 1].entry.end_offset,
-						"gap before the segment");
-				} else if (c->bases[k].has_log) {
-					drop_segment(c, &c->bases[k]);
-					c->cut = true;
-				}
 				free(e);
+				if (drop_or_doubt(c, &c->bases[k], proven) == 0) {
+					break;
+				}
 			}
 			break;
 		}
@@ -697,8 +634,71 @@ take_segments(struct context *c)
 	return rc < 0 ? rc : 0;
 }
 
+/*
+ * quarantine.json of an earlier start: nothing is changed, renamed or judged, so that a repair finds
+ * what there was. Rows for reading.
+ */
+static int
+take_quarantined(struct recovery_context *c)
+{
+	struct partition *p = c->p;
+	int rc = 0;
+
+	p->log_start_offset = c->base_count > 0 ? c->bases[0].base : 0;
+	c->end = entries_end(c, p->doubtful.end_offset);
+	for (uint32_t i = 0; rc == 0 && i < c->base_count; i++) {
+		const struct recovery_base *b = &c->bases[i];
+		struct segment_row row = {
+			.base = b->base, .end_offset = INT64_MAX, .sealed = b->has_seal};
+		char path[FILE_PATH_MAX];
+		struct io_stat stat;
+		struct seal seal;
+
+		file_util_segment_path(path, p->dir, b->base, ".log");
+		if (b->prep_id != 0 || c->io->ops->stat(c->io, path, &stat) < 0) {
+			continue;
+		}
+		row.log_bytes = stat.size_bytes;
+		if (b->has_seal && read_seal(c, b->base, &seal) == 0) {
+			row.end_offset = seal.end_offset;
+			c->end = seal.end_offset > c->end ? seal.end_offset : c->end;
+		}
+		p->size_bytes += stat.size_bytes;
+		p->segment_count++;
+		rc = partition_row_add(p, &row);
+	}
+	return rc;
+}
+
+/*
+ * What is not taken is in no anchor, so its proofs go to a file of its own before the anchors are
+ * written. They are there already if all come from it.
+ */
+static int
+keep_proofs(struct recovery_context *c)
+{
+	bool kept = true;
+
+	for (uint32_t i = 0; i < c->entry_count; i++) {
+		kept &= c->entries[i].kept;
+	}
+	c->end = entries_end(c, c->end);
+	if (kept) {
+		return 0;
+	}
+	int rc = proofs_write(c->r->store, c->p->dir, c->r->start_id, c->entries, c->entry_count);
+
+	if (rc < 0) {
+		log_error("logstore",
+			"%s: the proofs of what was acknowledged cannot be kept: errno=%d; the start ends, because "
+			"they would be lost. Make room on the disk, or mend the directory",
+			c->p->dir, -rc);
+	}
+	return rc;
+}
+
 static void
-set_offsets(struct context *c)
+set_offsets(struct recovery_context *c)
 {
 	struct partition *p = c->p;
 
@@ -713,29 +713,40 @@ set_offsets(struct context *c)
 	partition_publish(p);
 }
 
+static void
+remember_quarantine(struct recovery_context *c, const struct doubtful_range *known)
+{
+	c->p->has_doubtful = true;
+	c->p->doubtful_written = true;
+	c->p->doubtful = *known;
+	c->p->state = LOG_PARTITION_QUARANTINED;
+	c->report->quarantined = true;
+	(void)snprintf(c->report->reason, sizeof(c->report->reason), "quarantine.json");
+}
+
 int
 recovery_partition(struct recovery *r, struct partition *p, struct log_recovery_report *report)
 {
-	struct context c = {.r = r, .io = r->io, .p = p, .report = report};
+	struct recovery_context c = {.r = r, .io = r->io, .p = p, .report = report};
 	struct doubtful_range known;
+	int marked = quarantine_read(r->io, p->dir, &known);
 
 	c.entries = recovery_guard_entries(r, p, &c.entry_count);
-	bool was_quarantined = quarantine_read(r->io, p->dir, &known) == 0;
-	int rc = read_epochs(&c);
+	int rc = marked < 0 && marked != -ENOENT ? marked : read_epochs(&c);
 
 	rc = rc < 0 ? rc : read_names(&c);
-	if (rc == 0) {
+	if (rc == 0 && marked == 0) {
+		remember_quarantine(&c, &known);
+		rc = take_quarantined(&c);
+	} else if (rc == 0) {
 		drop_orphans(&c);
 		rc = take_segments(&c);
+		rc = rc < 0 ? rc : c.mark_rc;
 	}
-	if (rc == 0 && was_quarantined) {
-		p->has_doubtful = true;
-		p->doubtful = known;
-		p->state = LOG_PARTITION_QUARANTINED;
-		report->quarantined = true;
-		if (report->reason[0] == 0) {
-			(void)snprintf(report->reason, sizeof(report->reason), "quarantine.json");
-		}
+	if (rc == 0 && p->state != LOG_PARTITION_SERVING) {
+		rc = keep_proofs(&c);
+	} else {
+		p->proofs_stale = r->proofs_found;
 	}
 	if (rc == 0 && p->state == LOG_PARTITION_SERVING && (c.cut || (c.relaxed && !r->clean))) {
 		rc = raise_epoch(&c);

@@ -240,7 +240,7 @@ judge_scan(struct recovery_segment *rs)
 	rs->end_offset = rs->s->base;
 	(void)walk_batches(rs, limit);
 	rs->written_end = rs->end_pos;
-	bool lost_guard = rs->r->guard_count == 0 || rs->r->guard_damaged;
+	bool lost_guard = recovery_guard_lost(rs->r);
 
 	if (lost_guard && later_batch(rs, limit, &rs->doubtful_end)) {
 		rs->corrupt = true;

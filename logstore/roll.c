@@ -160,6 +160,7 @@ roll_seal(struct log_shard *shard, struct partition *p)
 			continue;
 		}
 		s->state = SEGMENT_SEALING;
+		s->seal_checkpoint = s->checkpoint;
 		log_shard_tell(shard,
 			&(struct keeper_msg){.kind = KEEPER_SEAL,
 				.partition = p,

@@ -4,12 +4,14 @@
  * file][damages of that file ...], each damage a byte, a run of bytes, zeros, or a cut. A directory with
  * several segments, checkpoints and a guard ring is made once and copied. Whatever is damaged: the
  * start ends; a read gives exactly what was written or an error; and what was acknowledged is there
- * unless the start refused, the partition says that it is quarantined, or nothing proves it any more.
+ * unless the start refused, the partition says that it is quarantined, or nothing proves it any more. The
+ * two starts after it say the same, and leave a quarantined partition's segments as they are to the byte.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/bytes.h"
+#include "base/crc32c.h"
 #include "base/cursor.h"
 #include "base/ensure.h"
 #include "base/log.h"
@@ -237,6 +239,15 @@ check_partition(struct log_bench *b, bool unproven)
 	while (at >= 0 && at < status.high_watermark) {
 		at = check_read(b, at, status.high_watermark);
 	}
+	/* What was lost with its proof is not there at later starts, and its offsets are given again. */
+	for (uint32_t k = 0; k < b->partitions[0].answered; k++) {
+		if (b->partitions[0].batches[k].base_offset >= status.log_end_offset) {
+			b->partitions[0].batches[k].base_offset = -1;
+		}
+	}
+	if (b->partitions[0].durable > status.log_end_offset) {
+		b->partitions[0].durable = status.log_end_offset;
+	}
 	/* It answers: whether it takes more or not. */
 	b->partitions[0].end = status.log_end_offset;
 	b->partitions[0].next_sequence = 0;
@@ -244,6 +255,57 @@ check_partition(struct log_bench *b, bool unproven)
 	ensure(log_bench_append(b, 0, 1, 10));
 	log_bench_drain(b);
 	ensure(!b->stalled);
+}
+
+/* Names, lengths and bytes of all segment files. */
+static uint32_t
+segments_crc(struct sim_disk *disk)
+{
+	static uint8_t bytes[1 << 20];
+	struct file_list files;
+	struct io_stat stat;
+	struct io *io;
+	uint32_t crc = 0;
+
+	ensure(sim_disk_view(disk, 0, &io) == 0);
+	list_all(io, &files);
+	for (uint32_t i = 0; i < files.count; i++) {
+		const char *name = files.names[i];
+		size_t len = strlen(name);
+
+		if (strchr(name, '/') == NULL || strcmp(name + len - 4, ".log") != 0) {
+			continue;
+		}
+		int fd = io->ops->open(io, name, IO_OPEN_READ_ONLY);
+
+		ensure(fd >= 0);
+		ensure(io->ops->stat(io, name, &stat) == 0);
+		ensure(stat.size_bytes <= sizeof(bytes));
+		ensure(io->ops->pread(io, fd, bytes, stat.size_bytes, 0) == 0);
+		io->ops->close(io, fd);
+		crc = crc32c_update(crc, name, len + 1);
+		crc = crc32c_update(crc, bytes, stat.size_bytes);
+	}
+	io->ops->destroy(io);
+	return crc;
+}
+
+/* What the first start left is what the later ones find. */
+static void
+check_later_starts(struct log_bench *b, bool unproven)
+{
+	for (int i = 0; i < 2; i++) {
+		bool quarantined = b->reports[0].quarantined;
+		uint32_t crc = segments_crc(b->disk);
+
+		log_bench_sigkill(b);
+		if (log_bench_try_open(b) < 0) {
+			return;
+		}
+		ensure(b->reports[0].quarantined || !quarantined);
+		ensure(segments_crc(b->disk) == crc || !quarantined);
+		check_partition(b, unproven);
+	}
 }
 
 /* Starts over damage have much to say. */
@@ -276,12 +338,17 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		/* Not found: its directory tells another topic. The daemon says so by name. */
 		if (b->partitions[0].index != UINT32_MAX) {
 			check_partition(b, unproven);
+			check_later_starts(b, unproven);
 		}
-		log_bench_drop(b);
+		if (b->store) {
+			log_bench_drop(b);
+		}
 	}
-	/* The batch of check_partition, whether it was taken or not. */
-	free(b->partitions[0].batches[bases[mode].partition.offered].bytes);
-	b->partitions[0].batches[bases[mode].partition.offered].bytes = NULL;
+	/* The batches of check_partition, whether they were taken or not. */
+	for (uint32_t i = bases[mode].partition.offered; i < bases[mode].partition.offered + 3; i++) {
+		free(b->partitions[0].batches[i].bytes);
+		b->partitions[0].batches[i].bytes = NULL;
+	}
 	sim_disk_destroy(b->disk);
 	b->disk = bases[mode].disk;
 	return 0;

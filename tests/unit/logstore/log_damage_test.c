@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decay of what was acknowledged: repaired where the guard has a copy, else told; never cut. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include "base/bytes.h"
+#include "base/errcode.h"
 #include "support/log_bench.h"
 
 #define SEGMENT "orders-0/00000000000000000000.log"
@@ -71,14 +73,238 @@ damage_in_the_tail_block_is_repaired_from_the_guard(void **state)
 	assert_int_equal(log_bench_status(b, 0).log_end_offset, 10);
 }
 
-/*
- * Damage before the checkpoint that recovery trusts is found when the segment is to be sealed: it
- * stays unsealed, what follows the damage is still served, and its descriptors are closed.
- */
+/* --- later starts ------------------------------------------------------------------------------ */
+
+/* All bytes of a file, as a start would read them. The caller frees. */
+static uint8_t *
+file_bytes(struct log_bench *b, const char *path, size_t *ret_len)
+{
+	struct io_stat stat;
+	struct io *io;
+
+	assert_int_equal(sim_disk_view(b->disk, 0, &io), 0);
+	assert_int_equal(io->ops->stat(io, path, &stat), 0);
+	uint8_t *bytes = malloc(stat.size_bytes);
+	int fd = io->ops->open(io, path, IO_OPEN_READ_ONLY);
+
+	assert_non_null(bytes);
+	assert_true(fd >= 0);
+	assert_int_equal(io->ops->pread(io, fd, bytes, stat.size_bytes, 0), 0);
+	io->ops->close(io, fd);
+	io->ops->destroy(io);
+	*ret_len = stat.size_bytes;
+	return bytes;
+}
+
 static void
-a_damaged_segment_is_not_sealed_and_still_read(void **state)
+remove_file(struct log_bench *b, const char *path)
+{
+	struct io *io;
+
+	assert_int_equal(sim_disk_view(b->disk, 0, &io), 0);
+	assert_int_equal(io->ops->unlink(io, path), 0);
+	assert_int_equal(io->ops->fsync_dir(io, "."), 0);
+	io->ops->destroy(io);
+}
+
+static bool
+file_is_there(struct log_bench *b, const char *path)
+{
+	struct io_stat stat;
+	struct io *io;
+
+	assert_int_equal(sim_disk_view(b->disk, 0, &io), 0);
+	bool there = io->ops->stat(io, path, &stat) == 0;
+
+	io->ops->destroy(io);
+	return there;
+}
+
+/* Two more starts find what the first left: quarantined, and not a byte of the segment changed. */
+static void
+open_twice_more(struct log_bench *b)
+{
+	size_t before_len, after_len;
+	uint8_t *before = file_bytes(b, SEGMENT, &before_len);
+
+	for (int i = 0; i < 2; i++) {
+		log_bench_open(b);
+		assert_true(b->reports[0].quarantined);
+		assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_QUARANTINED);
+		log_bench_run_ns(b, 11 * NS_PER_S); /* anchors */
+		assert_int_equal(log_bench_counter(b, SHARD_quarantines), 1);
+		if (i == 0) {
+			log_bench_sigkill(b);
+		} else {
+			assert_true(log_bench_stop(b));
+		}
+	}
+	uint8_t *after = file_bytes(b, SEGMENT, &after_len);
+
+	assert_int_equal(after_len, before_len);
+	assert_memory_equal(after, before, before_len);
+	free(before);
+	free(after);
+}
+
+/* A repair: the bytes are whole again, and quarantine.json is taken away. */
+static void
+repaired_it_serves_all(struct log_bench *b, int64_t end)
+{
+	remove_file(b, "orders-0/quarantine.json");
+	log_bench_open(b);
+	assert_false(b->reports[0].quarantined);
+	assert_int_equal(b->reports[0].unproven_cut_bytes, 0);
+	assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_SERVING);
+	assert_int_equal(log_bench_status(b, 0).log_end_offset, end);
+	assert_true(log_bench_check(b, false));
+	assert_true(log_bench_append(b, 0, 1, 1000));
+	log_bench_drain(b);
+	assert_false(b->stalled);
+	log_bench_sigkill(b);
+	assert_false(file_is_there(b, "orders-0/penstock-proofs"));
+	log_bench_open(b);
+	assert_int_equal(log_bench_status(b, 0).log_end_offset, end + 1);
+}
+
+static void
+a_quarantined_segment_is_as_it_was_after_later_starts(void **state)
 {
 	struct log_bench *b = *state;
+
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
+	log_bench_open(b);
+	assert_true(b->reports[0].quarantined);
+	log_bench_run_ns(b, 11 * NS_PER_S);
+	log_bench_sigkill(b);
+	open_twice_more(b);
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
+	repaired_it_serves_all(b, 10);
+}
+
+/* The proofs outlive the anchors of starts that do not serve the partition. */
+static void
+without_quarantine_json_it_is_quarantined_again(void **state)
+{
+	struct log_bench *b = *state;
+
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
+	log_bench_open(b);
+	log_bench_sigkill(b);
+	for (int i = 0; i < 3; i++) {
+		remove_file(b, "orders-0/quarantine.json");
+		log_bench_open(b);
+		assert_true(b->reports[0].quarantined);
+		assert_int_equal(b->reports[0].unproven_cut_bytes, 0);
+		log_bench_sigkill(b);
+	}
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
+	repaired_it_serves_all(b, 10);
+}
+
+/* Its tail block needs the copy in the guard: two starts later it is still there. */
+static void
+an_offline_partition_keeps_its_proofs(void **state)
+{
+	struct log_bench *b = *state;
+
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2 * 4096 + 500, 3), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(sim_fault_arm(b->disk,
+					 &(struct io_fault_rule){.op = IO_FAULT_OPEN,
+						 .nth = 1,
+						 .sticky = true,
+						 .error = EIO,
+						 .path_contains = "00000000.log"}),
+			0);
+		log_bench_open(b);
+		assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_OFFLINE);
+		assert_int_equal(log_bench_status(b, 0).log_end_offset, 10);
+		log_bench_run_ns(b, 11 * NS_PER_S);
+		log_bench_sigkill(b);
+		sim_fault_clear(b->disk);
+	}
+	log_bench_open(b);
+	assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_SERVING);
+	assert_int_equal(b->reports[0].tail_repaired, 1);
+	assert_int_equal(b->reports[0].unproven_cut_bytes, 0);
+	assert_true(log_bench_check(b, false));
+}
+
+/* A seal that is damaged ends the start of the partition before its active segment is looked at. */
+static void
+a_damaged_seal_keeps_the_proofs_of_the_active_segment(void **state)
+{
+	static const char seal[] = "orders-0/00000000000000000000.seal";
+	struct log_bench *b = *state;
+	struct log_command command = {.kind = LOG_COMMAND_ROLL};
+
+	log_bench_open(b);
+	command.partition_index = b->partitions[0].index;
+	assert_int_equal(log_bench_command(b, &command), 0);
+	for (uint32_t i = 0; i < 6; i++) {
+		assert_true(log_bench_append(b, 0, 1, 1000));
+	}
+	log_bench_drain(b);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	log_bench_sigkill(b);
+	assert_int_equal(sim_flip_bit(b->disk, seal, 20, 0), 0);
+	assert_int_equal(sim_flip_bit(b->disk, "orders-0/00000000000000000010.log", 4096 + 500, 3), 0);
+	log_bench_open(b);
+	assert_true(b->reports[0].quarantined);
+	assert_int_equal(log_bench_status(b, 0).log_end_offset, 16);
+	log_bench_run_ns(b, 11 * NS_PER_S);
+	log_bench_sigkill(b);
+	open_twice_more(b);
+	assert_int_equal(sim_flip_bit(b->disk, seal, 20, 0), 0);
+	repaired_it_serves_all(b, 16);
+}
+
+/* Not known to be unproven: a guard file that is gone may have proven it. */
+static void
+a_missing_guard_file_of_two_cuts_nothing(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_bench_options o;
+
+	log_bench_free(b);
+	log_bench_options_init(&o, 1);
+	o.shard_count = 2;
+	log_bench_init(b, &o);
+	log_bench_open(b);
+	log_bench_create(b, "orders", 0, NULL);
+	log_bench_create(b, "orders", 1, NULL);
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_true(log_bench_append(b, i % 2, 1, 1000));
+	}
+	log_bench_drain(b);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	uint32_t shard = log_bench_status(b, 0).shard;
+
+	assert_int_not_equal(log_bench_status(b, 1).shard, shard);
+	log_bench_sigkill(b);
+	remove_file(b, shard == 0 ? "penstock-guard-0" : "penstock-guard-1");
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
+	log_bench_open(b);
+	assert_true(b->reports[0].quarantined);
+	assert_false(b->reports[1].quarantined);
+	assert_int_equal(log_bench_status(b, 0).log_end_offset, 10);
+	log_bench_sigkill(b);
+	open_twice_more(b);
+}
+
+/* --- damage found later ------------------------------------------------------------------------ */
+
+/*
+ * Damage before the checkpoint that recovery trusts is found when the segment is to be sealed: it
+ * stays unsealed and the partition is quarantined, then and after later starts. What comes before the
+ * damage is served, and so is what follows the segment.
+ */
+static void
+a_segment_damaged_at_its_seal_is_quarantined_for_good(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_command command = {.kind = LOG_COMMAND_ROLL};
 
 	log_bench_open(b);
 	assert_true(log_bench_append(b, 0, 1, 1000));
@@ -91,20 +317,33 @@ a_damaged_segment_is_not_sealed_and_still_read(void **state)
 	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
 	log_bench_open(b);
 	assert_false(b->reports[0].quarantined);
-	struct log_command command = {
-		.kind = LOG_COMMAND_ROLL, .partition_index = b->partitions[0].index};
-
+	command.partition_index = b->partitions[0].index;
+	b->keeper_sleeps = true;
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	b->keeper_sleeps = false;
 	assert_int_equal(log_bench_command(b, &command), 0);
 	log_bench_run_ns(b, 20 * NS_PER_MS);
-	struct read_done done = log_bench_read(b, 0, 11, 12, 4096);
+	assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_QUARANTINED);
+	assert_int_equal(log_bench_counter(b, SHARD_quarantines), 1);
+	assert_true(log_bench_append(b, 0, 1, 1000));
+	log_bench_drain(b);
+	assert_int_equal(b->partitions[0].last_error, KAFKA_KAFKA_STORAGE_ERROR);
+	struct read_done done = log_bench_read(b, 0, 0, 12, 4096);
 
 	assert_int_equal(done.error, 0);
-	assert_int_equal(done.next_offset, 12);
+	assert_int_equal(done.next_offset, 2);
 	log_bench_release(b, 0, &done);
-	assert_int_equal(log_bench_counter(b, SHARD_reads_cold), 1);
-	assert_true(log_bench_append(b, 0, 1, 1000)); /* the next segment, in the same object */
-	log_bench_drain(b);
-	assert_true(log_bench_stop(b));
+	done = log_bench_read(b, 0, 2, 12, 4096);
+	assert_int_equal(done.error, KAFKA_CORRUPT_MESSAGE);
+	log_bench_run_ns(b, 11 * NS_PER_S); /* anchors without it */
+	log_bench_sigkill(b);
+	assert_true(file_is_there(b, "orders-0/quarantine.json"));
+	open_twice_more(b);
+	remove_file(b, "orders-0/quarantine.json");
+	log_bench_open(b);
+	assert_true(b->reports[0].quarantined);
+	log_bench_sigkill(b);
+	open_twice_more(b);
 }
 
 int
@@ -114,7 +353,12 @@ main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(damage_below_the_durable_mark_is_quarantined_never_cut),
 		CASE(damage_in_the_tail_block_is_repaired_from_the_guard),
-		CASE(a_damaged_segment_is_not_sealed_and_still_read),
+		CASE(a_quarantined_segment_is_as_it_was_after_later_starts),
+		CASE(without_quarantine_json_it_is_quarantined_again),
+		CASE(an_offline_partition_keeps_its_proofs),
+		CASE(a_damaged_seal_keeps_the_proofs_of_the_active_segment),
+		CASE(a_missing_guard_file_of_two_cuts_nothing),
+		CASE(a_segment_damaged_at_its_seal_is_quarantined_for_good),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
