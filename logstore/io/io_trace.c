@@ -308,6 +308,25 @@ trace_entry(struct io_trace *t, struct trace_group *g, const uint8_t *entry)
 	};
 }
 
+/*
+ * Who says that a group is acknowledged has given up what it had not repeated of it: such a write has
+ * failed, and no DURABLE note of its partition may follow.
+ */
+static void
+trace_give_up(struct io_trace *t, uint64_t acknowledged)
+{
+	for (uint32_t k = 0; k < t->groups.count && t->groups.items[k].seq <= acknowledged; k++) {
+		for (uint32_t i = 0; i < t->writes.count; i++) {
+			struct trace_write *w = &t->writes.items[i];
+
+			if (w->state == TRACE_RETRY && w->number <= t->groups.items[k].number) {
+				w->state = TRACE_FAILED;
+			}
+		}
+	}
+	trace_advance(t);
+}
+
 static void
 trace_record(struct io_trace *t, const uint8_t *record, const struct trace_write *w)
 {
@@ -320,6 +339,9 @@ trace_record(struct io_trace *t, const uint8_t *record, const struct trace_write
 		.file = w->file,
 	};
 
+	if (t->groups.count > 0 && t->groups.items[0].seq <= acknowledged) {
+		trace_give_up(t, acknowledged);
+	}
 	if (t->groups.count > 0 && t->groups.items[0].seq <= acknowledged) {
 		trace_complain(t,
 			"record %" PRIu64 " says that %" PRIu64 " is acknowledged, but %" PRIu64
