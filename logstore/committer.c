@@ -548,10 +548,8 @@ dispatch(struct log_shard *shard)
 	}
 	/* More segments wait for their seals than an anchor holds: groups go on while the half has room. */
 	if (shard->anchor_wanted && guard_writer_anchor_fits(shard)) {
-		uint32_t done = dispatch_anchor(shard);
-
-		shard->anchor_wanted = done == 0;
-		return done;
+		shard->anchor_wanted = dispatch_anchor(shard) == 0;
+		return !shard->anchor_wanted;
 	}
 	if (open) {
 		return guard_writer_fits(shard, shard->open->part_count) && open_may_go(shard)
