@@ -18,7 +18,7 @@ on_delivery(void *user_data, const struct penstock_delivery *delivery)
 	struct sender *sender = user_data;
 	int none = 0;
 
-	if (delivery->error == 0) {
+	if (delivery->durable) {
 		histogram_add(&sender->latency, delivery->latency_ns);
 		atomic_fetch_add_explicit(&sender->durable, 1, memory_order_relaxed);
 		return;

@@ -246,18 +246,21 @@ void
 client_core_report(struct client_core *core, const struct client_stream *stream,
 	struct client_batch *batch, int16_t error, int64_t last_offset)
 {
+	bool durable = error == 0 && !core->options.acks_received;
+	enum client_counter counter = durable ? CLIENT_records_durable : CLIENT_records_received;
 	struct client_delivery delivery = {
 		.topic = stream->topic->name,
 		.partition = stream->partition,
 		.error = error,
-		.offset = last_offset >= 0 ? last_offset - batch->record_count + 1 : -1,
+		.durable = durable,
+		.offset = durable && last_offset >= 0 ? last_offset - batch->record_count + 1 : -1,
 	};
 
 	if (batch->reported) {
 		return;
 	}
 	batch->reported = true;
-	client_core_count(core, error == 0 ? CLIENT_records_durable : CLIENT_records_failed,
+	client_core_count(core, error == 0 ? counter : CLIENT_records_failed,
 		(uint64_t)batch->record_count);
 	for (struct client_chunk *chunk = batch->notes_first; chunk; chunk = chunk->next) {
 		for (uint32_t i = 0; i < chunk->count; i++) {

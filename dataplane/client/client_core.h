@@ -43,7 +43,8 @@ struct client_datagram {
 struct client_delivery {
 	const char *topic;
 	uint32_t partition;
-	int16_t error; /* Kafka code, 0 durable (acks=0: received) */
+	int16_t error; /* Kafka code, 0 taken */
+	bool durable;  /* false with acks=0: received, which a crash may undo */
 	int64_t offset; /* -1 on error, or when one ACK covered several batches between others' records */
 	void *record_data;
 	uint64_t sent_ns; /* as given with the record */

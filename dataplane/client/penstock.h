@@ -4,7 +4,7 @@
  *
  * A handle may be used by many threads. Sends are asynchronous: penstock_send copies the record into
  * a bounded buffer and returns; the delivery callback runs on the handle's own thread once the record
- * is on disk at the server (or has failed for good). Settings have Kafka's names.
+ * is on disk at the server (acks=0: was received there) or has failed for good. Settings have Kafka's names.
  */
 #ifndef PENSTOCK_H
 #define PENSTOCK_H
@@ -19,15 +19,21 @@ extern "C" {
 struct penstock_config;
 struct penstock_producer;
 
-/* One record's fate. error: 0 durable, else a Kafka error code (7: delivery timeout). */
+/*
+ * One record's fate. error: 0 taken, else a Kafka error code (7: delivery timeout). Taken means durable;
+ * with acks=0 it means no more than received: such a record counts as never acknowledged, and a crash of
+ * the server may lose it.
+ */
 struct penstock_delivery {
 	uint32_t struct_bytes;
 	uint32_t partition;
-	int64_t offset; /* -1 on error */
+	int64_t offset; /* -1 on error, and while it is not durable */
 	int16_t error;
 	const char *topic;
 	void *record_data;    /* what penstock_send was given */
 	uint64_t latency_ns; /* from penstock_send to here */
+	int32_t durable;     /* 1: on disk (a relaxed topic: taken as it promises); 0: failed, or acks=0 */
+	int32_t reserved;
 };
 
 typedef void (*penstock_delivery_fn)(void *user_data, const struct penstock_delivery *delivery);
@@ -78,7 +84,7 @@ int penstock_send(struct penstock_producer *producer, const struct penstock_reco
 /* The same, waiting up to timeout_ms for buffer space. -ETIMEDOUT. */
 int penstock_send_wait(struct penstock_producer *producer,
 	const struct penstock_record_out *record, uint32_t timeout_ms);
-/* Waits until all that was sent before is durable or failed. -ETIMEDOUT. */
+/* Waits until all that was sent before is durable (acks=0: received) or failed. -ETIMEDOUT. */
 int penstock_flush(struct penstock_producer *producer, uint32_t timeout_ms);
 /* Readable when deliveries were made since the last read of 8 bytes; -1 if there is none. */
 int penstock_fd(const struct penstock_producer *producer);
@@ -92,6 +98,8 @@ struct penstock_stats {
 	uint64_t rtt_ns; /* smoothed, of the busiest session */
 	int64_t producer_id;
 	int32_t producer_epoch;
+	int32_t reserved;
+	uint64_t records_received; /* acks=0: reported, and never counted durable */
 };
 
 void penstock_producer_stats(struct penstock_producer *producer, struct penstock_stats *ret_stats);

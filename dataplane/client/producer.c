@@ -88,6 +88,7 @@ producer_deliver(struct penstock_producer *p, const struct client_delivery *fate
 		.topic = fate->topic,
 		.record_data = fate->record_data,
 		.latency_ns = clock_now_ns(p->clock) - fate->sent_ns,
+		.durable = fate->durable,
 	};
 
 	p->delivered = true;
@@ -241,6 +242,7 @@ producer_publish(struct penstock_producer *p)
 		.rtt_ns = state.rtt_ns,
 		.producer_id = state.producer_id,
 		.producer_epoch = state.producer_epoch,
+		.records_received = counters[CLIENT_records_received],
 	};
 	memcpy(p->status, client_core_status(p->core), sizeof(p->status));
 	if (p->flush_waiters > 0) {

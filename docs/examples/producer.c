@@ -18,7 +18,7 @@ on_delivery(void *user_data, const struct penstock_delivery *delivery)
 {
 	struct tally *tally = user_data;
 
-	if (delivery->error == 0) {
+	if (delivery->durable) {
 		atomic_fetch_add(&tally->durable, 1);
 	} else {
 		atomic_fetch_add(&tally->failed, 1);

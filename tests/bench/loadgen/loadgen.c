@@ -126,6 +126,10 @@ loadgen_delivered(void *user_data, const struct penstock_delivery *delivery)
 		report->failed_by_code[known ? delivery->error : 0]++;
 		return;
 	}
+	if (!delivery->durable) {
+		report->received++;
+		return;
+	}
 	report->durable++;
 	report->bytes += options->key_bytes + options->value_bytes;
 	histogram_add(&report->latency, p->interval_ns > 0
@@ -281,6 +285,7 @@ loadgen_sum(struct loadgen_producer *p, struct loadgen_report *total)
 {
 	total->sent += p->sent;
 	total->durable += p->report.durable;
+	total->received += p->report.received;
 	total->failed += p->report.failed;
 	total->bytes += p->report.bytes;
 	total->content_hash += p->report.content_hash;

@@ -45,6 +45,7 @@ struct loadgen_options {
 
 struct loadgen_report {
 	uint64_t sent, durable, failed;
+	uint64_t received; /* acks=0: told no more than that, so neither durable nor failed */
 	uint64_t bytes; /* key and value of durable records */
 	uint64_t content_hash;
 	uint64_t elapsed_ns; /* from the first send to the last delivery */
