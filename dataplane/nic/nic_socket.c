@@ -30,6 +30,7 @@
 #define TX_TOKEN      (1ull << 32)
 #define NOT_POSTED    UINT32_MAX
 #define PORT_TRIES    16
+#define ASK_ALL_EVERY 8
 #define BUFFERS_MAX   (1u << 20)
 
 /* What tx must remember of a packet until the kernel takes it. */
@@ -43,6 +44,7 @@ struct nic_socket {
 	struct nic_udp udp[NIC_SOCKET_ADDRESSES_MAX];
 	uint32_t udp_count;
 	uint32_t first_asked;
+	uint32_t turns;
 	int epoll_fd; /* -1 with one socket */
 	uint16_t port;
 	uint16_t mtu;
@@ -160,22 +162,27 @@ nic_socket_rx(struct nic *nic, struct packet_view *ret_views, uint32_t max)
 	struct nic_socket *s = socket_of(nic);
 	uint32_t want = max < RX_BATCH ? max : RX_BATCH;
 	uint32_t ready = rx_post(s, want);
-	uint32_t n = 0;
+	uint32_t n = 0, busy = s->first_asked;
+	bool ask_all;
 
 	if (ready < want) {
 		count_add(&s->rx_nombuf, 1);
 	}
-	for (uint32_t k = 0; k < s->udp_count && n < ready; k++) {
-		struct nic_udp *udp = &s->udp[(s->first_asked + k) % s->udp_count];
+	/* While one socket is busy the other, most often silent, is asked only now and then. */
+	ask_all = s->turns++ % ASK_ALL_EVERY == 0;
+	for (uint32_t k = 0; k < s->udp_count && n < ready && (n == 0 || ask_all); k++) {
+		uint32_t which = (s->first_asked + k) % s->udp_count;
+		struct nic_udp *udp = &s->udp[which];
 		uint32_t got = rx_receive(s, udp, n, ready - n);
 
 		for (uint32_t i = n; i < n + got; i++) {
 			rx_fill_view(s, udp, i, &ret_views[i]);
 			s->posted[i] = NOT_POSTED;
 		}
+		busy = got > 0 ? which : busy;
 		n += got;
 	}
-	s->first_asked = (s->first_asked + 1) % s->udp_count;
+	s->first_asked = ask_all ? (s->first_asked + 1) % s->udp_count : busy;
 	if (n > 0) {
 		s->owners_out += n;
 		count_add(&s->ipackets, n);

@@ -50,6 +50,16 @@ def idle_and_small():
         assert daemon.stop() == 0
 
 
+def both_loopbacks():
+    """The default binds 127.0.0.1 and ::1, on one port; the receive buffer is as the port says."""
+    with Daemon('ports=[{driver: socket, rcvbuf: 96KiB}]', 'broker.num.partitions=2') as daemon:
+        for topic, host in (('four', '127.0.0.1'), ('six', '[::1]')):
+            report = produce(daemon, topic, 2, 2, 5000, 100, bootstrap=f'{host}:{daemon.port}')
+            assert report['durable'] == 5000, (host, report)
+        assert re.search(rf'kernel UDP sockets at 127.0.0.1 and ::1, port {daemon.port}, receive buffer 96 KiB', daemon.log())
+        assert daemon.stop() == 0
+
+
 def ready_ms():
     """From exec to the line that says it serves, in a new directory."""
     with Daemon() as daemon:
@@ -145,6 +155,7 @@ def stops_in_time():
 
 
 def main():
+    both_loopbacks()
     idle_and_small()
     starts_quickly()
     stops_in_time()

@@ -125,6 +125,45 @@ echo_once(struct nic *nic, int family, const uint8_t *address)
 	close(fd);
 }
 
+/* One family keeps the queue busy: the other's datagram is taken all the same, soon. */
+static void
+busy_family_does_not_starve_the_other(void **state)
+{
+	struct nic_socket_options options;
+	struct packet_view views[4];
+	bool seen = false;
+	struct nic *nic;
+	int fd4, fd6;
+
+	nic_socket_options_init(&options);
+	memcpy(options.addresses[1], loopback6, 16);
+	options.address_count = 2;
+	nic = make(&options);
+	fd4 = client(nic, AF_INET);
+	fd6 = client(nic, AF_INET6);
+	for (uint32_t turn = 0; turn < 3 && nic->ops->rx(nic, views, 4) == 0; turn++) {
+		assert_int_equal(send(fd4, "four", 4, 0), 4);
+	}
+	assert_int_equal(send(fd6, "six", 3, 0), 3);
+	for (uint32_t turn = 0; turn < 16 && !seen; turn++) {
+		uint64_t owners[4];
+		uint32_t n;
+
+		assert_int_equal(send(fd4, "four", 4, 0), 4);
+		n = nic->ops->rx(nic, views, 4);
+		for (uint32_t i = 0; i < n; i++) {
+			seen |= views[i].len == 3;
+			owners[i] = views[i].owner;
+		}
+		nic->ops->release(nic, owners, n);
+	}
+	assert_true(seen);
+	close(fd4);
+	close(fd6);
+	nic->ops->destroy(nic);
+	(void)state;
+}
+
 static void
 both_families_share_a_port(void **state)
 {
@@ -404,6 +443,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(payload_and_peer_arrive),
 		cmocka_unit_test(both_families_share_a_port),
+		cmocka_unit_test(busy_family_does_not_starve_the_other),
 		cmocka_unit_test(wildcard_answers_from_the_asked_address),
 		cmocka_unit_test(no_family_starves),
 		cmocka_unit_test(congestion_mark_is_seen),
