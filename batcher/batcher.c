@@ -285,8 +285,6 @@ batcher_job_deadline(const struct batcher *b, const struct job *job)
 			       : b->now_ns;
 	case JOB_PHASE_RETRY:
 		return job->retry_ns;
-	case JOB_PHASE_RUN:
-		return job->stuck ? UINT64_MAX : job->dispatch_ns + job->spec.task_timeout_ns;
 	case JOB_PHASE_SCAN:
 	case JOB_PHASE_FILL:
 		/* With nothing on its way a ring was full: nobody will wake us. */
@@ -382,6 +380,7 @@ batcher_build(struct batcher *b, struct batcher_command *command)
 			if (rc == 0) {
 				command->job = i;
 				command->job_id = b->built[i]->id = ++b->jobs_made;
+				b->built[i]->task.inner.job_id = command->job_id;
 			}
 			return rc;
 		}

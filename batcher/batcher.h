@@ -122,6 +122,23 @@ void worker_destroy(struct worker *worker);
 /* Runs at most one task. Worker lcore. */
 uint32_t worker_poll(struct worker *worker, uint64_t now_ns);
 
+/*
+ * The call of a job's function that a worker is in, or the last one. Whether it is stuck is judged by
+ * who reads this, not by the batcher: it may share the lcore that does not come back.
+ */
+struct worker_call {
+	uint64_t since_ns; /* 0: in none */
+	uint64_t ended_ns; /* of the last one; 0: none yet */
+	uint64_t timeout_ns;
+	uint64_t job_id;
+	int64_t window_start_ms; /* start = end: open or close */
+	int64_t window_end_ms;
+	char job[BATCHER_JOB_NAME_MAX + 8];
+};
+
+/* Any thread. */
+void worker_call(struct worker *worker, struct worker_call *ret_call);
+
 enum batcher_command_kind {
 	BATCHER_CREATE, /* spec -> job index; answered when the function's open() returned */
 	/*
@@ -160,7 +177,7 @@ struct job_status {
 	char name[BATCHER_JOB_NAME_MAX + 1];
 	enum job_state state;
 	int error; /* of JOB_FAILED */
-	char reason[128];
+	char reason[384];
 	int64_t batch_sequence;
 	int64_t event_watermark_ms;
 	uint32_t open_windows;

@@ -194,7 +194,6 @@ firing_dispatch(struct job *job, enum task_kind kind)
 	struct window_task item = {.task = t, .dispatch_time_ns = job->batcher->now_ns};
 
 	t->kind = kind;
-	job->dispatch_ns = job->batcher->now_ns;
 	job->task_out = ring_offer(job->batcher->options.tasks[t->worker], &item, 1) == 1;
 	job->task_due = !job->task_out;
 }

@@ -7,7 +7,7 @@
 #define BATCHER_HISTORY_H
 
 #include "batcher/batcher.h"
-#include "batcher/published.h"
+#include "base/published.h"
 
 #define HISTORY_ROWS 256
 

@@ -111,6 +111,7 @@ job_init(struct job *job)
 	t->job = (struct penstock_job){
 		.name = spec->name, .param_count = spec->param_count, .params = spec->params};
 	t->output_bytes_max = spec->output_bytes_max;
+	t->timeout_ns = job->spec.task_timeout_ns;
 }
 
 int
@@ -296,24 +297,6 @@ job_poll_end(struct job *job)
 }
 
 static uint32_t
-job_poll_run(struct job *job)
-{
-	uint64_t running_ns = job->batcher->now_ns - job->dispatch_ns;
-
-	if (job->stuck || !job->task_out || running_ns < job->spec.task_timeout_ns) {
-		return 0;
-	}
-	job->stuck = true;
-	job->dirty = true;
-	(void)snprintf(job->reason, sizeof(job->reason),
-		"stuck: worker %u has not come back from window [%lld, %lld) for over %llu ms",
-		job->task.inner.worker, (long long)job->task.inner.info.window_start_ms,
-		(long long)job->task.inner.info.window_end_ms,
-		(unsigned long long)(job->spec.task_timeout_ns / NS_PER_MS));
-	return 1;
-}
-
-static uint32_t
 job_poll_retry(struct job *job)
 {
 	if (job->batcher->now_ns < job->retry_ns) {
@@ -348,7 +331,7 @@ job_poll(struct job *job)
 	case JOB_PHASE_OPEN:
 	case JOB_PHASE_RUN:
 	case JOB_PHASE_CLOSE:
-		return job_poll_run(job);
+		return 0; /* the worker's turn */
 	}
 	return 0;
 }
@@ -381,11 +364,6 @@ void
 job_task_done(struct job *job, const struct window_done *done)
 {
 	job->task_out = false;
-	if (job->stuck) {
-		job->stuck = false;
-		job->reason[0] = '\0';
-		job->dirty = true;
-	}
 	switch (job->task.inner.kind) {
 	case TASK_OPEN:
 		job_open_done(job, done->result);

@@ -90,7 +90,7 @@ struct job {
 	enum job_state state;
 	enum job_phase phase;
 	int error;
-	char reason[128];
+	char reason[384];
 	enum penstock_close_reason stop_reason; /* once phase >= STOP */
 	bool opened;
 	bool dirty; /* status to be published */
@@ -120,8 +120,6 @@ struct job {
 	uint64_t grant;
 	bool task_out; /* with the worker */
 	bool task_due; /* to be dispatched */
-	bool stuck;
-	uint64_t dispatch_ns;
 	uint64_t retry_ns;
 	uint64_t busy_ns;
 	struct penstock_task task;

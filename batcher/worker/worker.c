@@ -5,9 +5,11 @@
  * done that found its ring full is kept and sent before anything else is taken.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "batcher/batcher.h"
+#include "base/published.h"
 #include "batcher/worker/worker_task.h"
 
 #define ERRNO_MAX 4095
@@ -18,8 +20,12 @@ struct worker {
 	struct clock *clock;
 	bool done_kept;
 	struct window_done done;
-	int result; /* of the process() call that just ended on a fiber */
+	struct worker_call call;
+	_Atomic uint64_t call_version; /* the call as others read it */
+	_Atomic uint64_t call_words[PUBLISHED_WORDS(struct worker_call)];
 };
+
+_Static_assert(sizeof(struct worker_call) % sizeof(uint64_t) == 0, "a call is whole words");
 
 int
 worker_create(
@@ -81,8 +87,48 @@ worker_run(struct worker_task *t)
 	}
 }
 
+void
+worker_call(struct worker *worker, struct worker_call *ret_call)
+{
+	if (published_load(&worker->call_version, worker->call_words, ret_call,
+		    PUBLISHED_WORDS(struct worker_call)) == 0) {
+		*ret_call = (struct worker_call){0};
+	}
+}
+
 static void
-worker_call(struct worker_task *t)
+worker_publish(struct worker *worker)
+{
+	published_store(&worker->call_version, worker->call_words, &worker->call,
+		PUBLISHED_WORDS(struct worker_call));
+}
+
+/* Before the function is called: it may never return. */
+static void
+worker_enter(struct worker *worker, const struct worker_task *t, uint64_t now_ns)
+{
+	struct worker_call *call = &worker->call;
+	bool window = t->kind == TASK_PROCESS;
+
+	call->since_ns = now_ns;
+	call->timeout_ns = t->timeout_ns;
+	call->job_id = t->job_id;
+	call->window_start_ms = window ? t->info.window_start_ms : 0;
+	call->window_end_ms = window ? t->info.window_end_ms : 0;
+	(void)snprintf(call->job, sizeof(call->job), "%s", t->job.name);
+	worker_publish(worker);
+}
+
+static void
+worker_leave(struct worker *worker, uint64_t now_ns)
+{
+	worker->call.since_ns = 0;
+	worker->call.ended_ns = now_ns;
+	worker_publish(worker);
+}
+
+static void
+worker_perform(struct worker_task *t)
 {
 	t->result = 0;
 	switch (t->kind) {
@@ -116,11 +162,16 @@ worker_poll(struct worker *worker, uint64_t now_ns)
 	}
 	uint64_t begin_ns = clock_now_ns(worker->clock);
 
-	worker_call(item.task);
+	worker_enter(worker, item.task, begin_ns);
+	worker_perform(item.task);
+
+	uint64_t end_ns = clock_now_ns(worker->clock);
+
+	worker_leave(worker, end_ns);
 	worker->done = (struct window_done){
 		.task = item.task,
 		.result = item.task->result,
-		.busy_ns = clock_now_ns(worker->clock) - begin_ns,
+		.busy_ns = end_ns - begin_ns,
 	};
 	worker->done_kept = ring_offer(worker->dones, &worker->done, 1) == 0;
 	return 1;

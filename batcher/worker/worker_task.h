@@ -67,6 +67,8 @@ struct task_place {
 };
 
 struct worker_task {
+	uint64_t job_id;
+	uint64_t timeout_ns; /* a call of more is reported stuck */
 	const struct penstock_worker *function;
 	struct penstock_job job;
 	void *user;

@@ -151,7 +151,7 @@ wiring_batcher(struct wiring *w)
 		options.extent_release[s] = &r->extent_release;
 	}
 	for (uint32_t i = 0; i < e->worker_count; i++) {
-		int rc = worker_create(&w->tasks[i], &w->dones[i], w->clock, &w->workers[i]);
+		int rc = worker_create(&w->tasks[i], &w->dones[i], w->clock, &e->workers[i]);
 
 		if (rc < 0) {
 			return rc;
@@ -341,8 +341,9 @@ wiring_pollers(struct wiring *w)
 			.deadline_ns = wiring_batcher_deadline_ns,
 			.wait_fd = -1});
 	for (uint32_t i = 0; i < e->worker_count; i++) {
+		e->worker_lcores[i] = (uint32_t)(w->worker_loop[i] - w->loops);
 		lcore_loop_add(w->worker_loop[i],
-			&(struct poller){.stage = w->workers[i],
+			&(struct poller){.stage = e->workers[i],
 				.poll = wiring_worker_poll,
 				.wait_fd = -1});
 	}
@@ -746,8 +747,8 @@ wiring_destroy(struct wiring *w)
 		batcher_destroy(e->batcher);
 	}
 	for (uint32_t i = 0; i < e->worker_count; i++) {
-		if (w->workers[i]) {
-			worker_destroy(w->workers[i]);
+		if (e->workers[i]) {
+			worker_destroy(e->workers[i]);
 		}
 	}
 	broker_destroy(e->broker);

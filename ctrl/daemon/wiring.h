@@ -49,7 +49,6 @@ struct wiring {
 	struct ring commit_notes[LOG_SHARDS_MAX];
 	struct ring tasks[BATCHER_WORKERS_MAX], dones[BATCHER_WORKERS_MAX];
 	struct ring control_ask[LANES_MAX], control_answer[LANES_MAX];
-	struct worker *workers[BATCHER_WORKERS_MAX];
 	struct lcore_loop loops[ENGINE_LCORES_MAX];
 	uint32_t loop_count;
 	struct lcore_loop *lane_loop[LANES_MAX];

@@ -4,11 +4,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "ctrl/methods/body.h"
+#include "ctrl/methods/worker_watch.h"
 
 static void
 add_reason(json_t *reasons, const char *text)
 {
 	json_array_append_new(reasons, json_string(text));
+}
+
+/*
+ * What keeps an lcore from its heartbeat by right: a function that is within its job's task_timeout.
+ * A stuck one is named. Returns true if the heartbeat says nothing; *beat_ns moves to the end of a call.
+ */
+static bool
+check_functions(const struct engine *engine, uint32_t lcore, uint64_t now_ns, json_t *reasons,
+	bool *ret_live, uint64_t *beat_ns)
+{
+	char text[WORKER_WATCH_TEXT];
+	bool called = false;
+
+	for (uint32_t i = 0; i < engine->worker_count; i++) {
+		struct worker_watch watch;
+
+		if (engine->worker_lcores[i] != lcore) {
+			continue;
+		}
+		worker_watch(engine, i, now_ns, &watch);
+		called = called || watch.running_ns > 0;
+		*beat_ns = watch.call.ended_ns > *beat_ns ? watch.call.ended_ns : *beat_ns;
+		if (watch.stuck) {
+			*ret_live = false;
+			add_reason(reasons, worker_watch_words(engine, &watch, text, sizeof(text)));
+		}
+	}
+	return called;
 }
 
 /* Age of the oldest heartbeat in ms; names those beyond the watchdog's limit. */
@@ -22,10 +51,11 @@ check_lcores(const struct engine *engine, json_t *reasons, bool *ret_live)
 	for (uint32_t i = 0; i < engine->lcore_count; i++) {
 		const struct engine_lcore *lcore = &engine->lcores[i];
 		uint64_t beat_ns = atomic_load_explicit(&lcore->heartbeat_ns, memory_order_relaxed);
+		bool called = check_functions(engine, i, now_ns, reasons, ret_live, &beat_ns);
 		uint64_t age_ns = now_ns > beat_ns ? now_ns - beat_ns : 0;
 
 		oldest_ns = age_ns > oldest_ns ? age_ns : oldest_ns;
-		if (age_ns > engine->config->watchdog_stall_ns) {
+		if (age_ns > engine->config->watchdog_stall_ns && !called) {
 			*ret_live = false;
 			snprintf(text, sizeof(text), "lcore %u (%s): no heartbeat for %" PRIu64 " ms", i,
 				lcore->role, (uint64_t)(age_ns / NS_PER_MS));

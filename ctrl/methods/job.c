@@ -11,12 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/ensure.h"
+#include "ctrl/methods/worker_watch.h"
 #include "ctrl/schema/value.h"
 
 #define GUARANTEE "at least once: after a crash a window may be processed again"
 
 static const char *const state_names[] = {"starting", "running", "draining", "drained", "failed",
 	"deleted"};
+/* No state of the batcher's: judged by who asks, because the batcher may be held up by the function. */
+#define STATE_STUCK "stuck"
 
 struct job_pending {
 	struct batcher_command command;
@@ -114,6 +117,21 @@ watermark_json(int64_t ms)
 	return ms == INT64_MIN ? json_null() : json_integer(ms);
 }
 
+/* The state's name; `stuck` also gives the reason. */
+static const char *
+job_state_name(const struct engine *engine, struct job_status *status)
+{
+	char text[WORKER_WATCH_TEXT];
+	struct worker_watch watch;
+
+	if (!worker_watch_job(engine, status->job_id, clock_now_ns(engine->clock), &watch)) {
+		return state_names[status->state];
+	}
+	snprintf(status->reason, sizeof(status->reason), "%s",
+		worker_watch_words(engine, &watch, text, sizeof(text)));
+	return STATE_STUCK;
+}
+
 METHOD_BODY(job_list)
 {
 	struct methods *methods = body_methods(call);
@@ -127,7 +145,7 @@ METHOD_BODY(job_list)
 			continue;
 		}
 		json_array_append_new(jobs, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:o}", "job",
-			status.name, "state", state_names[status.state], "window",
+			status.name, "state", job_state_name(methods->engine, &status), "window",
 			window_words(&methods->jobs[i]->spec, words, sizeof(words)), "records",
 			(json_int_t)status.counters[JOB_window_records], "windows",
 			(json_int_t)status.counters[JOB_fired], "late",
@@ -163,6 +181,7 @@ METHOD_BODY(job_describe)
 {
 	struct methods *methods = body_methods(call);
 	struct job_status s;
+	const char *state;
 	json_t *sources;
 	json_t *result;
 	uint32_t job;
@@ -177,12 +196,13 @@ METHOD_BODY(job_describe)
 		rpc_call_error(call, ERROR_BUSY, NULL, "job \"%s\" is being made or deleted", params->job);
 		return;
 	}
+	state = job_state_name(methods->engine, &s);
 	sources = json_array();
 	for (uint32_t i = 0; i < spec->source_count; i++) {
 		json_array_append_new(sources, json_string(record->topics[i]));
 	}
 	result = json_pack("{s:s,s:s,s:i,s:s,s:o,s:{s:s,s:s,s:I,s:I},s:I,s:o,s:i,s:I,s:o,s:s,s:s}", "job",
-		s.name, "state", state_names[s.state], "error", s.error, "reason", s.reason, "sources",
+		s.name, "state", state, "error", s.error, "reason", s.reason, "sources",
 		sources, "window", "kind", spec->window == JOB_WINDOW_NONE ? "none" : "tumbling", "time",
 		spec->time == JOB_TIME_EVENT ? "event" : "ingest", "size_ms",
 		(json_int_t)spec->window_size_ms, "offset_ms", (json_int_t)spec->window_offset_ms,

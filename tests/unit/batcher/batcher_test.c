@@ -471,28 +471,6 @@ a_failing_open_answers_the_create(void **state)
 	assert_int_equal(f.fault.closed, PENSTOCK_CLOSE_SHUTDOWN);
 }
 
-static void
-a_worker_that_does_not_come_back_is_reported_stuck(void **state)
-{
-	struct fault_rig f;
-
-	fault_init(&f, (struct rig_options){.partitions = 1});
-	assert_int_equal(rig_create(&f.rig, &f.spec, &f.job), 0);
-	RIG_APPEND(&f.rig, 0, 1, 100);
-	f.rig.worker_held = true;
-	rig_advance_ms(&f.rig, 1000);
-	rig_advance_ms(&f.rig, 9999);
-	assert_string_equal(rig_status(&f.rig, f.job).reason, "");
-	rig_advance_ms(&f.rig, 1); /* max(10 x B, 10 s) */
-	assert_memory_equal(rig_status(&f.rig, f.job).reason, "stuck: worker 0", 15);
-	f.rig.worker_held = false;
-	rig_settle(&f.rig);
-	assert_string_equal(rig_status(&f.rig, f.job).reason, "");
-	assert_int_equal(f.caught.count, 1);
-	assert_true(rig_status(&f.rig, f.job).counters[JOB_ticks_coalesced] > 0);
-	rig_free(&f.rig);
-}
-
 /* Many record batches of one window, more than one chapter of the smallest budget holds. */
 static void
 append_much(struct rig *rig, uint32_t batches)
@@ -769,7 +747,6 @@ main(void)
 		cmocka_unit_test(a_result_that_is_no_errno_is_a_broken_contract),
 		cmocka_unit_test(the_function_may_stop_the_job),
 		cmocka_unit_test(a_failing_open_answers_the_create),
-		cmocka_unit_test(a_worker_that_does_not_come_back_is_reported_stuck),
 		cmocka_unit_test(a_window_larger_than_the_pin_budget_passes_in_chapters),
 		cmocka_unit_test(a_job_is_deleted_while_its_function_waits_for_more),
 		cmocka_unit_test(a_read_error_fails_the_job_even_in_the_middle_of_a_call),

@@ -93,6 +93,18 @@ batcher_windows(struct batcher *b, uint32_t job, uint64_t since, struct window_r
 	return 0;
 }
 
+/* --- a worker: what its function is at ----------------------------------------------------------- */
+
+struct worker {
+	struct worker_call call;
+};
+
+void
+worker_call(struct worker *worker, struct worker_call *ret_call)
+{
+	*ret_call = worker->call;
+}
+
 /* --- a lane and its port ------------------------------------------------------------------------- */
 
 struct lane {
@@ -142,6 +154,7 @@ struct fixture {
 	struct batcher batcher;
 	struct config config;
 	struct engine engine;
+	struct worker worker;
 	struct lane lane;
 	struct nic nic;
 	struct methods *methods;
@@ -257,6 +270,13 @@ set_up(void **state)
 	f->engine.lanes[0] = &f->lane;
 	f->engine.nics[0] = &f->nic;
 	f->engine.lane_count = 1;
+	f->engine.workers[0] = &f->worker;
+	f->engine.worker_count = 1;
+	f->engine.worker_lcores[0] = 0;
+	f->engine.lcore_count = 1;
+	snprintf(f->engine.lcores[0].role, sizeof(f->engine.lcores[0].role), "rx 0, worker 0");
+	f->engine.lcores[0].heartbeat_ns = f->rig.clock.now_ns;
+	f->config.watchdog_stall_ns = 2 * NS_PER_S;
 	memcpy(f->dir, "/tmp/penstock-methods-XXXXXX", 29);
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->engine.ctl_socket, sizeof(f->engine.ctl_socket), "%s/ctl.sock", f->dir);
@@ -350,6 +370,61 @@ a_drain_is_not_answered_about_the_job_that_got_the_place(void **state)
 	expect(f, 0, "kind", "cancelled");
 	expect(f, 1, "job", "a");
 	expect(f, 2, "job", "b");
+}
+
+/* The first reason of health, "" if there is none; checks live and ready. */
+static const char *
+health_reason(struct fixture *f, bool healthy, char *text, size_t room)
+{
+	json_t *health;
+	const char *reason;
+
+	ask(f, 0, "health.get", json_object());
+	health = answer(f, 0);
+	assert_int_equal(json_is_true(json_object_get(health, "live")), healthy);
+	assert_int_equal(json_is_true(json_object_get(health, "ready")), healthy);
+	reason = json_string_value(json_array_get(json_object_get(health, "reasons"), 0));
+	snprintf(text, room, "%s", reason ? reason : "");
+	json_decref(health);
+	return text;
+}
+
+static void
+a_function_within_its_timeout_is_no_stall_and_one_beyond_is_named(void **state)
+{
+	struct fixture *f = *state;
+	char text[512];
+
+	ask_job(f, 0, "a");
+	expect(f, 0, "job", "a");
+	f->worker.call = (struct worker_call){.since_ns = f->rig.clock.now_ns,
+		.timeout_ns = 10 * NS_PER_S,
+		.job_id = f->batcher.jobs[0].job_id,
+		.window_end_ms = 100,
+		.job = "a"};
+	/* The lcore is shared, so nothing else of it has moved for the 3 s either. */
+	f->rig.clock.now_ns += 3 * NS_PER_S;
+	assert_string_equal(health_reason(f, true, text, sizeof(text)), "");
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "state", "running");
+	f->rig.clock.now_ns += 8 * NS_PER_S;
+	assert_string_equal(health_reason(f, false, text, sizeof(text)),
+		"lcore 0 (rx 0, worker 0): the function of job \"a\" has not come back from window "
+		"[0, 100) for 11000 ms; its task_timeout is 10000 ms");
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "state", "stuck");
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "reason", text);
+	/* It came back this moment; the loop has not turned yet. */
+	f->worker.call.since_ns = 0;
+	f->worker.call.ended_ns = f->rig.clock.now_ns;
+	assert_string_equal(health_reason(f, true, text, sizeof(text)), "");
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "state", "running");
+	/* And now it does not. */
+	f->rig.clock.now_ns += 3 * NS_PER_S;
+	assert_string_equal(health_reason(f, false, text, sizeof(text)),
+		"lcore 0 (rx 0, worker 0): no heartbeat for 3000 ms");
 }
 
 /* --- topics ---------------------------------------------------------------------------------------- */
@@ -468,6 +543,7 @@ alarms_are_reasons_of_health_that_leave_it_ready(void **state)
 		f->rig.clock.now_ns += LEDGER_WATCH_EVERY_NS;
 		turn(f);
 	}
+	f->engine.lcores[0].heartbeat_ns = f->rig.clock.now_ns;
 	ask(f, 0, "health.get", json_object());
 	health = answer(f, 0);
 	assert_true(json_is_true(json_object_get(health, "ready")));
@@ -524,6 +600,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(two_deletions_of_a_job_never_take_the_one_that_got_its_place),
 		CASE(a_drain_is_not_answered_about_the_job_that_got_the_place),
+		CASE(a_function_within_its_timeout_is_no_stall_and_one_beyond_is_named),
 		CASE(a_topic_that_is_not_open_is_shown_and_used_for_nothing),
 		CASE(alarms_are_reasons_of_health_that_leave_it_ready),
 		CASE(numbers_of_the_port_are_metrics_where_the_driver_has_them),

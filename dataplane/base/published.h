@@ -3,8 +3,8 @@
  * Structs that one thread publishes and any thread copies: a seqlock over 64-bit atomic words, so
  * that no copy is torn and no reader is ever waited for. Readers retry while a write is under way.
  */
-#ifndef BATCHER_PUBLISHED_H
-#define BATCHER_PUBLISHED_H
+#ifndef BASE_PUBLISHED_H
+#define BASE_PUBLISHED_H
 
 #include <stdatomic.h>
 #include <stdint.h>
