@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A data directory on a small ext4 of its own that runs full under load. Producers are held off and told why, then somebody
-else takes the last byte; a daemon that was killed starts there all the same, and topic.delete frees the space: the same
-producers go on, and the log holds every record that they sent, once. Needs root, for the mount."""
+else takes the last byte; a daemon that was killed starts there all the same, and topic.delete frees the space: what the
+producers have waiting goes in, and the log holds every record that they sent, once. Needs root, for the mount."""
 import json
 import os
 import shutil
@@ -16,7 +16,7 @@ from penstock_daemon import Daemon, log_check, produce, tool
 
 IMAGE_MIB = 448
 FREE_LOW_MIB = 32  # above 5 % of the image, which wins then
-BALLAST_RECORDS, PARTITIONS, PRODUCERS = 60000, 4, 4
+BALLAST_RECORDS, RECORD_BYTES, PARTITIONS, PRODUCERS = 100000, 1000, 4, 4
 WAIT_SECONDS = 60
 EXIT_SKIPPED = 77
 
@@ -66,16 +66,15 @@ def stands_still(status):
     return now['durable'] == before['durable'] and now['sent'] > now['durable']
 
 
-def take_the_rest(mounted):
+def take_the_rest(mounted, name):
     """Somebody else's file, down to 0 bytes free."""
-    with open(os.path.join(mounted, 'somebody-elses'), 'wb', buffering=0) as file:
+    with open(os.path.join(mounted, name), 'wb', buffering=0) as file:
         size = 1 << 20
         while size >= 512:
             try:
                 file.write(bytes(size))
             except OSError:
                 size //= 2
-    assert free_bytes(mounted) < 4096 * 4, free_bytes(mounted)
 
 
 def producer_is_told(daemon):
@@ -96,17 +95,22 @@ def run(daemon, mounted, status):
     wait_for('the daemon refuses records', lambda: refuses(daemon))
     wait_for('producers are held off', lambda: stands_still(status))
     producer_is_told(daemon)
-    take_the_rest(mounted)
+    take_the_rest(mounted, 'somebody-elses')
+    assert free_bytes(mounted) < 4096 * 4, free_bytes(mounted)
     assert daemon.call('topic.list')['topics'], 'a full disk stopped the control socket'
     daemon.kill()
     daemon.start()
-    assert refuses(daemon) and free_bytes(mounted) < FREE_LOW_MIB << 20
-    held = status.read()['durable']
+    # The start gave unused spares back; that is taken as well.
+    take_the_rest(mounted, 'more-of-it')
+    wait_for('the daemon refuses records after its start', lambda: refuses(daemon))
+    held = status.read()
+    status.stop()  # no more than what waits: at full speed they would fill the disk again
+    assert held['sent'] > held['durable'], held
+    assert (held['sent'] - held['durable']) * RECORD_BYTES < BALLAST_RECORDS * RECORD_BYTES // 2, held
     daemon.call('topic.delete', topic='ballast')
     wait_for('topic.delete frees space', lambda: free_bytes(mounted) > FREE_LOW_MIB * 5 // 4 << 20)
     wait_for('records are taken again', lambda: daemon.call('health.get')['ready'])
-    status.wait_ack(daemon, 'after topic.delete')
-    return held
+    return held['durable']
 
 
 def main():
@@ -120,17 +124,16 @@ def main():
         with Daemon(f'data.dirs={mounted}/log', f'log.free.low={FREE_LOW_MIB}MiB') as daemon:
             daemon.data_dir = lambda: os.path.join(mounted, 'log')
             daemon.call('topic.create', topic='ballast', partitions=PARTITIONS)
-            produce(daemon, 'ballast', PARTITIONS, PRODUCERS, BALLAST_RECORDS, 1000)
+            produce(daemon, 'ballast', PARTITIONS, PRODUCERS, BALLAST_RECORDS, RECORD_BYTES)
             daemon.call('topic.create', topic='load', partitions=PARTITIONS)
             path = os.path.join(place, 'status')
             producer = subprocess.Popen(
                 [tool('produce_check'), '--bootstrap', daemon.bootstrap(), '--topic', 'load', '--partitions', str(PARTITIONS),
-                 '--producers', str(PRODUCERS), '--bytes', '1000', '--seconds', '3600', '--status', path],
+                 '--producers', str(PRODUCERS), '--bytes', str(RECORD_BYTES), '--seconds', '3600', '--status', path],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             try:
                 status = Status(path)
                 held = run(daemon, mounted, status)
-                status.stop()
                 out, err = producer.communicate(timeout=120)
             finally:
                 if producer.poll() is None:
@@ -139,6 +142,7 @@ def main():
             assert producer.returncode == 0, out + err
             report = json.loads(out)
             assert report['sent'] == report['durable'] > held, report
+            produce(daemon, 'after', 1, 1, 1000, RECORD_BYTES)
             assert daemon.stop() == 0, daemon.log()[-3000:]
             found = log_check(daemon, 'load')
             assert found['records'] == report['sent'] and found['digest'] == report['digest'], (found, report)
