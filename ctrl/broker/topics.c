@@ -33,6 +33,7 @@ topics_create(const struct broker_options *options, struct metadata *metadata,
 	}
 	t->options = *options;
 	t->metadata = metadata;
+	t->creating = NO_TOPIC;
 	t->found_max = options->routes->partitions_max;
 	t->topics = calloc(options->routes->topics_max, sizeof(*t->topics));
 	t->found = calloc(t->found_max, sizeof(*t->found));
@@ -511,7 +512,6 @@ uint32_t
 topics_poll(struct topics *t)
 {
 	struct log_command *answered;
-	bool creating = false;
 	uint32_t work = 0;
 
 	while ((answered = logstore_command_poll(t->options.store)) != NULL) {
@@ -519,10 +519,15 @@ topics_poll(struct topics *t)
 		work++;
 	}
 	for (uint32_t i = 0; i < topics_count(t); i++) {
-		if (t->topics[i].state == TOPIC_CREATING && !creating) {
-			/* One at a time, so that a topic's partition indexes are dense. */
-			creating = true;
-			work += topics_advance_creating(t, i);
+		if (t->topics[i].state == TOPIC_CREATING) {
+			/*
+			 * One at a time, so that a topic's partition indexes are dense: the one begun, whatever
+			 * comes to stand before it in the table.
+			 */
+			if (t->creating == NO_TOPIC || t->topics[t->creating].state != TOPIC_CREATING) {
+				t->creating = i;
+			}
+			work += t->creating == i ? topics_advance_creating(t, i) : 0;
 		} else if (t->topics[i].state == TOPIC_DELETING || t->topics[i].state == TOPIC_UNDOING) {
 			work += topics_advance_deleting(t, i);
 		} else if (t->topics[i].state == TOPIC_OPEN || t->topics[i].state == TOPIC_CONFIGURING) {

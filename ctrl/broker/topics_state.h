@@ -72,6 +72,7 @@ struct topics {
 	uint32_t found_max;
 	bool metadata_asked;
 	int16_t metadata_error;
+	uint32_t creating; /* the topic whose partitions the log makes now, NO_TOPIC: none yet */
 	struct command commands[COMMANDS_MAX];
 };
 

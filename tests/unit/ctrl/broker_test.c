@@ -227,6 +227,46 @@ a_half_made_topic_is_made_again_after_a_restart(void **state)
 }
 
 static void
+assert_dense(struct fixture *f, const char *name, uint32_t partitions)
+{
+	uint32_t index;
+	const struct route_topic *topic = broker_topic_find(f->rig.broker, name, &index);
+
+	assert_non_null(topic);
+	assert_int_equal(topic->state, ROUTE_OPEN);
+	assert_int_equal(topic->partition_count, partitions);
+	for (uint32_t p = 0; p < partitions; p++) {
+		assert_int_equal(f->rig.routes.partitions[topic->first_partition_index + p].partition, p);
+	}
+}
+
+/* A start makes an unfinished topic again; one created meanwhile may get a place before it in the table. */
+static void
+topics_are_made_one_after_the_other_whatever_their_place(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f);
+	create_topic(f, "old", 1);
+	f->rig.store.creates_left = 2;
+	broker_topic_create(f->rig.broker, &(struct broker_topic_create){.name = "big", .partitions = 6}, done,
+		f);
+	run(f);
+	broker_topic_delete(f->rig.broker, "old", done, f);
+	run(f);
+	assert_int_equal(f->error, 0);
+	f->rig.store.creates_left = 2;
+	broker_rig_restart(&f->rig);
+	broker_topic_create(f->rig.broker, &(struct broker_topic_create){.name = "new", .partitions = 3}, done,
+		f);
+	run(f);
+	f->rig.store.creates_left = UINT32_MAX;
+	run(f);
+	assert_dense(f, "big", 6);
+	assert_dense(f, "new", 3);
+}
+
+static void
 a_topic_with_a_missing_directory_is_not_served(void **state)
 {
 	struct fixture *f = *state;
@@ -572,6 +612,7 @@ main(void)
 		CASE(bad_names_counts_and_settings_are_refused_with_the_reason),
 		CASE(topics_and_settings_survive_a_restart),
 		CASE(a_half_made_topic_is_made_again_after_a_restart),
+		CASE(topics_are_made_one_after_the_other_whatever_their_place),
 		CASE(a_topic_with_a_missing_directory_is_not_served),
 		CASE(a_deleted_topic_is_gone_and_its_name_is_free),
 		CASE(a_topic_that_the_log_cannot_make_leaves_nothing_behind),
