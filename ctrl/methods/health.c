@@ -9,7 +9,7 @@
 static void
 add_reason(json_t *reasons, const char *text)
 {
-	json_array_append_new(reasons, json_string(text));
+	json_array_append_new(reasons, problem_string(text)); /* may name a path, which is any bytes */
 }
 
 /*
@@ -95,9 +95,10 @@ body_health(struct methods *methods, bool *ret_ready)
 	}
 	*ret_ready = json_array_size(reasons) == 0;
 	ledger_watch_reasons(&methods->ledger, clock_now_ns(engine->clock), reasons);
-	return json_pack("{s:b,s:b,s:s,s:o,s:I,s:s,s:s}", "live", live, "ready", *ret_ready, "state",
+	return json_pack("{s:b,s:b,s:s,s:o,s:I,s:o,s:o}", "live", live, "ready", *ret_ready, "state",
 		engine_state_names[engine->state], "reasons", reasons, "stale_ms", (json_int_t)stale_ms,
-		"profile", engine->config->profile, "profile_reason", engine->config->profile_reason);
+		"profile", problem_string(engine->config->profile), "profile_reason",
+		problem_string(engine->config->profile_reason));
 }
 
 METHOD_BODY(health_get)

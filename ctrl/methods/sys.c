@@ -44,17 +44,19 @@ METHOD_BODY(sys_get)
 
 	(void)params;
 	for (uint32_t i = 0; i < engine->fallback_count; i++) {
-		json_array_append_new(fallbacks, json_string(engine->fallbacks[i]));
+		json_array_append_new(fallbacks, problem_string(engine->fallbacks[i]));
 	}
 	for (uint32_t i = 0; i < engine->config->eal_extra_count; i++) {
-		json_array_append_new(extra, json_string(engine->config->eal_extra[i]));
+		json_array_append_new(extra, problem_string(engine->config->eal_extra[i]));
 	}
-	rpc_call_result(call, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:o,s:o,s:i,s:i,s:o,s:o}",
+	rpc_call_result(call, json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:i,s:i,s:o,s:o}",
 		"version", engine->version, "instance", engine->instance, "state",
 		engine_state_names[engine->state], "mode", engine->mode, "profile",
-		engine->config->profile, "profile_reason", engine->config->profile_reason, "uptime_ms",
+		problem_string(engine->config->profile), "profile_reason",
+		problem_string(engine->config->profile_reason), "uptime_ms",
 		(json_int_t)(wall_ms > engine->start_wall_ms ? wall_ms - engine->start_wall_ms : 0),
-		"data_dir", engine->data_dir, "ctl_socket", engine->ctl_socket, "lanes", lane_rows(engine),
+		"data_dir", problem_string(engine->data_dir), "ctl_socket",
+		problem_string(engine->ctl_socket), "lanes", lane_rows(engine),
 		"log", log_row(engine), "workers", (int)engine->worker_count, "lcores",
 		(int)engine->lcore_count, "fallbacks", fallbacks, "eal_extra", extra));
 }

@@ -80,7 +80,12 @@ call_free(struct rpc_call *call)
 void
 rpc_call_result(struct rpc_call *call, json_t *result)
 {
-	ensure(result);
+	if (!result) {
+		/* No memory, or text that is no UTF-8 and should have gone through problem_string. */
+		rpc_call_error(call, ERROR_INTERNAL, json_pack("{s:s}", "log_ref", call->method->name),
+			"%s: its answer could not be put together", call->method->name);
+		return;
+	}
 	if (call->connection) {
 		json_t *reply = json_pack("{s:s,s:O,s:o}", "jsonrpc", "2.0", "id", call->request.id,
 			"result", result);

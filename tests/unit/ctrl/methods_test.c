@@ -465,6 +465,24 @@ a_topic_that_is_not_open_is_shown_and_used_for_nothing(void **state)
 	expect_kind(f, "topic.describe", json_pack("{s:s}", "topic", "hurt"), "not_found");
 }
 
+/* Paths are any bytes: a viewer who asks for them must not end the daemon. */
+static void
+a_path_that_is_no_utf8_is_shown_with_replacement_characters(void **state)
+{
+	struct fixture *f = *state;
+	json_t *result;
+
+	snprintf(f->engine.data_dir, sizeof(f->engine.data_dir), "/data/\xff\xfe");
+	snprintf(f->config.profile, sizeof(f->config.profile), "caf\xe9");
+	ask(f, 0, "sys.get", json_object());
+	result = answer(f, 0);
+	assert_string_equal(json_string_value(json_object_get(result, "data_dir")),
+		"/data/\xef\xbf\xbd\xef\xbf\xbd");
+	json_decref(result);
+	ask(f, 0, "health.get", json_object());
+	expect(f, 0, "profile", "caf\xef\xbf\xbd");
+}
+
 /* --- offsets --------------------------------------------------------------------------------------- */
 
 #define WIDE 200 /* partitions: more than look-ups that run at once */
@@ -602,6 +620,7 @@ main(void)
 		CASE(a_drain_is_not_answered_about_the_job_that_got_the_place),
 		CASE(a_function_within_its_timeout_is_no_stall_and_one_beyond_is_named),
 		CASE(a_topic_that_is_not_open_is_shown_and_used_for_nothing),
+		CASE(a_path_that_is_no_utf8_is_shown_with_replacement_characters),
 		CASE(alarms_are_reasons_of_health_that_leave_it_ready),
 		CASE(numbers_of_the_port_are_metrics_where_the_driver_has_them),
 		CASE(offsets_by_time_are_told_of_every_partition_of_a_wide_topic),
