@@ -105,6 +105,8 @@ int keeper_rescan(struct log_keeper *keeper, struct partition *p, struct segment
 /* keeper_partition.c */
 int keeper_partition_create(struct log_keeper *keeper, struct log_command *command,
 	struct partition **ret_partition);
+/* 1 if a directory has segments or seals, 0 if not or if it is not there. */
+int keeper_partition_holds_log(struct log_keeper *keeper, const char *dir);
 int keeper_partition_remove(struct log_keeper *keeper, struct partition *p);
 int keeper_partition_write_epochs(struct log_keeper *keeper, const char *dir, int32_t epoch,
 	int64_t start_offset);

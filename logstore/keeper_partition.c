@@ -51,6 +51,24 @@ keeper_partition_write_epochs(struct log_keeper *keeper, const char *dir, int32_
 	return file_util_replace(keeper->io, dir, "leader-epoch-checkpoint", text, writer_len(&w));
 }
 
+int
+keeper_partition_holds_log(struct log_keeper *keeper, const char *dir)
+{
+	struct file_names names;
+	int rc = file_util_list(keeper->io, dir, &names);
+
+	if (rc < 0) {
+		return rc == -ENOENT ? 0 : rc;
+	}
+	for (uint32_t i = 0; rc == 0 && i < names.count; i++) {
+		const char *suffix = strrchr(names.names[i].name, '.');
+
+		rc = suffix && (strcmp(suffix, ".log") == 0 || strcmp(suffix, ".seal") == 0);
+	}
+	free(names.names);
+	return rc;
+}
+
 static int
 make_files(struct log_keeper *keeper, struct partition *p)
 {
@@ -59,7 +77,13 @@ make_files(struct log_keeper *keeper, struct partition *p)
 	int rc = keeper->io->ops->make_dir(keeper->io, p->dir);
 
 	if (rc == -EEXIST) {
-		rc = 0; /* left by a try that ran out of space */
+		/* Left by a try that ran out of space; with a log in it, it is somebody's. */
+		rc = keeper_partition_holds_log(keeper, p->dir);
+		if (rc == 1) {
+			log_error("logstore",
+				"%s is there and holds a log: it is not made anew. Move the directory away", p->dir);
+			rc = -ENOTEMPTY;
+		}
 	}
 	checkpoint_file_write_metadata(&w, p->topic_id);
 	rc = rc < 0 ? rc

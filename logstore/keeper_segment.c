@@ -68,10 +68,19 @@ keeper_segment_name(struct log_keeper *keeper, struct partition *p, struct segme
 
 	file_util_spare_path(from, s->file_id, "prep");
 	file_util_segment_path(to, p->dir, s->base, ".log");
-	int rc = io->ops->rename(io, from, to);
+	/* Without the spare: done before a failure of what follows. With it the name must be free. */
+	int rc = io->ops->stat(io, from, &stat);
+	bool taken = io->ops->stat(io, to, &stat) == 0;
 
-	if (rc == -ENOENT && io->ops->stat(io, to, &stat) == 0) {
-		rc = 0; /* done before a failure of what follows */
+	if (rc == -ENOENT && taken) {
+		rc = 0;
+	} else if (rc == 0 && taken && stat.size_bytes > 0) {
+		log_error("logstore", "%s is not ours and stands where segment %016" PRIx64
+				      " is to be named: move it away",
+			to, s->file_id);
+		rc = -EEXIST;
+	} else {
+		rc = rc < 0 ? rc : io->ops->rename(io, from, to);
 	}
 	rc = rc < 0 ? rc : keeper_segment_open_indexes(keeper, p, s);
 	rc = rc < 0 ? rc : io->ops->fsync_dir(io, p->dir);

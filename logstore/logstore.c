@@ -343,7 +343,8 @@ logstore_info(struct logstore *store, struct log_store_info *ret_info)
 		.flush_scope = store->flush_device ? "device" : "file",
 		.probe = store->probe,
 		.failed = atomic_load_explicit(&store->failed, memory_order_acquire),
-		.disk_low = atomic_load_explicit(&store->disk_low, memory_order_relaxed)};
+		.disk_low = atomic_load_explicit(&store->disk_low, memory_order_relaxed),
+		.in_use = store->in_use};
 	memcpy(ret_info->directory_id, store->directory_id, sizeof(ret_info->directory_id));
 	if (ret_info->failed) {
 		memcpy(ret_info->failed_reason, store->failed_reason, sizeof(ret_info->failed_reason));

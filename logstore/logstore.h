@@ -236,6 +236,7 @@ struct log_store_info {
 	bool failed;	     /* a flush failed: writes are off until restart */
 	char failed_reason[128];
 	bool disk_low;
+	bool in_use; /* the start found partitions, directories that it left alone, or guard entries */
 };
 
 /* Any thread. */

@@ -52,42 +52,64 @@ parse_dir(const char *name, struct found_dir *ret)
 	return true;
 }
 
+/* -EIO may be the bus: once again. */
+static int
+read_metadata(struct recovery *r, const char *dir, uint8_t ret_topic_id[16])
+{
+	struct file_bytes file;
+	int rc = file_util_read(r->io, dir, "partition.metadata", &file);
+
+	if (rc == -EIO) {
+		rc = file_util_read(r->io, dir, "partition.metadata", &file);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	rc = checkpoint_file_parse_metadata(file.bytes, file.len, ret_topic_id);
+	free(file.bytes);
+	return rc;
+}
+
+/*
+ * Whose log it is cannot be read. Nothing in it is touched; its proofs, which may be any of those that no
+ * partition claims, are kept for the start that can read it again.
+ */
+static int
+leave_alone(struct recovery *r, const char *name, const char *why)
+{
+	struct recovery_left *left = &r->left[r->left_count++];
+
+	log_error("logstore",
+		"%s: %s; left alone, and not served. Put the file back (version: 0, topic_id: ...) and start "
+		"again, or move the directory away",
+		name, why);
+	(void)snprintf(left->dir, sizeof(left->dir), "%s", name);
+	return 0;
+}
+
 /* 1: a partition; 0: no partition (erased, or left alone); negative errno. */
 static int
 read_dir(struct recovery *r, const char *name, struct found_dir *ret)
 {
-	struct file_bytes file;
-
 	if (ends_with(name, "-delete")) {
 		return keeper_partition_erase_dir(r->store->keeper, name);
 	}
 	if (!parse_dir(name, ret)) {
 		return 0;
 	}
-	int rc = file_util_read(r->io, name, "partition.metadata", &file);
+	int rc = read_metadata(r, name, ret->topic_id);
 
 	if (rc == -ENOENT) {
 		/* A creation that was never answered: it cannot hold a log. */
-		struct file_names names;
-
-		rc = file_util_list(r->io, name, &names);
-		bool has_log = false;
-
-		for (uint32_t i = 0; rc == 0 && i < names.count; i++) {
-			has_log |= ends_with(names.names[i].name, ".log");
-		}
-		free(rc == 0 ? names.names : NULL);
-		if (rc == 0 && has_log) {
-			log_error("logstore", "%s: no partition.metadata, left alone", name);
-			return 0;
+		rc = keeper_partition_holds_log(r->store->keeper, name);
+		if (rc == 1) {
+			return leave_alone(r, name, "no partition.metadata");
 		}
 		return rc < 0 ? rc : keeper_partition_erase_dir(r->store->keeper, name);
 	}
-	rc = rc < 0 ? rc : checkpoint_file_parse_metadata(file.bytes, file.len, ret->topic_id);
-	free(file.bytes);
 	if (rc == -EBADMSG || rc == -EIO) {
-		log_error("logstore", "%s: partition.metadata is damaged, left alone", name);
-		return 0;
+		return leave_alone(r, name,
+			rc == -EIO ? "partition.metadata cannot be read" : "partition.metadata is damaged");
 	}
 	return rc < 0 ? rc : 1;
 }
@@ -107,7 +129,9 @@ find_dirs(struct recovery *r, struct found_dir **ret_dirs, uint32_t *ret_count)
 {
 	struct found_dir *dirs = calloc(r->root.count + 1, sizeof(*dirs));
 	uint32_t count = 0;
-	int rc = dirs ? 0 : -ENOMEM;
+
+	r->left = calloc(r->root.count + 1, sizeof(r->left[0]));
+	int rc = dirs && r->left ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; rc >= 0 && i < r->root.count; i++) {
 		if (r->root.names[i].is_directory) {
@@ -224,6 +248,55 @@ drop_old_guards(struct recovery *r)
 	return rc < 0 ? rc : r->io->ops->fsync_dir(r->io, ".");
 }
 
+static bool
+is_claimed(const struct recovery *r, const struct guard_entry *e)
+{
+	for (uint32_t i = 0; i < r->store->partition_count; i++) {
+		const struct partition *p =
+			atomic_load_explicit(&r->store->partitions[i], memory_order_relaxed);
+
+		if (p->partition == e->partition && memcmp(p->topic_id, e->topic_id, 16) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Beside each directory that was left alone: the entries of its number that no partition claims. */
+static int
+keep_unclaimed(struct recovery *r)
+{
+	struct recovery_entry *entries = calloc(r->entry_count + 1, sizeof(*entries));
+	int rc = entries ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; rc == 0 && i < r->left_count; i++) {
+		const char *dir = r->left[i].dir;
+		struct found_dir place;
+		uint32_t count = 0;
+		bool kept = true;
+
+		if (!parse_dir(dir, &place)) {
+			continue;
+		}
+		for (uint32_t k = 0; k < r->entry_count; k++) {
+			const struct recovery_entry *e = &r->entries[k];
+
+			if (e->entry.partition == place.partition && !is_claimed(r, &e->entry)) {
+				entries[count++] = *e;
+				kept &= e->kept;
+			}
+		}
+		if (!kept) {
+			rc = proofs_write(r->store, dir, r->start_id, entries, count);
+		}
+		if (rc < 0) {
+			log_error("logstore", "%s: the proofs of its log cannot be kept: errno=%d", dir, -rc);
+		}
+	}
+	free(entries);
+	return rc;
+}
+
 /* Proofs of partitions that this start took: the anchors hold them now. */
 static int
 drop_old_proofs(struct recovery *r)
@@ -286,8 +359,9 @@ recover_one(struct recovery *r, const struct found_dir *dir, uint32_t index,
 static int
 finish(struct recovery *r)
 {
-	int rc = 0;
+	int rc = r->left_count > 0 ? keep_unclaimed(r) : 0;
 
+	r->store->in_use = r->entry_count > 0 || r->left_count > 0 || r->store->partition_count > 0;
 	for (uint32_t i = 0; rc == 0 && i < r->store->options.shard_count; i++) {
 		rc = recovery_guard_flush_file(r, r->store->shards[i]);
 		rc = rc < 0 ? rc : recovery_guard_anchor(r, r->store->shards[i]);
@@ -330,6 +404,7 @@ logstore_recover(struct logstore *store, logstore_found_fn found,
 	rc = rc < 0 ? rc : finish(r);
 	recovery_guard_free(r);
 	free(r->root.names);
+	free(r->left);
 	free(dirs);
 	free(r);
 	store->recovered = rc == 0;

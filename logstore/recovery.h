@@ -29,6 +29,11 @@ struct recovery_guard {
 	struct guard_scan scan;
 };
 
+/* A partition's directory whose topic id is not to be had. */
+struct recovery_left {
+	char dir[PARTITION_DIR_MAX + 1];
+};
+
 struct recovery {
 	struct logstore *store;
 	struct io *io;
@@ -40,6 +45,8 @@ struct recovery {
 	struct proofs *proofs; /* of directories that have some; entries point into them */
 	uint32_t proofs_count;
 	bool proofs_found; /* some directory has the file, good or not */
+	struct recovery_left *left;
+	uint32_t left_count;
 	uint64_t start_id; /* the new one */
 	bool clean;
 	struct file_names root;

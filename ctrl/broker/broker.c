@@ -30,7 +30,7 @@ struct broker {
 	struct broker_options options;
 	enum broker_state state;
 	bool reconciled; /* the metadata log is read; topics found at the start open now */
-	char failure[160];
+	char failure[256];
 	struct metadata *metadata;
 	struct topics *topics;
 	struct producers *producers;
@@ -354,7 +354,13 @@ broker_load(struct broker *b)
 		return;
 	}
 	if (!topics_bootstrap(b->topics)) {
-		if (topics_bootstrap_error(b->topics)) {
+		if (topics_bootstrap_error(b->topics) == KAFKA_UNKNOWN_TOPIC_OR_PARTITION) {
+			b->state = BROKER_FAILED;
+			snprintf(b->failure, sizeof(b->failure),
+				"the data directory is in use, but " BROKER_METADATA_TOPIC
+				"-0, which says what is in it, cannot be read or is gone: put it back (the log names "
+				"the file), or start with another data.dirs");
+		} else if (topics_bootstrap_error(b->topics)) {
 			b->state = BROKER_FAILED;
 			snprintf(b->failure, sizeof(b->failure), "the metadata topic cannot be made: %s",
 				kafka_error_text(topics_bootstrap_error(b->topics)));

@@ -555,6 +555,7 @@ bool
 topics_bootstrap(struct topics *t)
 {
 	static const char name[] = BROKER_METADATA_TOPIC;
+	struct log_store_info info;
 	uint8_t topic_id[16];
 	uint32_t index;
 	struct command *c;
@@ -580,6 +581,12 @@ topics_bootstrap(struct topics *t)
 				t->options.routes->partitions[f->partition_index].shard);
 			return true;
 		}
+	}
+	logstore_info(t->options.store, &info);
+	if (info.in_use) {
+		/* An empty catalogue over somebody's topics would make them nobody's. */
+		t->metadata_error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+		return false;
 	}
 	rand_fill(t->options.rand, topic_id, sizeof(topic_id));
 	index = topics_new(t, name, topic_id, 1);

@@ -45,7 +45,10 @@ void topics_found(struct topics *topics, uint32_t partition_index, const char *t
 int topics_replay(struct topics *topics, const json_t *record);
 /* Finds or makes the metadata partition; true once metadata_bind was called. */
 bool topics_bootstrap(struct topics *topics);
-/* Why the metadata partition could not be made, a Kafka code; 0: nothing wrong so far. */
+/*
+ * Why the metadata partition could not be made, a Kafka code; 0: nothing wrong so far.
+ * UNKNOWN_TOPIC_OR_PARTITION: the directory is in use, and must have had one.
+ */
 int16_t topics_bootstrap_error(const struct topics *topics);
 /* After the replay: opens what is whole, takes up what was half done. */
 void topics_reconcile(struct topics *topics);

@@ -99,7 +99,7 @@ void
 logstore_info(struct logstore *store, struct log_store_info *ret_info)
 {
 	*ret_info = (struct log_store_info){.io_backend = "memory", .durable_method = "none",
-		.flush_scope = "none"};
+		.flush_scope = "none", .in_use = store->in_use};
 }
 
 void
@@ -318,6 +318,7 @@ broker_rig_restart(struct broker_rig *rig)
 	close_broker(rig);
 	open_broker(rig);
 	rig->store.answered_count = 0;
+	rig->store.in_use = rig->store.partition_count > 0;
 	for (uint32_t i = 0; i < rig->store.partition_count; i++) {
 		struct rig_partition *p = &rig->store.partitions[i];
 

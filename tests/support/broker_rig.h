@@ -42,6 +42,7 @@ struct logstore {
 	uint32_t appends_good; /* then they are refused with append_error */
 	int16_t append_error;
 	bool hold_durable;
+	bool in_use; /* as recovery tells; broker_rig_restart sets it */
 };
 
 struct broker_rig {

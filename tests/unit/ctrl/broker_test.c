@@ -601,6 +601,25 @@ a_log_that_cannot_make_the_metadata_topic_stops_the_broker(void **state)
 	assert_non_null(strstr(broker_failure(f->rig.broker), "metadata topic cannot be made"));
 }
 
+/* Made anew it would be an empty catalogue over everybody's topics. */
+static void
+without_its_metadata_partition_a_directory_in_use_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f);
+	create_topic(f, "orders", 1);
+	assert_int_equal(f->error, 0);
+	assert_string_equal(f->rig.store.partitions[0].topic, BROKER_METADATA_TOPIC);
+	f->rig.store.partitions[0].exists = false;
+	uint32_t partitions = f->rig.store.partition_count;
+
+	broker_rig_restart(&f->rig);
+	assert_int_equal(broker_state(f->rig.broker), BROKER_FAILED);
+	assert_non_null(strstr(broker_failure(f->rig.broker), BROKER_METADATA_TOPIC));
+	assert_int_equal(f->rig.store.partition_count, partitions);
+}
+
 int
 main(void)
 {
@@ -627,6 +646,7 @@ main(void)
 		CASE(resolving_an_unknown_topic_makes_it_if_asked_to),
 		CASE(damaged_metadata_stops_the_broker_and_says_so),
 		CASE(a_log_that_cannot_make_the_metadata_topic_stops_the_broker),
+		CASE(without_its_metadata_partition_a_directory_in_use_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 #include "base/bytes.h"
 #include "base/errcode.h"
@@ -293,6 +295,111 @@ a_missing_guard_file_of_two_cuts_nothing(void **state)
 	open_twice_more(b);
 }
 
+/* --- directories and names --------------------------------------------------------------------- */
+
+static int16_t
+create_again(struct log_bench *b, const char *topic, uint8_t id)
+{
+	struct log_command command = {.kind = LOG_COMMAND_CREATE};
+
+	(void)snprintf(command.topic, sizeof(command.topic), "%s", topic);
+	memset(command.topic_id, id, sizeof(command.topic_id));
+	log_topic_config_init(&command.config);
+	return log_bench_command(b, &command);
+}
+
+static void
+left_alone_nothing_is_lost(struct log_bench *b)
+{
+	size_t before_len, after_len;
+	uint8_t *before = file_bytes(b, SEGMENT, &before_len);
+
+	for (int i = 0; i < 2; i++) {
+		b->partitions[0].index = UINT32_MAX;
+		log_bench_open(b);
+		assert_int_equal(b->partitions[0].index, UINT32_MAX);
+		assert_int_equal(create_again(b, "orders", 'o'), KAFKA_KAFKA_STORAGE_ERROR);
+		assert_int_equal(create_again(b, "orders", 'x'), KAFKA_KAFKA_STORAGE_ERROR);
+		log_bench_run_ns(b, 11 * NS_PER_S);
+		log_bench_sigkill(b);
+	}
+	uint8_t *after = file_bytes(b, SEGMENT, &after_len);
+
+	assert_int_equal(after_len, before_len);
+	assert_memory_equal(after, before, before_len);
+	free(before);
+	free(after);
+}
+
+/* Nobody knows whose log it is: no topic is made over it, and its proofs wait for it. */
+static void
+a_log_without_its_topic_id_is_left_alone_with_its_proofs(void **state)
+{
+	struct log_bench *b = *state;
+
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2 * 4096 + 500, 3), 0);
+	assert_int_equal(sim_flip_bit(b->disk, "orders-0/partition.metadata", 3, 0), 0);
+	left_alone_nothing_is_lost(b);
+	assert_int_equal(sim_flip_bit(b->disk, "orders-0/partition.metadata", 3, 0), 0);
+	log_bench_open(b);
+	assert_int_equal(b->reports[0].tail_repaired, 1);
+	assert_int_equal(log_bench_status(b, 0).log_end_offset, 10);
+	assert_true(log_bench_check(b, false));
+}
+
+static void
+one_failed_read_of_the_topic_id_is_tried_again(void **state)
+{
+	struct log_bench *b = *state;
+	struct io_fault_rule rule = {
+		.op = IO_FAULT_PREAD, .nth = 1, .error = EIO, .path_contains = "partition.metadata"};
+
+	assert_int_equal(sim_fault_arm(b->disk, &rule), 0);
+	log_bench_open(b);
+	assert_int_equal(log_bench_status(b, 0).log_end_offset, 10);
+	log_bench_sigkill(b);
+	rule.sticky = true;
+	assert_int_equal(sim_fault_arm(b->disk, &rule), 0);
+	left_alone_nothing_is_lost(b);
+	sim_fault_clear(b->disk);
+	log_bench_open(b);
+	assert_int_equal(log_bench_status(b, 0).log_end_offset, 10);
+	assert_true(log_bench_check(b, false));
+}
+
+/* A segment takes no name that a file with data has; its groups are durable all the same. */
+static void
+a_segment_is_not_named_over_a_file(void **state)
+{
+	static const char foreign[] = "orders-0/00000000000000000010.log";
+	struct log_bench *b = *state;
+	struct log_command command = {.kind = LOG_COMMAND_ROLL};
+
+	log_bench_open(b);
+	command.partition_index = b->partitions[0].index;
+	assert_int_equal(log_bench_command(b, &command), 0);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	int fd = b->keeper_io->ops->open(b->keeper_io, foreign, IO_OPEN_CREATE);
+
+	assert_true(fd >= 0);
+	assert_int_equal(b->keeper_io->ops->pwrite(b->keeper_io, fd, "somebody's", 10, 0), 0);
+	b->keeper_io->ops->close(b->keeper_io, fd);
+	assert_true(log_bench_append(b, 0, 1, 1000));
+	log_bench_drain(b);
+	log_bench_run_ns(b, 3 * NS_PER_S);
+	size_t len;
+	uint8_t *bytes = file_bytes(b, foreign, &len);
+
+	assert_int_equal(len, 10);
+	assert_memory_equal(bytes, "somebody's", 10);
+	free(bytes);
+	assert_int_equal(log_bench_status(b, 0).durable_offset, 11);
+	assert_int_equal(b->keeper_io->ops->unlink(b->keeper_io, foreign), 0);
+	log_bench_run_ns(b, 3 * NS_PER_S);
+	assert_true(log_bench_check(b, false));
+	assert_true(log_bench_stop(b));
+}
+
 /* --- damage found later ------------------------------------------------------------------------ */
 
 /*
@@ -358,6 +465,9 @@ main(void)
 		CASE(an_offline_partition_keeps_its_proofs),
 		CASE(a_damaged_seal_keeps_the_proofs_of_the_active_segment),
 		CASE(a_missing_guard_file_of_two_cuts_nothing),
+		CASE(a_log_without_its_topic_id_is_left_alone_with_its_proofs),
+		CASE(one_failed_read_of_the_topic_id_is_tried_again),
+		CASE(a_segment_is_not_named_over_a_file),
 		CASE(a_segment_damaged_at_its_seal_is_quarantined_for_good),
 	};
 
