@@ -141,7 +141,7 @@ struct ledger_equation {
 	uint64_t moving_max; /* so much may be under way between the threads of its terms; 0: one snapshot */
 };
 
-#define LEDGER_EQUATIONS_MAX 9
+#define LEDGER_EQUATIONS_MAX 11
 
 /* Fills the equations from one snapshot of counters and port statistics; returns their count. */
 uint32_t ledger_equations(const uint64_t *lane_values, const struct nic_stats *stats,

@@ -91,6 +91,7 @@ done_refused(struct lane *lane, const struct append_done *done, uint32_t index)
 	admission_resolve_pkts(session, 1);
 	admission_resolve_bytes(session, entry->len);
 	native_batch_leave(lane, entry, LANE_refused);
+	refusal_count(lane, done->error, REFUSAL_BY_LOG, 1);
 	stream->in_log_count--;
 	batch_table_give(&lane->batches, index);
 	if (!native_session_live(session)) {
@@ -120,6 +121,7 @@ done_query_refused(struct lane *lane, const struct append_done *done, uint32_t s
 	if (!native_session_live(session)) {
 		return;
 	}
+	refusal_count(lane, done->error, REFUSAL_BY_LOG, stream->parked_count);
 	native_order_discard(lane, stream, LANE_refused);
 	ack_forget_stream(lane, stream);
 	ack_unknown(lane, stream->session_index, stream->stream, done->error);

@@ -216,6 +216,15 @@ void native_batch_pass(struct lane *lane, struct native_session *session,
 	const struct native_batch *batch, enum lane_counter reason);
 void native_batch_leave(struct lane *lane, struct batch *batch, enum lane_counter reason);
 
+/* --- refusal.c: refused batches by code --- */
+enum refusal_by {
+	REFUSAL_BY_LANE,
+	REFUSAL_BY_LOG,
+};
+
+/* Beside LANE_refused, once for each batch that it counts. */
+void refusal_count(struct lane *lane, int16_t error, enum refusal_by by, uint32_t batches);
+
 /* --- route.c: stream -> partition -> shard ring --- */
 /* 0, or the Kafka code that a batch for this partition is refused with now. */
 int16_t route_judge(

@@ -19,6 +19,7 @@
 #define NATIVE_DROPS_LAST  LANE_closed
 _Static_assert(NET_DROPS_LAST - NET_DROPS_FIRST + 8 <= 80, "E3 fits its terms");
 _Static_assert(NATIVE_DROPS_LAST - NATIVE_DROPS_FIRST + 10 <= 80, "E4 fits its terms");
+_Static_assert(LANE_refused_other - LANE_batch_header + 2 <= 80, "refusals fit their terms");
 _Static_assert(NET_DROPS_LAST < NATIVE_DROPS_FIRST, "net drops stand before native ones");
 
 static void
@@ -58,7 +59,7 @@ ledger_end(struct ledger_equation *e)
 	for (uint32_t i = 0; i < e->term_count; i++) {
 		const struct ledger_term *term = &e->terms[i];
 
-		e->visible = e->visible && term->visible;
+		e->visible = e->visible && (term->visible || term->sign == 0);
 		if (term->visible) {
 			e->difference += term->sign * (int64_t)term->value;
 		}
@@ -76,6 +77,7 @@ ledger_wire(struct ledger_equation *e, const struct nic_stats *stats, const stru
 	ledger_term(e, "ipackets", stats->ipackets, 1);
 	ledger_term(e, "imissed", caps->counts_losses ? stats->imissed : UINT64_MAX, 1);
 	ledger_term(e, "ierrors", stats->ierrors, 1);
+	ledger_term(e, "rx_nombuf", stats->rx_nombuf, 0); /* beside it: it may be no loss */
 	e->visible = false;
 	ledger_end(e);
 }
@@ -85,8 +87,7 @@ ledger_wire(struct ledger_equation *e, const struct nic_stats *stats, const stru
  * snapshot of a quiet lane balances. With fault injection the decorator's terms are between.
  */
 static void
-ledger_queue(struct ledger_equation *e, const uint64_t *values, const struct nic_stats *stats,
-	const struct nic_caps *caps)
+ledger_queue(struct ledger_equation *e, const uint64_t *values, const struct nic_stats *stats)
 {
 	ledger_begin(e, "E2 queue");
 	e->moving_max = PACKETS_MOVING_MAX;
@@ -94,7 +95,7 @@ ledger_queue(struct ledger_equation *e, const uint64_t *values, const struct nic
 	if (stats->fault_lost != UINT64_MAX) {
 		ledger_term(e, "fault_lost", stats->fault_lost, 1);
 	}
-	ledger_term(e, "ipackets", caps->queues == 1 ? stats->ipackets : UINT64_MAX, -1);
+	ledger_term(e, "q_ipackets", stats->queue_ipackets, -1);
 	if (stats->fault_duplicated != UINT64_MAX) {
 		ledger_term(e, "fault_duplicated", stats->fault_duplicated, -1);
 	}
@@ -149,6 +150,17 @@ ledger_batches(struct ledger_equation *e, const uint64_t *values, uint32_t plus)
 }
 
 static void
+ledger_refused(struct ledger_equation *e, const uint64_t *values)
+{
+	ledger_begin(e, "E5 refused");
+	ledger_counter(e, values, LANE_refused, 1);
+	for (uint32_t c = LANE_batch_header; c <= LANE_refused_other; c++) {
+		ledger_counter(e, values, (enum lane_counter)c, -1);
+	}
+	ledger_end(e);
+}
+
+static void
 ledger_owners(struct ledger_equation *e, const uint64_t *values)
 {
 	ledger_begin(e, "E8 owners");
@@ -168,6 +180,23 @@ ledger_tx(struct ledger_equation *e, const uint64_t *values)
 	ledger_end(e);
 }
 
+/*
+ * What the driver took is what it sent: it counts at once, the lane publishes at its turn's end. Its
+ * errors are packets that it took and lost, or only what it refused, which is offered again.
+ */
+static void
+ledger_tx_port(struct ledger_equation *e, const uint64_t *values, const struct nic_stats *stats,
+	const struct nic_caps *caps)
+{
+	ledger_begin(e, "E9 port");
+	e->moving_max = PACKETS_MOVING_MAX;
+	ledger_counter(e, values, LANE_tx_sent, 1);
+	ledger_counter(e, values, LANE_tx_queued, -1);
+	ledger_term(e, "q_opackets", stats->queue_opackets, -1);
+	ledger_term(e, "oerrors", stats->oerrors, caps->oerrors_taken && caps->queues == 1 ? -1 : 0);
+	ledger_end(e);
+}
+
 uint32_t
 ledger_equations(const uint64_t *lane_values, const struct nic_stats *stats,
 	const struct nic_caps *caps, struct ledger_equation *ret_equations)
@@ -175,17 +204,19 @@ ledger_equations(const uint64_t *lane_values, const struct nic_stats *stats,
 	struct ledger_equation *e = ret_equations;
 
 	ledger_wire(e++, stats, caps);
-	ledger_queue(e++, lane_values, stats, caps);
+	ledger_queue(e++, lane_values, stats);
 	ledger_net(e++, lane_values);
 	ledger_native(e++, lane_values);
 	ledger_begin(e, "E5 batches");
 	ledger_batches(e++, lane_values, 0);
+	ledger_refused(e++, lane_values);
 	ledger_begin(e, "E6 records");
 	ledger_batches(e++, lane_values, 1);
 	ledger_begin(e, "E6 bytes");
 	ledger_batches(e++, lane_values, 2);
 	ledger_owners(e++, lane_values);
 	ledger_tx(e++, lane_values);
+	ledger_tx_port(e++, lane_values, stats, caps);
 	ensure(e - ret_equations <= LEDGER_EQUATIONS_MAX);
 	return (uint32_t)(e - ret_equations);
 }

@@ -67,6 +67,7 @@ data_refuse_unknown(struct lane *lane, const struct datagram *datagram,
 	struct native_batch batch = {.header = header, .datagram = datagram, .error = error};
 
 	native_batch_pass(lane, session, &batch, LANE_refused);
+	refusal_count(lane, error, REFUSAL_BY_LANE, 1);
 	admission_resolve_uncharged(session, datagram->frame.body_len);
 	ack_unknown(lane, datagram->session_index, datagram->frame.stream, error);
 	return true;

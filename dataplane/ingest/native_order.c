@@ -186,11 +186,13 @@ native_order_refuse(
 
 /* Refuses a batch that was not taken. The client has charged it, or may have. */
 static bool
-order_refuse_new(struct lane *lane, struct native_stream *stream, const struct native_batch *batch)
+order_refuse_new(struct lane *lane, struct native_stream *stream, const struct native_batch *batch,
+	int16_t error)
 {
 	struct native_session *session = order_session(lane, stream);
 
 	native_batch_pass(lane, session, batch, LANE_refused);
+	refusal_count(lane, error, REFUSAL_BY_LANE, 1);
 	admission_resolve_uncharged(session, batch->datagram->frame.body_len);
 	ack_stream(lane, stream, true);
 	return true;
@@ -349,7 +351,7 @@ order_next(struct lane *lane, struct native_stream *stream, const struct native_
 
 	if (error != 0) {
 		native_order_refuse(lane, stream, error, batch->header->base_sequence);
-		return order_refuse_new(lane, stream, batch);
+		return order_refuse_new(lane, stream, batch, error);
 	}
 	index = order_take(lane, stream, batch, BATCH_PENDING);
 	if (index == BATCH_NONE) {
@@ -372,12 +374,12 @@ native_order_input(struct lane *lane, struct native_stream *stream,
 
 	if (batch->error == KAFKA_CORRUPT_MESSAGE || header->base_sequence < 0) {
 		native_order_refuse(lane, stream, batch->error, -1);
-		return order_refuse_new(lane, stream, batch);
+		return order_refuse_new(lane, stream, batch, batch->error);
 	}
 	if (header->producer_id != session->producer_id ||
 		header->producer_epoch != session->producer_epoch) {
 		native_order_refuse(lane, stream, KAFKA_INVALID_PRODUCER_EPOCH, at);
-		return order_refuse_new(lane, stream, batch);
+		return order_refuse_new(lane, stream, batch, KAFKA_INVALID_PRODUCER_EPOCH);
 	}
 	if (stream->state == STREAM_QUERYING) {
 		return order_park(lane, stream, batch, ret_kept);
@@ -389,11 +391,11 @@ native_order_input(struct lane *lane, struct native_stream *stream,
 		return order_next(lane, stream, batch, ret_kept);
 	}
 	if (stream->flags & STREAM_REWOUND) {
-		return order_refuse_new(lane, stream, batch);
+		return order_refuse_new(lane, stream, batch, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
 	}
 	if (sequence_covers(stream->received_seq, header->base_sequence)) {
 		native_order_refuse(lane, stream, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, next);
-		return order_refuse_new(lane, stream, batch);
+		return order_refuse_new(lane, stream, batch, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
 	}
 	return order_park(lane, stream, batch, ret_kept);
 }
@@ -446,6 +448,7 @@ native_order_advance(struct lane *lane, struct native_stream *stream)
 		(void)batch_list_take_first(&lane->batches, &stream->parked_last);
 		if (error > 0) {
 			order_drop_parked(lane, stream, index, LANE_refused);
+			refusal_count(lane, error, REFUSAL_BY_LANE, 1);
 			native_order_refuse(
 				lane, stream, error, sequence_next(stream->received_seq));
 			break;

@@ -69,6 +69,7 @@ struct nic_caps {
 	uint16_t queue, queues;	 /* this one, 0-based, and how many its port has */
 	bool kernel_stack;	 /* views carry UDP payload */
 	bool counts_losses;	 /* imissed means something; else shown as "not visible" */
+	bool oerrors_taken;	 /* oerrors are packets that tx took; else what it refused, and is offered again */
 	bool tx_ip_csum, tx_udp_csum;
 	int rx_fd;		 /* pollable for the `interrupt` idle policy, or -1 */
 	uint32_t rx_descriptors;
@@ -76,9 +77,10 @@ struct nic_caps {
 	uint32_t idle_rx_every;	 /* call rx only every n-th empty turn (af_xdp: 8) */
 };
 
-/* Port-wide numbers for ledger equations E1, E2. Absent ones are UINT64_MAX ("not visible"). */
+/* Numbers for ledger equations E1, E2, E9, port-wide or the queue's. Absent ones are UINT64_MAX ("not visible"). */
 struct nic_stats {
 	uint64_t ipackets, imissed, ierrors, rx_nombuf, opackets, oerrors;
+	uint64_t queue_ipackets, queue_opackets;
 	uint64_t fault_lost, fault_duplicated, fault_reordered; /* the decorator's own terms */
 };
 

@@ -237,6 +237,7 @@ nic_dpdk_caps(struct nic *nic, struct nic_caps *ret_caps)
 	ret_caps->queue = q->queue;
 	ret_caps->queues = q->queues;
 	ret_caps->counts_losses = q->driver->counts_losses;
+	ret_caps->oerrors_taken = q->driver->oerrors_taken;
 	ret_caps->tx_udp_csum = q->tx_udp_csum;
 	ret_caps->rx_fd = q->rx_fd;
 	ret_caps->rx_descriptors = q->rx_desc;
@@ -244,9 +245,25 @@ nic_dpdk_caps(struct nic *nic, struct nic_caps *ret_caps)
 	ret_caps->idle_rx_every = q->driver->idle_rx_every;
 }
 
+/* The queue's own numbers; a port's only queue has the port's. */
+static void
+stats_of_queue(const struct nic_dpdk *q, const struct rte_eth_stats *stats, struct nic_stats *ret_stats)
+{
+	/* Packets that were taken and lost cannot be told of one queue. */
+	bool lost = q->driver->oerrors_taken && stats->oerrors > 0;
+
+	ret_stats->queue_ipackets = q->queues == 1 ? stats->ipackets :
+				    q->counts_queues ? stats->q_ipackets[q->queue] : UINT64_MAX;
+	ret_stats->queue_opackets = !q->driver->counts_sent ? UINT64_MAX :
+				    q->queues == 1 ? stats->opackets :
+				    q->counts_queues && !lost ? stats->q_opackets[q->queue] : UINT64_MAX;
+}
+
 static void
 stats_of_our_own(const struct nic_dpdk *q, struct nic_stats *ret_stats)
 {
+	ret_stats->queue_ipackets = atomic_load_explicit(&q->rx_packets, memory_order_relaxed);
+	ret_stats->queue_opackets = atomic_load_explicit(&q->tx_packets, memory_order_relaxed);
 	ret_stats->ipackets = ret_stats->opackets = 0;
 	for (uint16_t i = 0; i < q->queues; i++) {
 		const struct nic_dpdk *s = &q->siblings[i];
@@ -267,6 +284,7 @@ nic_dpdk_stats(struct nic *nic, struct nic_stats *ret_stats)
 	if (rte_eth_stats_get(q->port_id, &stats) != 0) {
 		ret_stats->ipackets = ret_stats->imissed = ret_stats->ierrors = UINT64_MAX;
 		ret_stats->rx_nombuf = ret_stats->opackets = ret_stats->oerrors = UINT64_MAX;
+		ret_stats->queue_ipackets = ret_stats->queue_opackets = UINT64_MAX;
 		return;
 	}
 	ret_stats->ipackets = stats.ipackets;
@@ -275,6 +293,7 @@ nic_dpdk_stats(struct nic *nic, struct nic_stats *ret_stats)
 	ret_stats->rx_nombuf = q->driver->counts_nombuf ? stats.rx_nombuf : UINT64_MAX;
 	ret_stats->opackets = stats.opackets;
 	ret_stats->oerrors = stats.oerrors;
+	stats_of_queue(q, &stats, ret_stats);
 	if (q->driver->forgets_packets) {
 		stats_of_our_own(q, ret_stats);
 	}

@@ -22,6 +22,7 @@ struct nic_dpdk {
 	const char *driver_name; /* as the device says: "net_memif", "mlx5_pci" */
 	uint8_t mac[6];
 	bool tx_udp_csum;
+	bool counts_queues; /* the driver's numbers of this queue mean something */
 	int rx_fd;
 	uint32_t rx_desc;
 	struct rte_mempool *rx_pool, *tx_pool;

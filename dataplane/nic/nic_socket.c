@@ -366,6 +366,7 @@ nic_socket_caps(struct nic *nic, struct nic_caps *ret_caps)
 	ret_caps->queues = 1;
 	ret_caps->kernel_stack = true;
 	ret_caps->counts_losses = true;
+	ret_caps->oerrors_taken = true;
 	ret_caps->tx_ip_csum = true;
 	ret_caps->tx_udp_csum = true;
 	ret_caps->rx_fd = s->epoll_fd >= 0 ? s->epoll_fd : s->udp[0].fd;
@@ -384,6 +385,8 @@ nic_socket_stats(struct nic *nic, struct nic_stats *ret_stats)
 	ret_stats->rx_nombuf = atomic_load_explicit(&s->rx_nombuf, memory_order_relaxed);
 	ret_stats->opackets = atomic_load_explicit(&s->opackets, memory_order_relaxed);
 	ret_stats->oerrors = atomic_load_explicit(&s->oerrors, memory_order_relaxed);
+	ret_stats->queue_ipackets = ret_stats->ipackets;
+	ret_stats->queue_opackets = ret_stats->opackets;
 	for (uint32_t i = 0; i < s->udp_count; i++) {
 		ret_stats->imissed += nic_udp_overflow(&s->udp[i]);
 	}

@@ -403,6 +403,8 @@ queue_finish(struct port *port, uint16_t queue)
 	q->driver = port->options.driver;
 	q->driver_name = port->driver_name;
 	q->siblings = port->queues;
+	q->counts_queues = *port->info.dev_flags & RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS &&
+			   q->queue < RTE_ETHDEV_QUEUE_STAT_CNTRS;
 	q->tx_udp_csum = port->tx_offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	q->rx_desc = port->options.rx_desc;
 	q->rx_fd = -1;

@@ -21,6 +21,8 @@ struct port_driver {
 	bool needs_interface; /* devargs name a kernel interface by iface= */
 	bool counts_losses;  /* imissed means something */
 	bool counts_nombuf;
+	bool counts_sent;    /* opackets are what tx took, less oerrors where oerrors_taken */
+	bool oerrors_taken;  /* else oerrors are what tx refused, and is offered again */
 	bool forgets_packets; /* ipackets fall back to 0 on reconnect: our own count stands in */
 	bool reaps_on_tx;    /* tx completions are taken only by the next tx: call it when idle */
 	bool has_rx_fd;	     /* a descriptor that polls readable without being armed for each wait */

@@ -224,6 +224,8 @@ static void
 nic_fake_stats(struct nic *nic, struct nic_stats *ret_stats)
 {
 	*ret_stats = fake_of(nic)->stats;
+	ret_stats->queue_ipackets = ret_stats->ipackets;
+	ret_stats->queue_opackets = ret_stats->opackets;
 }
 
 static void

@@ -254,7 +254,11 @@ check_ledgers(void)
 		uint32_t count = ledger_equations(values, &stats, &caps, equations);
 
 		for (uint32_t i = 0; i < count; i++) {
-			if (equations[i].visible && equations[i].difference != 0) {
+			bool of_queue = strcmp(equations[i].name, "E2 queue") == 0 ||
+					strcmp(equations[i].name, "E9 port") == 0;
+
+			/* net_ring counts by queue, so each lane is held against its own. */
+			if ((of_queue && !equations[i].visible) || equations[i].difference != 0) {
 				fprintf(stderr, "lane %u: %s: %" PRId64 "\n", lane, equations[i].name,
 					equations[i].difference);
 				wrong++;

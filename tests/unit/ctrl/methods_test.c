@@ -556,7 +556,7 @@ alarms_are_reasons_of_health_that_leave_it_ready(void **state)
 
 	port_says.imissed = 4;
 	f->lane.values[LANE_rx_packets] = 1;
-	port_says.ipackets = 1;
+	port_says.queue_ipackets = 1;
 	for (uint32_t i = 0; i < LEDGER_WATCH_LOOKS; i++) {
 		f->rig.clock.now_ns += LEDGER_WATCH_EVERY_NS;
 		turn(f);

@@ -353,8 +353,11 @@ a_refusal_by_the_log_rewinds_and_discards_the_parked(void **state)
 	assert_int_equal(entry.received_seq, 1);
 	assert_int_equal(COUNT(discarded_rewind), 1);
 	assert_int_equal(COUNT(refused), 2);
+	assert_int_equal(COUNT(batch_crc), 1);
+	assert_int_equal(COUNT(refused_45), 1);
 	data(3, 1);
 	assert_int_equal(COUNT(refused), 3);
+	assert_int_equal(COUNT(refused_45), 2);
 	assert_int_equal(entry_of(1).error_seq, 2);
 	data(2, 1);
 	lane_harness_expect_batch(&harness, 2, &first);
@@ -441,6 +444,7 @@ a_refused_query_refuses_what_is_parked(void **state)
 	entry = entry_of(1);
 	assert_int_equal(entry.error, KAFKA_KAFKA_STORAGE_ERROR);
 	assert_int_equal(entry.error_seq, -1);
+	assert_int_equal(COUNT(refused_56), 1);
 	assert_int_equal(COUNT(refused), 1);
 	assert_int_equal(COUNT(hold), 0);
 	data(0, 2);
@@ -474,20 +478,21 @@ broken_batches_are_refused_with_kafka_codes(void **state)
 		uint8_t value;
 		int16_t error;
 		int32_t error_seq;
+		enum lane_counter counter;
 	} rows[] = {
-		{11, 1, KAFKA_CORRUPT_MESSAGE, -1},             /* batchLength */
-		{16, 1, KAFKA_CORRUPT_MESSAGE, -1},             /* magic */
-		{7, 1, KAFKA_INVALID_RECORD, 2},                /* baseOffset */
-		{60, 0, KAFKA_INVALID_RECORD, 2},               /* no records */
-		{26, 9, KAFKA_INVALID_RECORD, 2},               /* lastOffsetDelta */
-		{22, 0x20, KAFKA_INVALID_RECORD, 2},            /* control */
-		{22, 5, KAFKA_UNSUPPORTED_COMPRESSION_TYPE, 2}, /* codec */
-		{22, 0x10, KAFKA_INVALID_TXN_STATE, 2},         /* transactional */
-		{22, 8, KAFKA_INVALID_TIMESTAMP, 2},            /* LogAppendTime bit */
-		{35, 0x7f, KAFKA_INVALID_TIMESTAMP, 2},         /* maxTimestamp far in the future */
-		{50, 9, KAFKA_INVALID_PRODUCER_EPOCH, 2},       /* producerId */
-		{52, 9, KAFKA_INVALID_PRODUCER_EPOCH, 2},       /* producerEpoch */
-		{53, 0x80, KAFKA_INVALID_RECORD, -1},           /* baseSequence < 0 */
+		{11, 1, KAFKA_CORRUPT_MESSAGE, -1, LANE_batch_header}, /* batchLength */
+		{16, 1, KAFKA_CORRUPT_MESSAGE, -1, LANE_batch_header}, /* magic */
+		{7, 1, KAFKA_INVALID_RECORD, 2, LANE_refused_87}, /* baseOffset */
+		{60, 0, KAFKA_INVALID_RECORD, 2, LANE_refused_87}, /* no records */
+		{26, 9, KAFKA_INVALID_RECORD, 2, LANE_refused_87}, /* lastOffsetDelta */
+		{22, 0x20, KAFKA_INVALID_RECORD, 2, LANE_refused_87}, /* control */
+		{22, 5, KAFKA_UNSUPPORTED_COMPRESSION_TYPE, 2, LANE_refused_76}, /* codec */
+		{22, 0x10, KAFKA_INVALID_TXN_STATE, 2, LANE_refused_48}, /* transactional */
+		{22, 8, KAFKA_INVALID_TIMESTAMP, 2, LANE_refused_32}, /* LogAppendTime bit */
+		{35, 0x7f, KAFKA_INVALID_TIMESTAMP, 2, LANE_refused_32}, /* maxTimestamp far in the future */
+		{50, 9, KAFKA_INVALID_PRODUCER_EPOCH, 2, LANE_refused_47}, /* producerId */
+		{52, 9, KAFKA_INVALID_PRODUCER_EPOCH, 2, LANE_refused_47}, /* producerEpoch */
+		{53, 0x80, KAFKA_INVALID_RECORD, -1, LANE_refused_87}, /* baseSequence < 0 */
 	};
 
 	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -509,6 +514,7 @@ broken_batches_are_refused_with_kafka_codes(void **state)
 		assert_int_equal(entry.error, rows[i].error);
 		assert_int_equal(entry.error_seq, rows[i].error_seq);
 		assert_int_equal(COUNT(refused), 1);
+		assert_int_equal(lane_harness_counter(&harness, rows[i].counter), 1);
 		finish();
 	}
 }
@@ -648,6 +654,7 @@ unknown_handles_are_refused_with_error_3(void **state)
 	lane_client_ping(&client, h, 12);
 	turn();
 	assert_int_equal(entry_of(12).error, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+	assert_int_equal(COUNT(refused_3), 2);
 	assert_int_equal(COUNT(refused), 2);
 	finish();
 }
