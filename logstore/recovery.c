@@ -190,7 +190,10 @@ make_room(struct recovery *r)
 	return rc < 0 ? rc : r->io->ops->fsync_dir(r->io, ".");
 }
 
-/* After the partitions took theirs: the rest is kept after a clean stop only (it is all zeros). */
+/*
+ * After the partitions took theirs: the rest is kept after a clean stop only (it is all zeros). What a
+ * guard entry names still, though, holds groups of a partition that was not taken whole: it waits.
+ */
 static int
 sort_spares(struct recovery *r)
 {
@@ -211,7 +214,7 @@ sort_spares(struct recovery *r)
 		}
 		if (ends_with(name, ".tmp")) {
 			rc = file_util_remove(r->io, NULL, name);
-		} else if (is_spare(name, &id)) {
+		} else if (is_spare(name, &id) && !recovery_guard_names(r, id)) {
 			uint32_t shard = adopted % r->store->options.shard_count;
 			bool fits = r->io->ops->stat(r->io, name, &stat) == 0 &&
 				stat.size_bytes == r->store->segment_alloc_bytes;

@@ -295,6 +295,73 @@ a_missing_guard_file_of_two_cuts_nothing(void **state)
 	open_twice_more(b);
 }
 
+/*
+ * A segment that took its spare and not yet its name, with acknowledged groups in it, behind one that is
+ * damaged, or cannot be opened.
+ */
+static void
+append_without_the_keeper(struct log_bench *b)
+{
+	log_bench_open(b);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	b->keeper_sleeps = true;
+	for (uint32_t i = 0; i < 30; i++) {
+		assert_true(log_bench_append(b, 0, 1, 10000));
+		log_bench_drain(b);
+	}
+	assert_false(b->stalled);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	assert_int_equal(log_bench_counter(b, SHARD_rolls), 1);
+	log_bench_sigkill(b);
+	b->keeper_sleeps = false;
+	assert_false(file_is_there(b, "orders-0/00000000000000000034.log"));
+}
+
+static void
+a_segment_without_a_name_outlives_the_damage_before_it(void **state)
+{
+	struct log_bench *b = *state;
+
+	append_without_the_keeper(b);
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
+	log_bench_open(b);
+	assert_true(b->reports[0].quarantined);
+	assert_int_equal(log_bench_status(b, 0).log_end_offset, 40);
+	struct read_done done = log_bench_read(b, 0, 39, 40, 4096);
+
+	assert_int_equal(done.error, KAFKA_CORRUPT_MESSAGE);
+	log_bench_sigkill(b);
+	open_twice_more(b);
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
+	repaired_it_serves_all(b, 40);
+}
+
+static void
+a_segment_without_a_name_outlives_an_offline_start(void **state)
+{
+	struct log_bench *b = *state;
+
+	append_without_the_keeper(b);
+	assert_int_equal(sim_fault_arm(b->disk,
+				 &(struct io_fault_rule){.op = IO_FAULT_OPEN,
+					 .nth = 1,
+					 .sticky = true,
+					 .error = EMFILE,
+					 .path_contains = "00000000.log"}),
+		0);
+	log_bench_open(b);
+	assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_OFFLINE);
+	log_bench_run_ns(b, NS_PER_S);
+	assert_true(log_bench_stop(b));
+	log_bench_open(b);
+	assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_OFFLINE);
+	log_bench_sigkill(b);
+	sim_fault_clear(b->disk);
+	log_bench_open(b);
+	assert_int_equal(log_bench_status(b, 0).log_end_offset, 40);
+	assert_true(log_bench_check(b, false));
+}
+
 /* --- directories and names --------------------------------------------------------------------- */
 
 static int16_t
@@ -465,6 +532,8 @@ main(void)
 		CASE(an_offline_partition_keeps_its_proofs),
 		CASE(a_damaged_seal_keeps_the_proofs_of_the_active_segment),
 		CASE(a_missing_guard_file_of_two_cuts_nothing),
+		CASE(a_segment_without_a_name_outlives_the_damage_before_it),
+		CASE(a_segment_without_a_name_outlives_an_offline_start),
 		CASE(a_log_without_its_topic_id_is_left_alone_with_its_proofs),
 		CASE(one_failed_read_of_the_topic_id_is_tried_again),
 		CASE(a_segment_is_not_named_over_a_file),
