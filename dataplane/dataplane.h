@@ -78,6 +78,12 @@ void lane_destroy(struct lane *lane);
 uint32_t lane_poll(struct lane *lane, uint64_t now_ns);
 uint64_t lane_deadline_ns(const struct lane *lane);
 /*
+ * Around a sleep on the queue's descriptor (nic_caps.rx_fd): arm, poll once more, sleep, disarm. False:
+ * the descriptor will not tell, look again soon. The lane's lcore only.
+ */
+bool lane_arm(struct lane *lane);
+void lane_disarm(struct lane *lane);
+/*
  * CLOSED(DRAINING) to all and no new HELLO from the lane's next turn on; lane_drained once nothing is
  * parked, in rings or in the log's hands. Any thread.
  */

@@ -252,6 +252,18 @@ lane_poll(struct lane *lane, uint64_t now_ns)
 	return work;
 }
 
+bool
+lane_arm(struct lane *lane)
+{
+	return lane->nic->ops->rx_arm(lane->nic);
+}
+
+void
+lane_disarm(struct lane *lane)
+{
+	lane->nic->ops->rx_disarm(lane->nic);
+}
+
 uint64_t
 lane_deadline_ns(const struct lane *lane)
 {

@@ -126,7 +126,8 @@ control_loop_announce(const struct control_loop *loop, const struct wiring *w)
 	fprintf(stderr, "  log       %s, %s, durable by %s, flush scope %s\n", e->data_dir,
 		info.io_backend, info.durable_method, info.flush_scope);
 	for (uint32_t i = 0; i < e->lcore_count; i++) {
-		fprintf(stderr, "  lcore %u   cpu %d: %s\n", i, e->lcores[i].cpu, e->lcores[i].role);
+		fprintf(stderr, "  lcore %u   cpu %d: %s; idle: %s\n", i, e->lcores[i].cpu, e->lcores[i].role,
+			e->lcores[i].idle);
 	}
 	fprintf(stderr, "  control   %s\n", e->ctl_socket);
 }

@@ -70,6 +70,32 @@ lcore_loop_deadline_ns(const struct lcore_loop *loop)
 	return deadline_ns;
 }
 
+/* Every descriptor is to tell of new work from here on. Returns the longest sleep all the same. */
+static uint64_t
+lcore_loop_arm(struct lcore_loop *loop, uint64_t wait_ns)
+{
+	waker_arm(&loop->waker);
+	for (uint32_t i = 0; i < loop->poller_count; i++) {
+		struct poller *p = &loop->pollers[i];
+
+		if (p->arm && !p->arm(p->stage) && wait_ns > SLEEP_MAX_NS) {
+			wait_ns = SLEEP_MAX_NS;
+		}
+	}
+	return wait_ns;
+}
+
+static void
+lcore_loop_disarm(struct lcore_loop *loop)
+{
+	for (uint32_t i = 0; i < loop->poller_count; i++) {
+		if (loop->pollers[i].disarm) {
+			loop->pollers[i].disarm(loop->pollers[i].stage);
+		}
+	}
+	waker_awake(&loop->waker);
+}
+
 /*
  * Blocks until a descriptor, a ring, the next deadline or wait_ns. Returns false if work came before
  * that.
@@ -81,10 +107,11 @@ lcore_loop_wait(struct lcore_loop *loop, int epoll_fd, uint64_t wait_ns)
 	uint64_t deadline_ns;
 	struct epoll_event events[LCORE_POLLERS_MAX];
 
-	waker_arm(&loop->waker);
-	/* Once more after arming: what was offered before the flag went up is seen here. */
+	wait_ns = lcore_loop_arm(loop, wait_ns);
+	/* Once more after arming: what was offered before the flag went up, or came before the device was
+	 * told to interrupt, is seen here. */
 	if (lcore_loop_turn(loop, now_ns) > 0 || atomic_load(&loop->stop)) {
-		waker_awake(&loop->waker);
+		lcore_loop_disarm(loop);
 		return false;
 	}
 	deadline_ns = lcore_loop_deadline_ns(loop);
@@ -97,7 +124,7 @@ lcore_loop_wait(struct lcore_loop *loop, int epoll_fd, uint64_t wait_ns)
 		.tv_nsec = (long)(wait_ns % NS_PER_S)};
 
 	(void)epoll_pwait2(epoll_fd, events, LCORE_POLLERS_MAX, &timeout, NULL);
-	waker_awake(&loop->waker);
+	lcore_loop_disarm(loop);
 	return true;
 }
 

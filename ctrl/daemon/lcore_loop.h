@@ -31,6 +31,9 @@ struct poller {
 	uint32_t (*poll)(void *stage, uint64_t now_ns);
 	uint64_t (*deadline_ns)(const void *stage); /* NULL: none */
 	int wait_fd;	   /* wakes the lcore under IDLE_INTERRUPT; -1 none */
+	/* Around each sleep on wait_fd, before the last poll and after it; NULL: it needs nothing. */
+	bool (*arm)(void *stage); /* false: wait_fd will not tell this time, sleep at most 200 us */
+	void (*disarm)(void *stage);
 	bool must_be_polled; /* has no fd to announce work: sleep at most 200 us, 1 ms after long quiet */
 };
 

@@ -35,6 +35,11 @@ idle_policy(const struct config *config, bool pinned)
 	return pinned ? IDLE_SPIN : IDLE_PAUSE;
 }
 
+static const char *const policy_names[] = {[IDLE_SPIN] = "spin",
+	[IDLE_PAUSE] = "pause",
+	[IDLE_SLEEP] = "sleep",
+	[IDLE_INTERRUPT] = "interrupt"};
+
 /* The loop that a poller of this role goes to: shared or its own, by lcores.share. */
 static struct lcore_loop *
 place(struct wiring *w, const struct config_cpus *cpus, uint32_t i, const char *role)
@@ -63,12 +68,23 @@ place(struct wiring *w, const struct config_cpus *cpus, uint32_t i, const char *
 		loop->cpu = c->lcores_share == CONFIG_LCORES_SHARE_ALL ? -1 : cpu;
 		loop->policy = idle_policy(c, loop->cpu >= 0);
 		status->cpu = loop->cpu;
+		snprintf(status->idle, sizeof(status->idle), "%s", policy_names[loop->policy]);
 		w->engine.lcore_count = ++w->loop_count;
 	}
 	len = strlen(loop->status->role);
 	snprintf(loop->status->role + len, sizeof(loop->status->role) - len, "%s%s %u",
 		len ? ", " : "", role, i);
 	return loop;
+}
+
+/* A queue without a descriptor keeps its lcore from sleeping for long. */
+static void
+name_polled(struct engine_lcore *status, uint32_t lane)
+{
+	size_t len = strlen(status->idle);
+	bool first = !strstr(status->idle, "polls");
+
+	snprintf(status->idle + len, sizeof(status->idle) - len, first ? ", but polls rx %u" : ", %u", lane);
 }
 
 /* Every place that shows an lcore shows what carries its lanes. */
@@ -81,6 +97,9 @@ name_driver(struct wiring *w, uint32_t lane)
 
 	w->engine.nics[lane]->ops->caps(w->engine.nics[lane], &caps);
 	snprintf(status->role + len, sizeof(status->role) - len, " (%s)", caps.driver);
+	if (w->lane_loop[lane]->policy == IDLE_INTERRUPT && caps.rx_fd < 0) {
+		name_polled(status, lane);
+	}
 }
 
 int

@@ -453,6 +453,7 @@ dpdk_open_options(const struct dpdk_start *s, const struct dpdk_port *p, struct 
 	options->tx_desc = (uint16_t)p->in.tx_desc;
 	options->burst = (uint16_t)p->in.burst;
 	options->udp_port_first = (uint16_t)(s->wiring->config->native_port + p->row->lane_first);
+	options->rx_interrupts = s->wiring->config->dataplane_lcore_idle == CONFIG_DATAPLANE_LCORE_IDLE_INTERRUPT;
 	options->isolate = strcmp(p->driver->name, "mlx5") == 0 && !p->row->own_net;
 	options->link_wait_ns = p->driver->is_virtual ? 0 : NIC_LINK_WAIT_NS;
 	options->plan = p->plan;

@@ -455,6 +455,7 @@ lcore_show(const struct engine *engine, uint32_t index, struct answer *a, struct
 	row = answer_dict(a, lcores, name);
 	roles_show(l->role, a, row);
 	answer_int(a, row, "cpu", l->cpu);
+	answer_text(a, row, "idle", l->idle);
 	answer_u64(a, row, "turns", read_relaxed(&l->turns));
 	answer_u64(a, row, "turns_empty", read_relaxed(&l->turns_empty));
 	answer_u64(a, row, "items", read_relaxed(&l->items));

@@ -276,6 +276,19 @@ wiring_lane(struct wiring *w, uint32_t lane, struct wiring_error *error)
 	}
 POLLER_FUNCTIONS(lane, struct lane)
 DEADLINE_FUNCTION(lane, struct lane)
+
+static bool
+wiring_lane_arm(void *object)
+{
+	return lane_arm((struct lane *)object);
+}
+
+static void
+wiring_lane_disarm(void *object)
+{
+	lane_disarm((struct lane *)object);
+}
+
 POLLER_FUNCTIONS(log_shard, struct log_shard)
 DEADLINE_FUNCTION(log_shard, struct log_shard)
 POLLER_FUNCTIONS(batcher, struct batcher)
@@ -321,6 +334,8 @@ wiring_pollers(struct wiring *w)
 				.poll = wiring_lane_poll,
 				.deadline_ns = wiring_lane_deadline_ns,
 				.wait_fd = caps.rx_fd,
+				.arm = caps.rx_interrupts ? wiring_lane_arm : NULL,
+				.disarm = caps.rx_interrupts ? wiring_lane_disarm : NULL,
 				.must_be_polled = caps.rx_fd < 0});
 	}
 	for (uint32_t i = 0; i < e->shard_count; i++) {

@@ -33,6 +33,7 @@ enum engine_state {
 struct engine_lcore {
 	char role[256]; /* "rx 0 (net_af_packet), log 0, batch 0, worker 0" */
 	int cpu;	/* -1: not pinned */
+	char idle[128]; /* what it does without work: "sleep", or "interrupt, but polls rx 0, 1" */
 	_Atomic uint64_t heartbeat_ns;
 	_Atomic uint64_t turns;
 	_Atomic uint64_t turns_empty;

@@ -20,8 +20,8 @@ lcore_row(const struct engine *engine, uint32_t index)
 	uint64_t items = read_relaxed(&l->items);
 	double total = total_ns ? (double)total_ns : 1.0;
 
-	return json_pack("{s:i,s:s,s:i,s:f,s:f,s:I,s:I,s:I,s:f,s:I,s:I,s:I,s:I,s:I}", "lcore", (int)index,
-		"role", l->role, "cpu", l->cpu, "busy_ratio", (double)read_relaxed(&l->busy_ns) / total,
+	return json_pack("{s:i,s:s,s:i,s:s,s:f,s:f,s:I,s:I,s:I,s:f,s:I,s:I,s:I,s:I,s:I}", "lcore", (int)index,
+		"role", l->role, "cpu", l->cpu, "idle", l->idle, "busy_ratio", (double)read_relaxed(&l->busy_ns) / total,
 		"sleep_ratio", (double)read_relaxed(&l->sleep_ns) / total, "turns", (json_int_t)turns,
 		"turns_empty", (json_int_t)empty, "items", (json_int_t)items, "items_per_turn",
 		turns > empty ? (double)items / (double)(turns - empty) : 0.0, "worst_turn_us",

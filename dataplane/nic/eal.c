@@ -20,6 +20,7 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include "base/log.h"
+#include "nic/rt_signals.h"
 
 /* --- arguments ------------------------------------------------------------------------------------ */
 
@@ -165,6 +166,13 @@ static const char *const harmless_lines[] = {
 	"No bpffs found",
 	"elf: skipping",
 	"Multi-process support is requested but not available",
+	"All rt-signals are in use", /* rt_signals.h sees to that */
+	"No Rx trigger signal available",
+	/* tap: flow rules that a virtual port does not use, and processes that we do not have. */
+	"Specified qdisc kind is unknown",
+	"multiq qdisc",
+	"Disabling rte flow support",
+	"start req to secondary",
 };
 
 struct eal_log_line {
@@ -262,6 +270,7 @@ int
 eal_start(const struct eal_options *options, char *text, uint32_t text_bytes)
 {
 	struct eal_arguments *arguments = calloc(1, sizeof(*arguments));
+	struct rt_signals signals;
 	cpu_set_t mask;
 	bool have_mask = sched_getaffinity(0, sizeof(mask), &mask) == 0;
 	int saved_optind = optind;
@@ -281,7 +290,9 @@ eal_start(const struct eal_options *options, char *text, uint32_t text_bytes)
 	}
 	log_attach();
 	optind = 1;
+	rt_signals_take(&signals);
 	rc = rte_eal_init(arguments->count, arguments->values);
+	rt_signals_give_back(&signals);
 	if (rc < 0) {
 		rc = rte_errno ? -rte_errno : -EIO;
 		snprintf(text, text_bytes, "DPDK does not start: %s; the log lines of module eal say why",

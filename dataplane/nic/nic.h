@@ -71,7 +71,8 @@ struct nic_caps {
 	bool counts_losses;	 /* imissed means something; else shown as "not visible" */
 	bool oerrors_taken;	 /* oerrors are packets that tx took; else what it refused, and is offered again */
 	bool tx_ip_csum, tx_udp_csum;
-	int rx_fd;		 /* pollable for the `interrupt` idle policy, or -1 */
+	int rx_fd;		 /* pollable for the `interrupt` idle policy, between rx_arm and rx_disarm; or -1 */
+	bool rx_interrupts;	 /* the device itself raises it, once armed */
 	uint32_t rx_descriptors;
 	uint32_t pool_count;	 /* rx buffers in all */
 	uint32_t idle_rx_every;	 /* call rx only every n-th empty turn (af_xdp: 8) */
@@ -100,6 +101,14 @@ struct nic_ops {
 	uint32_t (*tx_queued)(struct nic *nic);
 	/* Gives rx owners back in bulk. Only the lane's own lcore. */
 	void (*release)(struct nic *nic, const uint64_t *owners, uint32_t n);
+	/*
+	 * The lane's lcore is about to sleep on caps.rx_fd: from here on the next packet makes it
+	 * readable. What came before may not: rx once more, then sleep. False: it cannot be armed, look
+	 * again soon. rx_disarm after the sleep, or instead of it. Without a descriptor neither does
+	 * anything.
+	 */
+	bool (*rx_arm)(struct nic *nic);
+	void (*rx_disarm)(struct nic *nic);
 	/* rx buffers free right now; feeds credits. */
 	uint32_t (*buffers_free)(struct nic *nic);
 	void (*caps)(struct nic *nic, struct nic_caps *ret_caps);

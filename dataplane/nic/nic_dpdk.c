@@ -11,6 +11,7 @@
 
 #include <string.h>
 #include <rte_ethdev.h>
+#include <rte_interrupts.h>
 #include "base/bytes.h"
 #include "base/ensure.h"
 
@@ -96,6 +97,27 @@ nic_dpdk_release(struct nic *nic, const uint64_t *owners, uint32_t n)
 		rte_pktmbuf_free_bulk(mbufs, part);
 		owners += part;
 		n -= part;
+	}
+}
+
+static bool
+nic_dpdk_rx_arm(struct nic *nic)
+{
+	struct nic_dpdk *q = dpdk_of(nic);
+
+	return !q->interrupts || rte_eth_dev_rx_intr_enable(q->port_id, q->queue) == 0;
+}
+
+/* How an event is taken back is the driver's: DPDK's own wait knows it, and does not block here. */
+static void
+nic_dpdk_rx_disarm(struct nic *nic)
+{
+	struct nic_dpdk *q = dpdk_of(nic);
+	struct rte_epoll_event event;
+
+	if (q->interrupts) {
+		(void)rte_eth_dev_rx_intr_disable(q->port_id, q->queue);
+		(void)rte_epoll_wait(q->rx_fd, &event, 1, 0);
 	}
 }
 
@@ -240,6 +262,7 @@ nic_dpdk_caps(struct nic *nic, struct nic_caps *ret_caps)
 	ret_caps->oerrors_taken = q->driver->oerrors_taken;
 	ret_caps->tx_udp_csum = q->tx_udp_csum;
 	ret_caps->rx_fd = q->rx_fd;
+	ret_caps->rx_interrupts = q->interrupts;
 	ret_caps->rx_descriptors = q->rx_desc;
 	ret_caps->pool_count = q->pool_count;
 	ret_caps->idle_rx_every = q->driver->idle_rx_every;
@@ -317,6 +340,8 @@ static const struct nic_ops nic_dpdk_ops = {
 	.tx = nic_dpdk_tx,
 	.tx_queued = nic_dpdk_tx_queued,
 	.release = nic_dpdk_release,
+	.rx_arm = nic_dpdk_rx_arm,
+	.rx_disarm = nic_dpdk_rx_disarm,
 	.buffers_free = nic_dpdk_buffers_free,
 	.caps = nic_dpdk_caps,
 	.stats = nic_dpdk_stats,

@@ -24,6 +24,7 @@ struct nic_dpdk {
 	bool tx_udp_csum;
 	bool counts_queues; /* the driver's numbers of this queue mean something */
 	int rx_fd;
+	bool interrupts; /* rx_fd is an epoll descriptor of ours over the device's; else it is the device's own */
 	uint32_t rx_desc;
 	struct rte_mempool *rx_pool, *tx_pool;
 	uint32_t pool_count;

@@ -184,6 +184,22 @@ nic_fault_tx_queued(struct nic *nic)
 	return f->inner->ops->tx_queued(f->inner);
 }
 
+static bool
+nic_fault_rx_arm(struct nic *nic)
+{
+	struct nic_fault *f = fault_of(nic);
+
+	return f->inner->ops->rx_arm(f->inner);
+}
+
+static void
+nic_fault_rx_disarm(struct nic *nic)
+{
+	struct nic_fault *f = fault_of(nic);
+
+	f->inner->ops->rx_disarm(f->inner);
+}
+
 static uint32_t
 nic_fault_buffers_free(struct nic *nic)
 {
@@ -230,6 +246,8 @@ static const struct nic_ops nic_fault_ops = {
 	.tx = nic_fault_tx,
 	.tx_queued = nic_fault_tx_queued,
 	.release = nic_fault_release,
+	.rx_arm = nic_fault_rx_arm,
+	.rx_disarm = nic_fault_rx_disarm,
 	.buffers_free = nic_fault_buffers_free,
 	.caps = nic_fault_caps,
 	.stats = nic_fault_stats,

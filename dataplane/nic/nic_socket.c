@@ -203,6 +203,20 @@ nic_socket_release(struct nic *nic, const uint64_t *owners, uint32_t n)
 	s->owners_out -= n;
 }
 
+/* Sockets poll readable by themselves. */
+static bool
+nic_socket_rx_arm(struct nic *nic)
+{
+	(void)nic;
+	return true;
+}
+
+static void
+nic_socket_rx_disarm(struct nic *nic)
+{
+	(void)nic;
+}
+
 /* Posted buffers count as free: nobody waits for them. */
 static uint32_t
 nic_socket_buffers_free(struct nic *nic)
@@ -415,6 +429,8 @@ static const struct nic_ops nic_socket_ops = {
 	.tx = nic_socket_tx,
 	.tx_queued = nic_socket_tx_queued,
 	.release = nic_socket_release,
+	.rx_arm = nic_socket_rx_arm,
+	.rx_disarm = nic_socket_rx_disarm,
 	.buffers_free = nic_socket_buffers_free,
 	.caps = nic_socket_caps,
 	.stats = nic_socket_stats,

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -21,6 +22,7 @@
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "nic/nic_dpdk.h"
+#include "nic/rt_signals.h"
 
 #define LINK_POLL_NS  (20 * NS_PER_MS)
 #define STANDARD_MTU  1500
@@ -30,6 +32,7 @@ struct port {
 	uint16_t port_id;
 	uint16_t queue_count;
 	bool started, configured, steers;
+	bool asks_interrupts; /* of every rx queue */
 	struct rte_ether_addr mac;
 	struct port_options options;
 	struct rte_eth_dev_info info;
@@ -125,7 +128,7 @@ port_configure(struct port *port)
 	conf.rxmode.mtu = STANDARD_MTU;
 	conf.rxmode.offloads = rx_wanted & port->info.rx_offload_capa;
 	conf.txmode.offloads = tx_wanted & port->info.tx_offload_capa;
-	conf.intr_conf.rxq = port->options.driver->has_rx_fd;
+	conf.intr_conf.rxq = port->asks_interrupts;
 	if (n > 1 && port->info.flow_type_rss_offloads != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = port->info.flow_type_rss_offloads &
@@ -259,7 +262,7 @@ pool_check_array(struct port *port, struct rte_mempool *pool)
 }
 
 static int
-queue_create(struct port *port, uint16_t queue)
+queue_pools(struct port *port, uint16_t queue)
 {
 	const struct port_options *o = &port->options;
 	struct nic_dpdk *q = &port->queues[queue];
@@ -272,11 +275,18 @@ queue_create(struct port *port, uint16_t queue)
 			"packet pool (memory.per_node, hugepages)");
 	}
 	rc = pool_check_array(port, q->rx_pool);
-	if (rc < 0) {
-		return rc;
-	}
 	q->rx_at_start = rte_mempool_avail_count(q->rx_pool);
 	q->tx_at_start = rte_mempool_avail_count(q->tx_pool);
+	return rc;
+}
+
+static int
+queue_create(struct port *port, uint16_t queue)
+{
+	const struct port_options *o = &port->options;
+	struct nic_dpdk *q = &port->queues[queue];
+	int rc;
+
 	rc = rte_eth_rx_queue_setup(port->port_id, queue, o->rx_desc,
 		(unsigned int)rte_eth_dev_socket_id(port->port_id), NULL, q->rx_pool);
 	if (rc < 0) {
@@ -390,6 +400,49 @@ port_wait_link(struct port *port)
 	port_say(port, "port %s: link %s\n", port->options.device, port_link_up(port) ? "up" : "down");
 }
 
+/*
+ * What a lane can sleep on. That the device took intr_conf.rxq proves nothing: whoever can raise an
+ * interrupt can be told to. Such events are taken back in as many ways as there are buses, so DPDK's
+ * own epoll set stands between. net_tap has a descriptor and nothing to be told.
+ */
+static void
+queue_find_fd(struct port *port, uint16_t queue)
+{
+	struct nic_dpdk *q = &port->queues[queue];
+
+	q->rx_fd = -1;
+	if (port->asks_interrupts && rte_eth_dev_rx_intr_enable(port->port_id, queue) == 0) {
+		(void)rte_eth_dev_rx_intr_disable(port->port_id, queue);
+		q->rx_fd = epoll_create1(EPOLL_CLOEXEC);
+		q->interrupts = q->rx_fd >= 0 && rte_eth_dev_rx_intr_ctl_q(port->port_id, queue, q->rx_fd,
+			RTE_INTR_EVENT_ADD, NULL) == 0;
+		if (q->rx_fd >= 0 && !q->interrupts) {
+			close(q->rx_fd);
+			q->rx_fd = -1;
+		}
+	} else if (port->asks_interrupts) {
+		q->rx_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port->port_id, queue);
+	}
+	if (port->options.rx_interrupts) {
+		port_say(port, "port %s: idle queue %u %s\n", port->options.device, queue,
+			q->interrupts  ? "wakes its lane by an interrupt"
+			: q->rx_fd >= 0 ? "wakes its lane by a descriptor"
+					: "has nothing to wake its lane by: looked at every 20 us to 1 ms");
+	}
+}
+
+static void
+queue_forget_fd(struct port *port, uint16_t queue)
+{
+	struct nic_dpdk *q = &port->queues[queue];
+
+	if (q->interrupts) {
+		(void)rte_eth_dev_rx_intr_ctl_q(port->port_id, queue, q->rx_fd, RTE_INTR_EVENT_DEL, NULL);
+		close(q->rx_fd);
+		q->interrupts = false;
+	}
+}
+
 static void
 queue_finish(struct port *port, uint16_t queue)
 {
@@ -407,10 +460,7 @@ queue_finish(struct port *port, uint16_t queue)
 			   q->queue < RTE_ETHDEV_QUEUE_STAT_CNTRS;
 	q->tx_udp_csum = port->tx_offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	q->rx_desc = port->options.rx_desc;
-	q->rx_fd = -1;
-	if (q->driver->has_rx_fd) {
-		q->rx_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port->port_id, queue);
-	}
+	queue_find_fd(port, queue);
 	memcpy(q->mac, port->mac.addr_bytes, 6);
 	q->pool_count = port->options.plan.pool_count;
 	q->pool_held = q->rx_at_start - rte_mempool_avail_count(q->rx_pool);
@@ -431,16 +481,16 @@ port_find_mac(struct port *port)
 }
 
 static int
-port_start(struct port *port)
+port_bring_up(struct port *port)
 {
-	int rc = port_find(port);
+	struct rt_signals signals;
+	int rc = port_configure(port);
 
-	if (rc == 0) {
-		rc = port_configure(port);
-	}
+	rt_signals_take(&signals);
 	for (uint16_t i = 0; rc == 0 && i < port->options.queues; i++) {
 		rc = queue_create(port, i);
 	}
+	rt_signals_give_back(&signals);
 	if (rc == 0) {
 		rc = port_set_mtu(port);
 	}
@@ -448,8 +498,31 @@ port_start(struct port *port)
 		return rc;
 	}
 	rc = rte_eth_dev_start(port->port_id);
+	return rc < 0 ? port_fail(port, rc, "start") : 0;
+}
+
+static int
+port_start(struct port *port)
+{
+	const struct port_driver *driver = port->options.driver;
+	int rc = port_find(port);
+
+	for (uint16_t i = 0; rc == 0 && i < port->options.queues; i++) {
+		rc = queue_pools(port, i);
+	}
 	if (rc < 0) {
-		return port_fail(port, rc, "start");
+		return rc;
+	}
+	port->asks_interrupts = port->options.rx_interrupts && (driver->has_rx_fd || !driver->is_virtual);
+	rc = port_bring_up(port);
+	if (rc < 0 && port->asks_interrupts) {
+		/* Some devices have too few vectors for it, and do not start then. */
+		port->asks_interrupts = false;
+		port->text_used = 0;
+		rc = port_bring_up(port);
+	}
+	if (rc < 0) {
+		return rc;
 	}
 	port->started = true;
 	port_find_mac(port);
@@ -520,6 +593,7 @@ port_close(struct port *port)
 	uint32_t before, after;
 
 	for (uint16_t i = 0; port->started && i < port->options.queues; i++) {
+		queue_forget_fd(port, i);
 		port->queues[i].nic.ops->destroy(&port->queues[i].nic);
 	}
 	before = buffers_missing(port, false);

@@ -28,6 +28,7 @@ struct port_options {
 	uint16_t rx_desc, tx_desc;
 	uint16_t burst;
 	uint16_t udp_port_first; /* queue i gets UDP port first + i by flow rules, where there are any */
+	bool rx_interrupts;	 /* lanes sleep under the `interrupt` policy: descriptors where the device has them */
 	bool isolate;		 /* bifurcated drivers: only our flow rules' packets */
 	uint64_t link_wait_ns;	 /* 0 for virtual devices */
 	struct port_plan plan;	 /* of port_plan() */

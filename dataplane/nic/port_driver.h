@@ -25,7 +25,7 @@ struct port_driver {
 	bool oerrors_taken;  /* else oerrors are what tx refused, and is offered again */
 	bool forgets_packets; /* ipackets fall back to 0 on reconnect: our own count stands in */
 	bool reaps_on_tx;    /* tx completions are taken only by the next tx: call it when idle */
-	bool has_rx_fd;	     /* a descriptor that polls readable without being armed for each wait */
+	bool has_rx_fd;	     /* virtual, and yet each queue has a descriptor that becomes readable */
 	bool holds_rx_ring;  /* takes rx_desc buffers at start */
 	uint16_t mtu_max;
 	uint16_t idle_rx_every; /* an empty rx is a system call: only every n-th empty turn */

@@ -41,6 +41,7 @@ struct nic_fake {
 	uint32_t tx_room;
 	uint32_t tx_alloc_failures;
 	uint32_t owners_out;
+	bool armed;
 	struct nic_stats stats;
 };
 
@@ -189,6 +190,26 @@ nic_fake_release(struct nic *nic, const uint64_t *owners, uint32_t n)
 	f->owners_out -= n;
 }
 
+/* It has no descriptor to sleep on. */
+static bool
+nic_fake_rx_arm(struct nic *nic)
+{
+	fake_of(nic)->armed = true;
+	return false;
+}
+
+static void
+nic_fake_rx_disarm(struct nic *nic)
+{
+	fake_of(nic)->armed = false;
+}
+
+bool
+nic_fake_armed(const struct nic *nic)
+{
+	return CONTAINER_OF(nic, const struct nic_fake, nic)->armed;
+}
+
 static uint32_t
 nic_fake_buffers_free(struct nic *nic)
 {
@@ -248,6 +269,8 @@ static const struct nic_ops nic_fake_ops = {
 	.tx = nic_fake_tx,
 	.tx_queued = nic_fake_tx_queued,
 	.release = nic_fake_release,
+	.rx_arm = nic_fake_rx_arm,
+	.rx_disarm = nic_fake_rx_disarm,
 	.buffers_free = nic_fake_buffers_free,
 	.caps = nic_fake_caps,
 	.stats = nic_fake_stats,

@@ -49,5 +49,7 @@ void nic_fake_tx_alloc_fail(struct nic *nic, uint32_t times);
 /* Packets that wait for rx(), and packets sent that wait for take(). */
 uint32_t nic_fake_rx_waiting(struct nic *nic);
 uint32_t nic_fake_tx_waiting(struct nic *nic);
+/* Between rx_arm and rx_disarm. */
+bool nic_fake_armed(const struct nic *nic);
 
 #endif

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from netns import OURS4, Hugepages, Skip, Wire
+from netns import OURS4, PEER4, Hugepages, Skip, Tun, Wire
 
 FAULTS = {'loss': '1%', 'duplicate': '1%', 'reorder': '1%'}
 
@@ -173,4 +173,51 @@ class AfXdp(Veth):
     counts_losses = True
 
 
-LINKS = {link.name: link for link in (Socket, Memif, MemifHugepages, MemifIp6, AfPacket, AfXdp)}
+class Tap(Link):
+    """A tap device in a namespace of its own: the daemon is its wire, the kernel its other end. It comes and goes with the
+    daemon, so the kernel's end is set up each time somebody is about to send."""
+    name = 'tap'
+    port = 9292
+    vlan = 0
+
+    def __enter__(self):
+        if os.geteuid() != 0:
+            raise Skip('needs root for network namespaces and tap devices')
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped'))  # so that namespaces are removed
+        self.tun = Tun(f'{len(self.name)}t', self.vlan).__enter__()
+        self.daemon_prefix = self.producer_prefix = ('ip', 'netns', 'exec', self.tun.space)
+        return self
+
+    def __exit__(self, *about):
+        self.tun.__exit__(*about)
+
+    def port_options(self):
+        return {'driver': 'vdev', 'devargs': f'net_tap0,iface={self.tun.link}', 'address': [OURS4], 'vlan': self.vlan}
+
+    def bootstrap(self, daemon):
+        self.tun.up()
+        return f'{OURS4}:{daemon.port}'
+
+    def check(self, daemon, report):
+        """E1: the kernel counts a packet of a tap as sent when it was read."""
+        lane = daemon.call('drop.list')['lanes'][0]
+        terms = {t['name']: t['value'] for e in lane['equations'] if e['name'].startswith('E1') for t in e['terms']}
+        assert lane['driver'] == 'net_tap' and terms['imissed'] is None, lane
+        assert terms['ipackets'] == self.tun.kernel_sent(), (terms, self.tun.kernel_sent())
+
+
+class TapVlan(Tap):
+    """The same with every packet in VLAN 7, which the kernel has as a link of its own. Where it has no such links, our own net
+    stack speaks over a packet socket at the kernel's end of the tap; a tagged frame is then 4 bytes longer than its slots allow."""
+    name = 'tap_vlan'
+    vlan = 7
+    allowed = {'arp_other': 3}  # the producer's host announces its address
+
+    def producer_words(self, faults=False):
+        if self.tun.up():
+            return []
+        return ['--nic', f'net_af_packet0,iface={self.tun.link}', '--address', PEER4, '--vlan', str(self.vlan), '--mtu', '1496',
+                '--prefix', f'{self.tun.space}c']
+
+
+LINKS = {link.name: link for link in (Socket, Memif, MemifHugepages, MemifIp6, AfPacket, AfXdp, Tap, TapVlan)}

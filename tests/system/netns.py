@@ -84,6 +84,49 @@ class Wire:
         atexit.unregister(self.close)
 
 
+class Tun:
+    """A namespace for a tap device that somebody else makes, and the set-up of its kernel end."""
+
+    def __init__(self, number, vlan=0):
+        self.space, self.link, self.vlan = f"psn{os.getpid()}{number}", f"t{os.getpid()}{number}"[-15:], vlan
+
+    def __enter__(self):
+        atexit.register(self.close)
+        run("ip", "netns", "add", self.space)
+        # The kernel sends nothing on its own.
+        run("ip", "netns", "exec", self.space, "sysctl", "-q", "-w", "net.ipv6.conf.default.disable_ipv6=1", check=False)
+        run("ip", "-n", self.space, "link", "set", "lo", "up")
+        return self
+
+    def up(self):
+        """Once the device is there; again after it was made anew. Returns whether the kernel speaks on it: not every kernel has
+        VLAN links."""
+        carrier = f"{self.link}.{self.vlan}"[-15:] if self.vlan else self.link
+        if PEER4 in run("ip", "-n", self.space, "addr", "show", "dev", carrier, check=False).stdout:
+            return True
+        # The driver gives its own address to the kernel's end too; a host that has ours is a conflict.
+        run("ip", "-n", self.space, "link", "set", self.link, "address", "02:00:00:00:00:63", "up")
+        if self.vlan:
+            made = run("ip", "-n", self.space, "link", "add", "link", self.link, "name", carrier, "type", "vlan", "id",
+                       str(self.vlan), check=False)
+            if made.returncode != 0:
+                return False
+            run("ip", "-n", self.space, "link", "set", carrier, "up")
+        run("ip", "-n", self.space, "addr", "add", f"{PEER4}/24", "dev", carrier)
+        return True
+
+    def kernel_sent(self):
+        shown = run("ip", "-n", self.space, "-j", "-s", "link", "show", "dev", self.link)
+        return json.loads(shown.stdout)[0]["stats64"]["tx"]["packets"]
+
+    def close(self):
+        run("ip", "netns", "del", self.space, check=False)
+
+    def __exit__(self, *_):
+        self.close()
+        atexit.unregister(self.close)
+
+
 def free_hugepages():
     with open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", encoding="ascii") as file:
         return int(file.read())

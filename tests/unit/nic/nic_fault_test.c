@@ -181,6 +181,21 @@ what_waits_to_be_sent_is_the_inner_queues(void **state)
 	nic->ops->destroy(nic);
 }
 
+static void
+the_device_itself_is_armed(void **state)
+{
+	struct nic_fault_options options = {.seed = 1, .loss_ppm = 1};
+	struct nic *inner;
+	struct nic *nic = make(&options, &inner);
+
+	(void)state;
+	assert_false(nic->ops->rx_arm(nic)); /* as the fake says */
+	assert_true(nic_fake_armed(inner));
+	nic->ops->rx_disarm(nic);
+	assert_false(nic_fake_armed(inner));
+	nic->ops->destroy(nic);
+}
+
 int
 main(void)
 {
@@ -192,6 +207,7 @@ main(void)
 		cmocka_unit_test(the_same_seed_does_the_same),
 		cmocka_unit_test(what_waits_to_be_sent_is_the_inner_queues),
 		cmocka_unit_test(rates_above_one_are_refused),
+		cmocka_unit_test(the_device_itself_is_armed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
