@@ -178,6 +178,13 @@ native_session_same_peer(const struct packet_peer *a, const struct packet_peer *
 	return a->port == b->port && memcmp(a->address, b->address, sizeof(a->address)) == 0;
 }
 
+/* Largest batch of the session: what its datagram leaves. ACCEPT names it. */
+static inline uint32_t
+native_session_batch_max(const struct native_session *session)
+{
+	return session->max_datagram - FRAME_HEADER_BYTES;
+}
+
 static inline bool
 native_session_live(const struct native_session *session)
 {

@@ -121,7 +121,7 @@ setup_accept(struct lane *lane, struct native_session *session)
 		.lane = options->lane,
 		.lane_count = options->lane_count,
 		.max_datagram = session->max_datagram,
-		.max_batch_bytes = session->max_datagram - FRAME_HEADER_BYTES,
+		.max_batch_bytes = native_session_batch_max(session),
 		.idle_timeout_ms = (uint32_t)(lane->idle_timeout_ns / NS_PER_MS),
 		.ack_delay_max_us = LANE_ACK_DELAY_NS / NS_PER_US,
 		.ack_every = LANE_ACK_EVERY,

@@ -24,7 +24,8 @@
  *   DATA body, batchLength, magic; baseOffset, counts,     native_order_test: broken_batches_..., a_short_body_...;
  *     control, codec, transactional, ids, timestamps       here: every_unknown_codec_...
  *   batch CRC                                              logstore/log_append_test: a_damaged_batch_is_refused_2_...
- *   bytes beyond max_batch_bytes or the topic's            native_order_test: too_large_for_the_topic_...
+ *   bytes beyond max_batch_bytes or the topic's            here: a_batch_beyond_what_accept_named_...;
+ *                                                          native_order_test: too_large_for_the_topic_...
  *   FRAG (not offered in this version)                     native_input_test: frag_is_dropped_...
  *   PROBE size                                             native_input_test: probes_are_answered_by_their_size
  *   RESOLVE, PING, CLOSE, PROBE bodies                     native_input_test: control_frames_with_wrong_bodies_...
@@ -202,6 +203,62 @@ every_unknown_codec_is_refused_76(void **state)
 	}
 }
 
+/* One record of so many bytes in all its batch, at this sequence. */
+static void
+send_batch_of(uint32_t batch_bytes, int32_t sequence)
+{
+	struct records_spec spec = {.producer_id = client.accept.producer_id,
+		.producer_epoch = client.accept.producer_epoch,
+		.base_sequence = sequence,
+		.count = 1,
+		.value_bytes = batch_bytes - 100,
+		.timestamp_ms = 1700000000000};
+	struct frame frame = {.type = FRAME_DATA, .stream = 1, .flags = FRAME_ACK_NOW};
+	uint8_t bytes[1600];
+	size_t len = records_batch(&spec, bytes, sizeof(bytes));
+
+	spec.value_bytes += batch_bytes - (uint32_t)len;
+	len = records_batch(&spec, bytes, sizeof(bytes));
+	assert_int_equal(len, batch_bytes);
+	lane_client_send(&client, &harness, &frame, bytes, len);
+}
+
+/* The client said that its path carries 1200 bytes; the topic and the port would take more. */
+static void
+a_batch_beyond_what_accept_named_is_refused_10(void **state)
+{
+	struct lane_harness *h = &harness;
+	struct session_msg_ack ack;
+	struct append_req request;
+
+	lane_harness_init(h);
+	h->options.max_datagram = 1200;
+	lane_harness_create(h);
+	lane_client_init(&client, 1);
+	lane_client_connect(&client, h);
+	assert_int_equal(client.accept.max_batch_bytes, 1200 - FRAME_HEADER_BYTES);
+	/* Parked until the log has told of the producer, or in its turn at once: judged alike. */
+	send_batch_of(client.accept.max_batch_bytes + 1, 0);
+	(void)lane_harness_turn(h);
+	lane_harness_state(h, -1);
+	(void)lane_harness_turn(h);
+	assert_false(lane_harness_request(h, &request));
+	lane_harness_last_ack(h, &ack);
+	assert_int_equal(ack.entry[0].error, KAFKA_MESSAGE_TOO_LARGE);
+	assert_int_equal(ack.entry[0].error_seq, 0);
+	send_batch_of(1400, 0);
+	(void)lane_harness_turn(h);
+	lane_harness_last_ack(h, &ack);
+	assert_int_equal(ack.entry[0].error, KAFKA_MESSAGE_TOO_LARGE);
+	assert_int_equal(COUNT(refused), 2);
+	send_batch_of(client.accept.max_batch_bytes, 0);
+	(void)lane_harness_turn(h);
+	lane_harness_expect_batch(h, 0, &request);
+	lane_harness_done(h, &request, APPEND_COPIED, 0);
+	(void)lane_harness_turn(h);
+	lane_harness_fini(h);
+}
+
 /* --- before the cookie --------------------------------------------------------------------------- */
 
 /* One datagram of somebody without a session: noise, any frame type, or a HELLO with faults. */
@@ -282,6 +339,7 @@ main(void)
 		cmocka_unit_test(resets_go_to_no_group_and_no_well_known_port),
 		cmocka_unit_test(names_of_no_or_too_many_bytes_are_answered_17),
 		cmocka_unit_test(every_unknown_codec_is_refused_76),
+		cmocka_unit_test(a_batch_beyond_what_accept_named_is_refused_10),
 		cmocka_unit_test(no_answer_is_larger_than_its_question_before_a_cookie),
 	};
 
