@@ -47,6 +47,7 @@ struct lane_options {
 	uint32_t streams_per_session_max;
 	uint32_t burst;
 	uint64_t idle_timeout_ns;
+	bool validate_records; /* look into uncompressed batches, not only at headers */
 	uint32_t max_datagram;	      /* at most port MTU - 28; IPv6 clients are told at most MTU - 48 */
 	/* Own addresses for net_mode own, IPv4 mapped; none with a kernel stack. */
 	uint8_t addresses[LANE_ADDRESSES_MAX][16];

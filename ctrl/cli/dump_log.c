@@ -101,6 +101,7 @@ static void
 judge_batch(struct walk *w, const struct record_batch *b, const uint8_t *bytes, bool crc_right)
 {
 	int16_t error = record_batch_validate_fields(b);
+	struct record_batch_times times;
 
 	if (!crc_right) {
 		dump_damage(w->dump, w->position, "crc is %08x, the bytes give %08x", b->crc,
@@ -118,7 +119,7 @@ judge_batch(struct walk *w, const struct record_batch *b, const uint8_t *bytes, 
 		dump_damage(w->dump, w->position, "header fields contradict each other: %s",
 			kafka_error_name(error));
 	} else if (crc_right && (b->attributes & RECORD_BATCH_CODEC_MASK) == 0 &&
-		   record_batch_validate_records(bytes, b) != 0) {
+		   record_batch_validate_records(bytes, b, &times) != 0) {
 		dump_damage(w->dump, w->position, "records do not fill the batch as the header says");
 	}
 }

@@ -111,5 +111,11 @@ config_check_relations(struct config_loader *loader)
 			config_check_place(loader, &config->origins[CONFIG_KEY_LOG_BUFFER_BYTES], place,
 				sizeof(place)));
 	}
+	if (config->native_validate == CONFIG_NATIVE_VALIDATE_DEEP) {
+		return config_report(loader, -EINVAL, "%snative.validate: deep unpacks compressed batches, and"
+			" this version has no decompressors; \"records\" looks into the others\n",
+			config_check_place(loader, &config->origins[CONFIG_KEY_NATIVE_VALIDATE], place,
+				sizeof(place)));
+	}
 	return 0;
 }

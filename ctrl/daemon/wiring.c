@@ -241,6 +241,7 @@ wiring_lane(struct wiring *w, uint32_t lane, struct wiring_error *error)
 	options.sessions_max = c->native_sessions_max;
 	options.streams_per_session_max = c->native_streams_max;
 	options.burst = c->dataplane_burst;
+	options.validate_records = c->native_validate == CONFIG_NATIVE_VALIDATE_RECORDS;
 	options.idle_timeout_ns = c->native_idle_timeout_ns;
 	options.max_datagram = caps.mtu - (uint32_t)NIC_IP4_UDP_BYTES;
 	ports_lane_net(w, lane, &options);

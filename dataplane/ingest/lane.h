@@ -226,9 +226,12 @@ enum refusal_by {
 void refusal_count(struct lane *lane, int16_t error, enum refusal_by by, uint32_t batches);
 
 /* --- route.c: stream -> partition -> shard ring --- */
-/* 0, or the Kafka code that a batch for this partition is refused with now. */
-int16_t route_judge(
-	struct lane *lane, uint32_t stream, const struct record_batch *header, uint32_t len);
+/*
+ * 0, or the Kafka code that a batch for this partition is refused with now. header NULL: only whether
+ * the partition takes any; else header and len are those of the whole batch at bytes.
+ */
+int16_t route_judge(struct lane *lane, uint32_t stream, const struct record_batch *header,
+	const uint8_t *bytes, uint32_t len);
 void route_append(struct lane *lane, uint32_t batch_index);
 /* An open or closed partition's entry; NULL: no such handle. */
 struct route_partition *route_partition(const struct lane *lane, uint32_t stream);

@@ -89,7 +89,7 @@ native_data_input(struct lane *lane, struct datagram *datagram)
 	}
 	index = native_stream_find(&lane->streams, datagram->session_index, frame->stream);
 	if (index == STREAM_NONE) {
-		int16_t error = route_judge(lane, frame->stream, NULL, 0);
+		int16_t error = route_judge(lane, frame->stream, NULL, NULL, 0);
 
 		if (error == 0) {
 			index = data_open_stream(lane, datagram->session_index, frame->stream);

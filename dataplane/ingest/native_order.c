@@ -341,13 +341,13 @@ order_park(struct lane *lane, struct native_stream *stream, const struct native_
 /* 0, or the Kafka code that a batch is refused with now that its turn has come. */
 static int16_t
 order_judge(struct lane *lane, const struct native_stream *stream,
-	const struct record_batch *header, uint32_t len)
+	const struct record_batch *header, const uint8_t *bytes, uint32_t len)
 {
 	/* What ACCEPT told this session; the topic may allow less. */
 	if (len > native_session_batch_max(order_session(lane, stream))) {
 		return KAFKA_MESSAGE_TOO_LARGE;
 	}
-	return route_judge(lane, stream->stream, header, len);
+	return route_judge(lane, stream->stream, header, bytes, len);
 }
 
 /* The batch whose turn it is. */
@@ -358,7 +358,7 @@ order_next(struct lane *lane, struct native_stream *stream, const struct native_
 	const struct frame *frame = &batch->datagram->frame;
 	int16_t error = batch->error != 0
 				? batch->error
-				: order_judge(lane, stream, batch->header, frame->body_len);
+				: order_judge(lane, stream, batch->header, frame->body, frame->body_len);
 	uint32_t index;
 
 	if (error != 0) {
@@ -425,7 +425,7 @@ order_judge_parked(struct lane *lane, const struct native_stream *stream, const 
 		return ahead < STREAM_AHEAD_MAX ? -1 : KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
 	}
 	error = session_msg_data_validate(entry->bytes, entry->len, &header);
-	return error != 0 ? error : order_judge(lane, stream, &header, entry->len);
+	return error != 0 ? error : order_judge(lane, stream, &header, entry->bytes, entry->len);
 }
 
 void

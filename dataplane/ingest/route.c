@@ -20,31 +20,60 @@ route_topic_of(const struct lane *lane, const struct route_partition *partition)
 	return &lane->options.routes->topics[partition->topic_index];
 }
 
+/* Within what the topic takes. */
+static bool
+route_time_allowed(const struct lane *lane, const struct route_topic *topic, int64_t at_ms)
+{
+	int64_t now_ms =
+		((int64_t)lane->now_ns + lane->admission.wall_minus_now_ns) / (int64_t)NS_PER_MS;
+	/* Distances as u64: a timestamp may be any i64. */
+	uint64_t behind = at_ms < now_ms ? (uint64_t)now_ms - (uint64_t)at_ms : 0;
+	uint64_t ahead = at_ms > now_ms ? (uint64_t)at_ms - (uint64_t)now_ms : 0;
+
+	return behind <= (uint64_t)topic->timestamp_before_max_ms &&
+	       ahead <= (uint64_t)topic->timestamp_after_max_ms;
+}
+
 /* KAFKA 5.5 row 9 by the header's greatest timestamp. */
 static int16_t
 route_judge_time(
 	const struct lane *lane, const struct route_topic *topic, const struct record_batch *header)
 {
-	int64_t now_ms =
-		((int64_t)lane->now_ns + lane->admission.wall_minus_now_ns) / (int64_t)NS_PER_MS;
-	int64_t at_ms = header->max_timestamp_ms;
-	/* Distances as u64: a timestamp may be any i64. */
-	uint64_t behind = at_ms < now_ms ? (uint64_t)now_ms - (uint64_t)at_ms : 0;
-	uint64_t ahead = at_ms > now_ms ? (uint64_t)at_ms - (uint64_t)now_ms : 0;
-
 	if (topic->log_append_time) {
 		return 0;
 	}
-	if (header->attributes & RECORD_BATCH_LOG_APPEND_TIME ||
-		behind > (uint64_t)topic->timestamp_before_max_ms ||
-		ahead > (uint64_t)topic->timestamp_after_max_ms) {
-		return KAFKA_INVALID_TIMESTAMP;
+	return header->attributes & RECORD_BATCH_LOG_APPEND_TIME ||
+			       !route_time_allowed(lane, topic, header->max_timestamp_ms)
+		       ? KAFKA_INVALID_TIMESTAMP
+		       : 0;
+}
+
+/* Rows 8 and 9 of each record. A header that lies about its greatest timestamp is refused with 32. */
+static int16_t
+route_judge_records(const struct lane *lane, const struct route_topic *topic,
+	const struct record_batch *header, const uint8_t *bytes)
+{
+	struct record_batch_times times;
+	int16_t error = record_batch_validate_records(bytes, header, &times);
+
+	if (error == 0) {
+		error = route_judge_time(lane, topic, header);
 	}
-	return 0;
+	if (error == 0 && !topic->log_append_time &&
+		(times.max_ms != header->max_timestamp_ms ||
+			!route_time_allowed(lane, topic, times.min_ms))) {
+		error = KAFKA_INVALID_TIMESTAMP;
+	}
+	/* What was damaged on its way is sent again; it says nothing of the records. */
+	if (error != 0 && record_batch_crc(bytes, record_batch_total_bytes(header)) != header->crc) {
+		error = KAFKA_CORRUPT_MESSAGE;
+	}
+	return error;
 }
 
 int16_t
-route_judge(struct lane *lane, uint32_t stream, const struct record_batch *header, uint32_t len)
+route_judge(struct lane *lane, uint32_t stream, const struct record_batch *header,
+	const uint8_t *bytes, uint32_t len)
 {
 	struct route_partition *partition = route_partition(lane, stream);
 	uint32_t state;
@@ -73,7 +102,8 @@ route_judge(struct lane *lane, uint32_t stream, const struct record_batch *heade
 	if (len > topic->max_message_bytes) {
 		return KAFKA_MESSAGE_TOO_LARGE;
 	}
-	return route_judge_time(lane, topic, header);
+	return lane->options.validate_records ? route_judge_records(lane, topic, header, bytes)
+					      : route_judge_time(lane, topic, header);
 }
 
 bool

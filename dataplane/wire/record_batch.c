@@ -202,13 +202,16 @@ record_parse(struct reader *outer, const struct record_batch *batch, struct reco
 }
 
 int16_t
-record_batch_validate_records(const uint8_t *bytes, const struct record_batch *batch)
+record_batch_validate_records(const uint8_t *bytes, const struct record_batch *batch,
+	struct record_batch_times *ret_times)
 {
+	struct record_batch_times times = {.min_ms = INT64_MAX, .max_ms = INT64_MIN};
 	size_t len = record_batch_total_bytes(batch);
 	struct record_view view;
 	int32_t offset_delta;
 
 	if (batch->attributes & RECORD_BATCH_CODEC_MASK) {
+		ret_times->min_ms = ret_times->max_ms = batch->max_timestamp_ms;
 		return 0;
 	}
 	ensure(len >= RECORD_BATCH_HEADER_BYTES);
@@ -219,8 +222,14 @@ record_batch_validate_records(const uint8_t *bytes, const struct record_batch *b
 		if (!record_parse(&r, batch, &view, &offset_delta) || offset_delta != i) {
 			return KAFKA_INVALID_RECORD;
 		}
+		times.min_ms = view.timestamp_ms < times.min_ms ? view.timestamp_ms : times.min_ms;
+		times.max_ms = view.timestamp_ms > times.max_ms ? view.timestamp_ms : times.max_ms;
 	}
-	return reader_left(&r) == 0 ? 0 : KAFKA_INVALID_RECORD;
+	if (reader_left(&r) != 0) {
+		return KAFKA_INVALID_RECORD;
+	}
+	*ret_times = times;
+	return 0;
 }
 
 int

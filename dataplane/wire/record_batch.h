@@ -78,8 +78,18 @@ int16_t record_batch_validate_header(const uint8_t *bytes, size_t len, uint32_t 
 	struct record_batch *ret_batch);
 /* Row 7 alone, on a decoded header: 0, 87, 76 or 48. */
 int16_t record_batch_validate_fields(const struct record_batch *batch);
-/* Row 8: walks uncompressed records; 0 or 87. */
-int16_t record_batch_validate_records(const uint8_t *bytes, const struct record_batch *batch);
+/* Smallest and greatest timestamp of a batch's records. */
+struct record_batch_times {
+	int64_t min_ms;
+	int64_t max_ms;
+};
+
+/*
+ * Row 8: walks uncompressed records; 0 or 87. Compressed ones are not looked at: 0, and both times are
+ * the header's maxTimestamp. *ret_times is set with 0 only.
+ */
+int16_t record_batch_validate_records(const uint8_t *bytes, const struct record_batch *batch,
+	struct record_batch_times *ret_times);
 
 /* One record, in place. key/value NULL with length -1: null. */
 struct record_view {

@@ -49,15 +49,17 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct record_batch batch;
+	struct record_batch_times times;
 	int32_t count = fuzz_iterate(bytes, len);
 
 	if (record_batch_validate_header(bytes, len, FUZZ_MAX_BYTES, &batch) != 0) {
 		return 0;
 	}
 	ensure(record_batch_total_bytes(&batch) == len);
-	if (record_batch_validate_records(bytes, &batch) == 0 &&
+	if (record_batch_validate_records(bytes, &batch, &times) == 0 &&
 		!(batch.attributes & RECORD_BATCH_CODEC_MASK)) {
 		ensure(count == batch.record_count);
+		ensure(times.min_ms <= times.max_ms);
 	}
 	uint8_t header[RECORD_BATCH_HEADER_BYTES];
 

@@ -141,6 +141,7 @@ lanes_make_lane(struct server_lanes *s, uint16_t index)
 	options.native_port_base = MODEL_PORT;
 	options.sessions_max = 64;
 	options.streams_per_session_max = 16;
+	options.validate_records = index % 2 == 1;
 	for (uint32_t shard = 0; shard < s->options.shard_count; shard++) {
 		options.append_req[shard] = &port->append_req[shard];
 		options.append_done[shard] = &port->append_done[shard];

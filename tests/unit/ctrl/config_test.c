@@ -180,6 +180,7 @@ wrong_values_are_refused_at_their_place(void **state)
 		{"native:\n\tport: 1\n", "t.yaml:2:1", "tab"},
 		{"native: [1\n", "t.yaml:", ""},
 		{"log.buffer.bytes: 16MiB\nlog.group.max.bytes: 8MiB\n", "t.yaml:1: ", "four times"},
+		{"native.validate: deep\n", "t.yaml:1: ", "no decompressors"},
 		{"fault.io.flush_delay: 1ms\n", "t.yaml:1: ", "mode: dev"},
 		{"ports: [{driver: socket, fault.loss: 1%}]\n", "t.yaml:1: ", "mode: dev"},
 		{"ports: [{driver: vdev}]\n", "t.yaml:1: ", "needs devargs"},

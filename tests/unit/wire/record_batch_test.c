@@ -176,21 +176,25 @@ test_validate_records(void **state)
 {
 	struct vector *v = *state;
 	struct record_batch b;
+	struct record_batch_times times;
 
 	vector_load(v, "record_batch/two.hex");
 	assert_int_equal(record_batch_decode(v->bytes, v->len, &b), 0);
-	assert_int_equal(record_batch_validate_records(v->bytes, &b), 0);
+	assert_int_equal(record_batch_validate_records(v->bytes, &b, &times), 0);
+	assert_int_equal(times.min_ms, 1700000000000);
+	assert_int_equal(times.max_ms, b.max_timestamp_ms);
 	b.record_count = 1;
-	assert_int_equal(record_batch_validate_records(v->bytes, &b), KAFKA_INVALID_RECORD);
+	assert_int_equal(record_batch_validate_records(v->bytes, &b, &times), KAFKA_INVALID_RECORD);
 	b.record_count = 3;
-	assert_int_equal(record_batch_validate_records(v->bytes, &b), KAFKA_INVALID_RECORD);
+	assert_int_equal(record_batch_validate_records(v->bytes, &b, &times), KAFKA_INVALID_RECORD);
 	b.record_count = 2;
 	/* offsetDelta of record 0: zigzag 2 is 1. */
 	v->bytes[64] = 2;
-	assert_int_equal(record_batch_validate_records(v->bytes, &b), KAFKA_INVALID_RECORD);
+	assert_int_equal(record_batch_validate_records(v->bytes, &b, &times), KAFKA_INVALID_RECORD);
 	/* Compressed records are not looked at. */
 	b.attributes = 1;
-	assert_int_equal(record_batch_validate_records(v->bytes, &b), 0);
+	assert_int_equal(record_batch_validate_records(v->bytes, &b, &times), 0);
+	assert_int_equal(times.min_ms, b.max_timestamp_ms);
 }
 
 static void
