@@ -189,6 +189,32 @@ end_before(struct cold_read *read, int64_t offset)
 	}
 }
 
+/*
+ * The next start must know it too. In doubt is what follows the good batches of the segment; the next one
+ * stands by itself.
+ */
+static void
+quarantine(struct cold *c)
+{
+	struct partition *p = c->p;
+	const struct segment_row *row = c->row;
+	struct quarantine_cause cause = {.segment_base = row->base,
+		.first_offset = c->expect >= row->base ? c->expect : row->base,
+		.end_offset = row->end_offset,
+		.reason = "damaged when it was read"};
+
+	if (row + 1 < p->rows + p->row_count) {
+		cause.end_offset = row[1].base;
+	} else if (row->end_offset == INT64_MAX) {
+		cause.end_offset =
+			atomic_load_explicit(&p->status.high_watermark, memory_order_relaxed);
+	}
+	/* What cannot be written now is written with the next read of it. */
+	(void)quarantine_mark(c->keeper->io, p, &cause);
+	c->read->error = KAFKA_CORRUPT_MESSAGE;
+	c->read->corrupt = true;
+}
+
 bool
 keeper_read_may_go(struct partition *p, const struct cold_read *read)
 {
@@ -203,12 +229,16 @@ keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *re
 	struct cold c = {.keeper = keeper, .p = p, .read = read};
 
 	c.row = partition_row_find(p, read->req.from);
-	if (quarantine_covers(p, read->req.from)) {
+	if (quarantine_covers(p, read->req.from) && (p->doubtful_written || !c.row)) {
 		read->error = KAFKA_CORRUPT_MESSAGE;
 		return;
 	}
 	if (!c.row) {
 		read->error = KAFKA_OFFSET_OUT_OF_RANGE;
+		return;
+	}
+	if (quarantine_covers(p, read->req.from)) {
+		quarantine(&c);
 		return;
 	}
 	if (p->has_doubtful && read->req.from < p->doubtful.first_offset) {
@@ -225,10 +255,7 @@ keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *re
 		rc = read_once(&c, false);
 	}
 	if (rc == -EBADMSG || rc == -EIO) {
-		log_error("logstore", "%s: damaged bytes at offset %lld", p->dir,
-			(long long)read->req.from);
-		read->error = KAFKA_CORRUPT_MESSAGE;
-		read->corrupt = true;
+		quarantine(&c);
 	} else if (rc < 0) {
 		read->error = KAFKA_KAFKA_STORAGE_ERROR;
 	}

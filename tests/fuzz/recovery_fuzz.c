@@ -295,7 +295,7 @@ static void
 check_later_starts(struct log_bench *b, bool unproven)
 {
 	for (int i = 0; i < 2; i++) {
-		bool quarantined = b->reports[0].quarantined;
+		bool quarantined = log_bench_status(b, 0).state == LOG_PARTITION_QUARANTINED;
 		uint32_t crc = segments_crc(b->disk);
 
 		log_bench_sigkill(b);

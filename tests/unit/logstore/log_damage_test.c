@@ -520,6 +520,72 @@ a_segment_damaged_at_its_seal_is_quarantined_for_good(void **state)
 	open_twice_more(b);
 }
 
+/*
+ * Damage of a sealed segment is found by the first read that comes there: that is told, and later starts
+ * still know it. What stands before and in the next segment is served.
+ */
+static void
+damage_that_a_read_finds_is_known_to_later_starts(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_command command = {.kind = LOG_COMMAND_ROLL};
+
+	log_bench_open(b);
+	command.partition_index = b->partitions[0].index;
+	assert_int_equal(log_bench_command(b, &command), 0);
+	assert_true(log_bench_append(b, 0, 1, 1000));
+	log_bench_drain(b);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	log_bench_sigkill(b);
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
+	log_bench_open(b);
+	assert_false(b->reports[0].quarantined);
+	struct read_done done = log_bench_read(b, 0, 2, 11, 4096);
+
+	assert_int_equal(done.error, KAFKA_CORRUPT_MESSAGE);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_QUARANTINED);
+	assert_int_equal(log_bench_counter(b, SHARD_quarantines), 1);
+	log_bench_sigkill(b);
+	open_twice_more(b);
+	log_bench_open(b);
+	assert_int_equal(log_bench_status(b, 0).high_watermark, 11);
+	done = log_bench_read(b, 0, 0, 11, 4096);
+	assert_int_equal(done.error, 0);
+	assert_int_equal(done.next_offset, 2);
+	log_bench_release(b, 0, &done);
+	assert_int_equal(log_bench_read(b, 0, 9, 11, 4096).error, KAFKA_CORRUPT_MESSAGE);
+	done = log_bench_read(b, 0, 10, 11, 4096);
+	assert_int_equal(done.error, 0);
+	assert_int_equal(done.next_offset, 11);
+	log_bench_release(b, 0, &done);
+	log_bench_sigkill(b);
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
+	repaired_it_serves_all(b, 11);
+}
+
+/* A full disk holds up the file, not the answer; a later read of the place writes it. */
+static void
+a_read_writes_the_quarantine_that_found_no_room(void **state)
+{
+	struct log_bench *b = *state;
+
+	log_bench_open(b);
+	assert_int_equal(sim_flip_bit(b->disk, SEGMENT, 2500, 3), 0);
+	assert_int_equal(sim_fault_arm(b->disk,
+				 &(struct io_fault_rule){.op = IO_FAULT_PWRITE,
+					 .nth = 1,
+					 .error = ENOSPC,
+					 .path_contains = "quarantine.json"}),
+		0);
+	assert_int_equal(log_bench_read(b, 0, 2, 10, 4096).error, KAFKA_CORRUPT_MESSAGE);
+	assert_false(file_is_there(b, "orders-0/quarantine.json"));
+	assert_int_equal(log_bench_read(b, 0, 3, 10, 4096).error, KAFKA_CORRUPT_MESSAGE);
+	assert_true(file_is_there(b, "orders-0/quarantine.json"));
+	log_bench_sigkill(b);
+	open_twice_more(b);
+}
+
 int
 main(void)
 {
@@ -538,6 +604,8 @@ main(void)
 		CASE(one_failed_read_of_the_topic_id_is_tried_again),
 		CASE(a_segment_is_not_named_over_a_file),
 		CASE(a_segment_damaged_at_its_seal_is_quarantined_for_good),
+		CASE(damage_that_a_read_finds_is_known_to_later_starts),
+		CASE(a_read_writes_the_quarantine_that_found_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
