@@ -207,6 +207,7 @@ open_part(struct log_shard *shard, struct partition *p)
 		part->guard_aux = s->prev_end_pos;
 	}
 	g->urgent |= part->urgent;
+	g->flush_ms = p->config.flush_ms < g->flush_ms ? p->config.flush_ms : g->flush_ms;
 	chunk_pool_hold(&shard->pool, p->open_extent);
 	return part;
 }
@@ -384,6 +385,7 @@ group_has_room(struct log_shard *shard, uint32_t len)
 		g->part_count = 0;
 		g->payload_bytes = 0;
 		g->urgent = false;
+		g->flush_ms = UINT32_MAX;
 		g->opened_ns = shard->now_ns;
 	}
 	/* A roll needs a second part. */

@@ -429,6 +429,7 @@ free_group(struct log_shard *shard)
 			g->part_count = 0;
 			g->payload_bytes = 0;
 			g->urgent = true;
+			g->flush_ms = 0;
 			g->opened_ns = shard->now_ns;
 			g->guard_buffer = shard->group_buffers + (size_t)i * shard->guard.group_room;
 			return g;
@@ -623,12 +624,9 @@ flush_is_due(struct log_shard *shard)
 	}
 	for (uint32_t i = 0; i < shard->group_count; i++) {
 		struct group *g = shard_group(shard, i);
-		uint64_t wait_ns = (uint64_t)(g->part_count > 0
-						   ? g->parts[0].partition->config.flush_ms
-						   : 0) *
-			NS_PER_MS;
 
-		if (g->state == GROUP_WRITTEN && (g->urgent || shard->now_ns - g->written_ns >= wait_ns)) {
+		if (g->state == GROUP_WRITTEN &&
+			(g->urgent || shard->now_ns - g->written_ns >= (uint64_t)g->flush_ms * NS_PER_MS)) {
 			return true;
 		}
 	}
@@ -786,7 +784,7 @@ committer_deadline_ns(const struct log_shard *shard)
 		if (g->state == GROUP_WRITTEN && g->part_count > 0) {
 			deadline = earlier(shard, deadline,
 				g->written_ns +
-					(uint64_t)g->parts[0].partition->config.flush_ms * NS_PER_MS);
+					(uint64_t)g->flush_ms * NS_PER_MS);
 		}
 	}
 	return deadline;

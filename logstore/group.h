@@ -62,6 +62,7 @@ struct group {
 	uint64_t opened_ns;
 	uint64_t written_ns;
 	bool urgent;
+	uint32_t flush_ms; /* relaxed: the shortest time of its topics between write and flush */
 	/* Dispatch: what is still to be handed to the device. */
 	uint32_t next_part;
 	struct extent *next_extent; /* NULL: next_part is not begun */

@@ -325,6 +325,33 @@ relaxed_topics_are_acknowledged_before_the_flush(void **state)
 	assert_int_equal(log_bench_status(b, p).durable_offset, 3);
 }
 
+/* One that may wait ten minutes shares a group with one that may wait 100 ms: both are flushed after that. */
+static void
+a_shared_group_is_flushed_when_the_first_of_its_topics_wants_it(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_topic_config config;
+
+	log_topic_config_init(&config);
+	config.ack_risk = 1;
+	config.flush_ms = 600000;
+	uint32_t slow = log_bench_create(b, "slow", 0, &config);
+
+	config.flush_ms = 100;
+	uint32_t quick = log_bench_create(b, "quick", 0, &config);
+
+	assert_true(log_bench_append(b, slow, 1, 20));
+	assert_true(log_bench_append(b, quick, 1, 20));
+	log_bench_run_ns(b, 300 * NS_PER_MS);
+	assert_true(log_bench_append(b, slow, 1, 20));
+	assert_true(log_bench_append(b, quick, 1, 20));
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	assert_int_equal(b->partitions[quick].durable, 1);
+	log_bench_run_ns(b, 100 * NS_PER_MS);
+	assert_int_equal(b->partitions[quick].durable, 2);
+	assert_int_equal(b->partitions[slow].durable, 2);
+}
+
 /* A job made after a restart starts from these: without them it would see an empty log. */
 static void
 the_batcher_hears_of_recovered_partitions(void **state)
@@ -431,6 +458,7 @@ main(void)
 		CASE(a_deleted_partition_is_gone),
 		CASE(a_roll_command_seals_the_segment),
 		CASE(relaxed_topics_are_acknowledged_before_the_flush),
+		CASE(a_shared_group_is_flushed_when_the_first_of_its_topics_wants_it),
 		CASE(a_slow_flush_leaves_no_deadline_in_the_past),
 		CASE(the_batcher_hears_of_recovered_partitions),
 		CASE(keeper_shard_and_control_wake_one_another),
