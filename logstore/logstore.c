@@ -150,6 +150,13 @@ load_properties(struct logstore *store)
 			: file_util_replace(io, NULL, "meta.properties", text, writer_len(&w));
 }
 
+bool
+store_prefers_dsync(const struct io_probe *probe)
+{
+	/* Of parallel writes, as a group's are: a single one says nothing about drives that queue FUA badly. */
+	return !probe->write_cache || (probe->fua && probe->dsync_16_ns < probe->write_16_flush_ns);
+}
+
 static void
 choose_method(struct logstore *store)
 {
@@ -158,8 +165,7 @@ choose_method(struct logstore *store)
 
 	store->dsync = o->durable_method == LOG_DURABLE_DSYNC;
 	if (o->durable_method == LOG_DURABLE_AUTO) {
-		store->dsync = !probe->write_cache ||
-			(probe->fua && probe->dsync_write_ns < probe->write_flush_ns);
+		store->dsync = store_prefers_dsync(probe);
 	}
 	store->flush_device = o->flush_scope == LOG_FLUSH_DEVICE ||
 		(o->flush_scope == LOG_FLUSH_AUTO && probe->flush_covers_device);

@@ -47,6 +47,8 @@ struct logstore {
 	struct ring answers;
 };
 
+/* Whether writes with DSYNC beat writes and one flush on such a device. */
+bool store_prefers_dsync(const struct io_probe *probe);
 /* Turns writing off for the data directory until restart. First reason wins. Any thread. */
 void store_fail(struct logstore *store, const char *what, int error);
 
