@@ -163,6 +163,31 @@ host_facts_read(const char *root, struct host_facts *ret_facts)
 	read_nics(root, ret_facts);
 }
 
+bool
+host_facts_cpu_isolated(const char *root, int cpu)
+{
+	char list[1024];
+	const char *text = list;
+	unsigned first, last;
+	int used;
+
+	if (cpu < 0 || !read_line(root, "/sys/devices/system/cpu/isolated", list, sizeof(list))) {
+		return false;
+	}
+	while (sscanf(text, "%u%n", &first, &used) == 1) {
+		text += used;
+		last = first;
+		if (sscanf(text, "-%u%n", &last, &used) == 1) {
+			text += used;
+		}
+		if ((unsigned)cpu >= first && (unsigned)cpu <= last) {
+			return true;
+		}
+		text += *text == ',';
+	}
+	return false;
+}
+
 uint64_t
 host_facts_memory_free(const char *root)
 {

@@ -3,6 +3,7 @@
 #ifndef CTRL_HOST_FACTS_H
 #define CTRL_HOST_FACTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define HOST_NICS_MAX 64
@@ -23,6 +24,8 @@ struct host_facts {
 
 /* Reads /sys, /proc and /run beneath `root` ("" for this machine). What is not there is 0. */
 void host_facts_read(const char *root, struct host_facts *ret_facts);
+/* The kernel keeps others off this CPU (isolcpus, isolated cpusets). -1: no CPU, so false. */
+bool host_facts_cpu_isolated(const char *root, int cpu);
 /* Bytes that could be taken now without swapping, in the control group as well; 0: not told. */
 uint64_t host_facts_memory_free(const char *root);
 

@@ -12,16 +12,6 @@
 #include "base/bytes.h"
 #include "base/ensure.h"
 
-#define EMPTY_BEFORE_YIELD 64
-#define EMPTY_BEFORE_SLEEP 256
-#define EMPTY_BEFORE_PAUSE 1000
-#define SLEEP_MIN_NS	   (20 * NS_PER_US)
-#define SLEEP_MAX_NS	   (200 * NS_PER_US)
-#define WAIT_MAX_NS	   (500 * NS_PER_MS) /* the heartbeat still moves */
-/* A queue without a descriptor: after about a second of nothing its packets may wait this long. */
-#define EMPTY_BEFORE_DOZE  (EMPTY_BEFORE_SLEEP + 4096)
-#define DOZE_NS		   NS_PER_MS
-
 int
 lcore_loop_init(struct lcore_loop *loop, struct clock *clock, struct engine_lcore *status)
 {
@@ -78,8 +68,8 @@ lcore_loop_arm(struct lcore_loop *loop, uint64_t wait_ns)
 	for (uint32_t i = 0; i < loop->poller_count; i++) {
 		struct poller *p = &loop->pollers[i];
 
-		if (p->arm && !p->arm(p->stage) && wait_ns > SLEEP_MAX_NS) {
-			wait_ns = SLEEP_MAX_NS;
+		if (p->arm && !p->arm(p->stage) && wait_ns > LCORE_IDLE_SLEEP_MAX_NS) {
+			wait_ns = LCORE_IDLE_SLEEP_MAX_NS;
 		}
 	}
 	return wait_ns;
@@ -128,51 +118,31 @@ lcore_loop_wait(struct lcore_loop *loop, int epoll_fd, uint64_t wait_ns)
 	return true;
 }
 
-/* The longer nothing comes, the longer the sleep: 20 us doubling to 200 us. */
-static uint64_t
-lcore_loop_sleep_ns(uint32_t empty)
-{
-	uint32_t doublings = (empty - EMPTY_BEFORE_SLEEP) / 64;
-	uint64_t sleep_ns = SLEEP_MIN_NS << (doublings < 4 ? doublings : 4);
-
-	return sleep_ns < SLEEP_MAX_NS ? sleep_ns : SLEEP_MAX_NS;
-}
-
 /* What to do after a run of empty turns. Returns ns slept. */
 static uint64_t
 lcore_loop_idle(struct lcore_loop *loop, int epoll_fd, uint32_t empty, bool must_be_polled)
 {
+	struct idle_step step = lcore_idle_step(loop->policy, empty, must_be_polled);
 	uint64_t before_ns;
 
-	switch (loop->policy) {
-	case IDLE_SPIN:
-		__builtin_ia32_pause();
-		return 0;
-	case IDLE_PAUSE:
-		for (int i = 0; empty > EMPTY_BEFORE_PAUSE && i < 16; i++) {
+	switch (step.kind) {
+	case IDLE_STEP_RELAX:
+		for (uint32_t i = 0; i < step.pauses; i++) {
 			__builtin_ia32_pause();
 		}
 		return 0;
-	case IDLE_SLEEP:
-	case IDLE_INTERRUPT:
-		break;
-	}
-	if (empty < EMPTY_BEFORE_YIELD) {
-		return 0;
-	}
-	if (empty < EMPTY_BEFORE_SLEEP && !(loop->policy == IDLE_INTERRUPT && !must_be_polled)) {
+	case IDLE_STEP_YIELD:
 		sched_yield();
 		return 0;
+	case IDLE_STEP_SLEEP:
+	case IDLE_STEP_WAIT:
+		break;
 	}
 	before_ns = clock_now_ns(loop->clock);
-	if (loop->policy == IDLE_SLEEP) {
-		clock_sleep_ns(loop->clock, lcore_loop_sleep_ns(empty));
-	} else if (!must_be_polled) {
-		lcore_loop_wait(loop, epoll_fd, WAIT_MAX_NS);
+	if (step.kind == IDLE_STEP_SLEEP) {
+		clock_sleep_ns(loop->clock, step.ns);
 	} else {
-		/* Rings and the disk still wake it at once; only the queue has to be looked at. */
-		lcore_loop_wait(loop, epoll_fd,
-			empty < EMPTY_BEFORE_DOZE ? lcore_loop_sleep_ns(empty) : DOZE_NS);
+		lcore_loop_wait(loop, epoll_fd, step.ns);
 	}
 	return clock_now_ns(loop->clock) - before_ns;
 }

@@ -12,16 +12,10 @@
 #include <stdint.h>
 #include "base/clock.h"
 #include "base/waker.h"
+#include "ctrl/daemon/lcore_idle.h"
 #include "ctrl/methods/engine.h"
 
 #define LCORE_POLLERS_MAX 40
-
-enum idle_policy {
-	IDLE_SPIN,
-	IDLE_PAUSE,
-	IDLE_SLEEP,
-	IDLE_INTERRUPT,
-};
 
 /* One stage on an lcore. */
 struct poller {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "ctrl/daemon/config.h"
+#include "ctrl/daemon/host_facts.h"
 
 /* The CPU of the i-th poller of a role, -1 if the list names none. */
 static int
@@ -15,7 +16,7 @@ cpu_of(const struct config_cpus *cpus, uint32_t i)
 }
 
 static enum idle_policy
-idle_policy(const struct config *config, bool pinned)
+idle_policy(const struct config *config, int cpu)
 {
 	switch (config->dataplane_lcore_idle) {
 	case CONFIG_DATAPLANE_LCORE_IDLE_SPIN:
@@ -29,10 +30,7 @@ idle_policy(const struct config *config, bool pinned)
 	case CONFIG_DATAPLANE_LCORE_IDLE_AUTO:
 		break;
 	}
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 4) {
-		return IDLE_SLEEP;
-	}
-	return pinned ? IDLE_SPIN : IDLE_PAUSE;
+	return lcore_idle_auto((uint32_t)sysconf(_SC_NPROCESSORS_ONLN), host_facts_cpu_isolated("", cpu));
 }
 
 static const char *const policy_names[] = {[IDLE_SPIN] = "spin",
@@ -66,7 +64,7 @@ place(struct wiring *w, const struct config_cpus *cpus, uint32_t i, const char *
 			return NULL;
 		}
 		loop->cpu = c->lcores_share == CONFIG_LCORES_SHARE_ALL ? -1 : cpu;
-		loop->policy = idle_policy(c, loop->cpu >= 0);
+		loop->policy = idle_policy(c, loop->cpu);
 		status->cpu = loop->cpu;
 		snprintf(status->idle, sizeof(status->idle), "%s", policy_names[loop->policy]);
 		w->engine.lcore_count = ++w->loop_count;

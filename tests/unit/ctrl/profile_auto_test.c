@@ -150,6 +150,21 @@ facts_of_a_machine_are_read(void **state)
 }
 
 static void
+isolated_cpus_are_those_of_the_list(void **state)
+{
+	struct fixture *f = *state;
+
+	clear(f->root);
+	assert_false(host_facts_cpu_isolated(f->root, 2));
+	put(f->root, "sys/devices/system/cpu/isolated", "\n");
+	assert_false(host_facts_cpu_isolated(f->root, 0));
+	put(f->root, "sys/devices/system/cpu/isolated", "2-4,11\n");
+	for (int cpu = -1; cpu < 14; cpu++) {
+		assert_int_equal(host_facts_cpu_isolated(f->root, cpu), (cpu >= 2 && cpu <= 4) || cpu == 11);
+	}
+}
+
+static void
 free_memory_is_that_of_the_control_group_too(void **state)
 {
 	struct fixture *f = *state;
@@ -241,6 +256,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(facts_of_a_machine_are_read),
 		CASE(free_memory_is_that_of_the_control_group_too),
+		CASE(isolated_cpus_are_those_of_the_list),
 		CASE(the_best_match_is_chosen_and_says_why),
 		CASE(of_equal_matches_the_hosts_own_is_chosen),
 		CASE(a_profile_that_cannot_be_judged_is_an_error_with_its_place),
