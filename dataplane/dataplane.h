@@ -150,6 +150,17 @@ struct ledger_equation {
 
 #define LEDGER_EQUATIONS_MAX 11
 
+/* What all writers of the log stored, and what all shards appended: batches, records, bytes. */
+struct ledger_log {
+	uint64_t stored[3];   /* the lanes' `stored` */
+	uint64_t control[3];  /* the broker's records */
+	uint64_t appended[3]; /* the shards' `append_*` */
+};
+
+#define LEDGER_LOG_EQUATIONS 3
+
+/* E6 across the ring: fills LEDGER_LOG_EQUATIONS equations. */
+void ledger_log_equations(const struct ledger_log *log, struct ledger_equation *ret_equations);
 /* Fills the equations from one snapshot of counters and port statistics; returns their count. */
 uint32_t ledger_equations(const uint64_t *lane_values, const struct nic_stats *stats,
 	const struct nic_caps *caps, struct ledger_equation *ret_equations);

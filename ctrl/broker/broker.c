@@ -506,3 +506,9 @@ broker_offset_by_time(struct broker *b, uint32_t partition_index, int64_t timest
 			.done = done,
 			.user_data = user_data});
 }
+
+void
+broker_stored(const struct broker *b, uint64_t ret_stored[3])
+{
+	metadata_stored(b->metadata, ret_stored);
+}

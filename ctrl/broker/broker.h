@@ -109,6 +109,9 @@ uint32_t broker_topic_configs(const struct broker *broker, uint32_t topic_index,
 /* Names of topic settings that exist, for "nearest" in errors. NULL-terminated. */
 const char *const *broker_config_names(void);
 
+/* What the broker itself has put into the log since the start: batches, records, bytes; for ledger E6. */
+void broker_stored(const struct broker *broker, uint64_t ret_stored[3]);
+
 struct broker_producer_row {
 	int64_t producer_id;
 	int16_t epoch;

@@ -44,6 +44,7 @@ struct metadata {
 	uint32_t tail; /* next free; all three count up, index = value % METADATA_PENDING_MAX */
 	struct slot slots[METADATA_PENDING_MAX];
 	uint8_t *batches;
+	uint64_t stored[3]; /* batches, records, bytes whose offset is known */
 };
 
 int
@@ -107,6 +108,12 @@ int16_t
 metadata_error(const struct metadata *m)
 {
 	return m->error;
+}
+
+void
+metadata_stored(const struct metadata *m, uint64_t ret_stored[3])
+{
+	memcpy(ret_stored, m->stored, sizeof(m->stored));
 }
 
 static struct slot *
@@ -206,6 +213,9 @@ metadata_append_done(struct metadata *m, const struct append_done *done)
 		ensure(slot->state == SLOT_SENT);
 		slot->state = SLOT_COPIED;
 		slot->offset = done->offset;
+		m->stored[0]++;
+		m->stored[1]++;
+		m->stored[2] += slot->batch_len;
 		return;
 	case APPEND_REFUSED:
 		/* Refusals come in order with the rest; everything before is copied already. */

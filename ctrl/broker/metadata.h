@@ -42,6 +42,8 @@ void metadata_bind(struct metadata *metadata, uint32_t partition_index, uint16_t
 bool metadata_bound(const struct metadata *metadata);
 bool metadata_replayed(const struct metadata *metadata);
 /* Kafka code of a failed replay, 0 while all is well. */
+/* Batches, records and bytes in the log since the start. */
+void metadata_stored(const struct metadata *metadata, uint64_t ret_stored[3]);
 int16_t metadata_error(const struct metadata *metadata);
 
 /*

@@ -12,7 +12,7 @@ print_equation(const json_t *equation)
 	size_t index;
 	json_t *term;
 
-	printf("  %-12s", json_string_value(json_object_get(equation, "name")));
+	printf("  %-14s", json_string_value(json_object_get(equation, "name")));
 	if (json_is_integer(difference)) {
 		printf(" %s", json_integer_value(difference) == 0 ? "OK  adds up" : "FAIL");
 		if (json_integer_value(difference) != 0) {
@@ -54,6 +54,10 @@ ledger_print(const json_t *result)
 		json_array_foreach(json_object_get(lane, "equations"), i, equation) {
 			print_equation(equation);
 		}
+	}
+	printf("log\n");
+	json_array_foreach(json_object_get(result, "log"), index, lane) {
+		print_equation(lane);
 	}
 	printf("ledger: %s\n", json_is_true(json_object_get(result, "adds_up")) ?
 				       "adds up" :

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* drop.list: the ledger of every lane, from one snapshot of its counters each. */
+/* drop.list: the ledger of every lane, from one snapshot of its counters each, and of the log. */
 #include <stdlib.h>
 #include "ctrl/methods/body.h"
 
@@ -19,6 +19,19 @@ equation_row(const struct ledger_equation *e)
 		e->visible ? json_integer((json_int_t)e->difference) : json_null(), "visible", e->visible);
 }
 
+/* Appends rows. True if each that can be seen adds up. */
+static bool
+equation_rows(const struct ledger_equation *equations, uint32_t count, json_t *list)
+{
+	bool adds_up = true;
+
+	for (uint32_t i = 0; i < count; i++) {
+		adds_up = adds_up && (!equations[i].visible || equations[i].difference == 0);
+		json_array_append_new(list, equation_row(&equations[i]));
+	}
+	return adds_up;
+}
+
 static json_t *
 lane_row(const struct engine *engine, uint32_t lane, struct ledger_equation *equations,
 	bool *ret_adds_up)
@@ -28,14 +41,11 @@ lane_row(const struct engine *engine, uint32_t lane, struct ledger_equation *equ
 	json_t *list = json_array();
 	struct nic_caps caps;
 	uint32_t count;
-	bool adds_up = true;
+	bool adds_up;
 
 	engine->nics[lane]->ops->caps(engine->nics[lane], &caps);
 	count = ledger_watch_snapshot(engine, lane, values, equations);
-	for (uint32_t i = 0; i < count; i++) {
-		adds_up = adds_up && (!equations[i].visible || equations[i].difference == 0);
-		json_array_append_new(list, equation_row(&equations[i]));
-	}
+	adds_up = equation_rows(equations, count, list);
 	for (uint32_t i = 0; i < LANE_COUNTER_COUNT; i++) {
 		json_object_set_new(counters, lane_counter_rows[i].name,
 			json_integer((json_int_t)values[i]));
@@ -50,12 +60,18 @@ METHOD_BODY(drop_list)
 	const struct engine *engine = body_engine(call);
 	struct ledger_equation *equations = calloc(LEDGER_EQUATIONS_MAX, sizeof(*equations));
 	json_t *lanes = json_array();
+	json_t *log = json_array();
 	bool adds_up = true;
 
 	(void)params;
 	for (uint32_t i = 0; i < engine->lane_count && equations; i++) {
 		json_array_append_new(lanes, lane_row(engine, i, equations, &adds_up));
 	}
+	if (equations) {
+		ledger_watch_log_snapshot(engine, equations);
+		adds_up &= equation_rows(equations, LEDGER_LOG_EQUATIONS, log);
+	}
 	free(equations);
-	rpc_call_result(call, json_pack("{s:o,s:b}", "lanes", lanes, "adds_up", adds_up));
+	rpc_call_result(call,
+		json_pack("{s:o,s:o,s:b}", "lanes", lanes, "log", log, "adds_up", adds_up));
 }

@@ -18,6 +18,29 @@ ledger_watch_snapshot(const struct engine *engine, uint32_t lane, uint64_t *ret_
 	return ledger_equations(ret_values, &stats, &caps, ret_equations);
 }
 
+void
+ledger_watch_log_snapshot(const struct engine *engine, struct ledger_equation *ret_equations)
+{
+	struct ledger_log log = {0};
+	uint64_t values[COUNTER_SLOTS_MAX];
+
+	for (uint32_t shard = 0; shard < engine->shard_count; shard++) {
+		logstore_counters(engine->store, shard, values);
+		for (uint32_t i = 0; i < LEDGER_LOG_EQUATIONS; i++) {
+			log.appended[i] += values[SHARD_append_batches + i];
+		}
+	}
+	for (uint32_t lane = 0; lane < engine->lane_count; lane++) {
+		lane_counters(engine->lanes[lane], values);
+		for (uint32_t i = 0; i < LEDGER_LOG_EQUATIONS; i++) {
+			log.stored[i] += values[LANE_stored + i];
+		}
+	}
+	broker_stored(engine->broker, log.control);
+	ledger_log_equations(&log, ret_equations);
+}
+_Static_assert(SHARD_append_bytes == SHARD_append_batches + 2, "a triple in order");
+
 static uint64_t
 watch_sum(const struct ledger_equation *e)
 {
@@ -66,24 +89,40 @@ watch_judge(struct ledger_watch_row *row, const struct ledger_equation *e)
 	return was != row->broken;
 }
 
+/* A row's look, and its event; `where` names what the equation is of. */
+static void
+watch_row(struct ledger_watch_row *row, const struct ledger_equation *e, const char *where)
+{
+	if (!watch_judge(row, e)) {
+		return;
+	}
+	if (row->broken) {
+		event_ledger_broken("%s, %s: off by %lld. %s fix: %s", where, row->name,
+			(long long)row->difference, EVENT_LEDGER_BROKEN_CAUSE, EVENT_LEDGER_BROKEN_FIX);
+	} else {
+		event_ledger_mended("%s, %s", where, row->name);
+	}
+}
+
 static void
 watch_lane(struct ledger_watch *w, const struct engine *engine, uint32_t lane)
 {
 	uint64_t values[COUNTER_SLOTS_MAX];
 	uint32_t count = ledger_watch_snapshot(engine, lane, values, w->equations);
+	char where[16];
 
+	snprintf(where, sizeof(where), "lane %u", lane);
 	for (uint32_t i = 0; i < count; i++) {
-		struct ledger_watch_row *row = &w->rows[lane][i];
+		watch_row(&w->rows[lane][i], &w->equations[i], where);
+	}
+}
 
-		if (!watch_judge(row, &w->equations[i])) {
-			continue;
-		}
-		if (row->broken) {
-			event_ledger_broken("lane %u, %s: off by %lld. %s fix: %s", lane, row->name,
-				(long long)row->difference, EVENT_LEDGER_BROKEN_CAUSE, EVENT_LEDGER_BROKEN_FIX);
-		} else {
-			event_ledger_mended("lane %u, %s", lane, row->name);
-		}
+static void
+watch_log(struct ledger_watch *w, const struct engine *engine)
+{
+	ledger_watch_log_snapshot(engine, w->equations);
+	for (uint32_t i = 0; i < LEDGER_LOG_EQUATIONS; i++) {
+		watch_row(&w->log[i], &w->equations[i], "log");
 	}
 }
 
@@ -127,34 +166,50 @@ ledger_watch_poll(struct ledger_watch *w, const struct engine *engine, uint64_t 
 		watch_lane(w, engine, lane);
 		watch_port(w, engine, lane, now_ns);
 	}
+	watch_log(w, engine);
+}
+
+static void
+reason_broken(const struct ledger_watch_row *row, const char *where, json_t *reasons)
+{
+	char text[320];
+
+	if (row->broken) {
+		snprintf(text, sizeof(text), "ledger: %s, %s is off by %lld. %s fix: %s", where, row->name,
+			(long long)row->difference, EVENT_LEDGER_BROKEN_CAUSE, EVENT_LEDGER_BROKEN_FIX);
+		json_array_append_new(reasons, json_string(text));
+	}
+}
+
+static void
+reason_losses(const struct ledger_watch_port *port, uint32_t lane, uint64_t now_ns, json_t *reasons)
+{
+	char text[640];
+
+	if (port->grown_ns != 0 && now_ns - port->grown_ns < LEDGER_WATCH_LOSS_SHOWN_NS) {
+		snprintf(text, sizeof(text),
+			"losses: the port of lane %u (%s) lost %llu packets since the start, the last %llu s ago. %s "
+			"fix: %s",
+			lane, port->driver, (unsigned long long)port->missed,
+			(unsigned long long)((now_ns - port->grown_ns) / NS_PER_S), EVENT_PORT_MISSED_CAUSE,
+			EVENT_PORT_MISSED_FIX);
+		json_array_append_new(reasons, json_string(text));
+	}
 }
 
 void
 ledger_watch_reasons(const struct ledger_watch *w, uint64_t now_ns, json_t *reasons)
 {
-	char text[640];
+	char where[16];
 
 	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
-		const struct ledger_watch_port *port = &w->ports[lane];
-
+		snprintf(where, sizeof(where), "lane %u", lane);
 		for (uint32_t i = 0; i < LEDGER_EQUATIONS_MAX; i++) {
-			const struct ledger_watch_row *row = &w->rows[lane][i];
-
-			if (row->broken) {
-				snprintf(text, sizeof(text), "ledger: lane %u, %s is off by %lld. %s fix: %s", lane,
-					row->name, (long long)row->difference, EVENT_LEDGER_BROKEN_CAUSE,
-					EVENT_LEDGER_BROKEN_FIX);
-				json_array_append_new(reasons, json_string(text));
-			}
+			reason_broken(&w->rows[lane][i], where, reasons);
 		}
-		if (port->grown_ns != 0 && now_ns - port->grown_ns < LEDGER_WATCH_LOSS_SHOWN_NS) {
-			snprintf(text, sizeof(text),
-				"losses: the port of lane %u (%s) lost %llu packets since the start, the last %llu s "
-				"ago. %s fix: %s",
-				lane, port->driver, (unsigned long long)port->missed,
-				(unsigned long long)((now_ns - port->grown_ns) / NS_PER_S), EVENT_PORT_MISSED_CAUSE,
-				EVENT_PORT_MISSED_FIX);
-			json_array_append_new(reasons, json_string(text));
-		}
+		reason_losses(&w->ports[lane], lane, now_ns, reasons);
+	}
+	for (uint32_t i = 0; i < LEDGER_LOG_EQUATIONS; i++) {
+		reason_broken(&w->log[i], "log", reasons);
 	}
 }

@@ -38,6 +38,7 @@ struct ledger_watch_port {
 struct ledger_watch {
 	uint64_t looked_ns;
 	struct ledger_watch_row rows[LANES_MAX][LEDGER_EQUATIONS_MAX];
+	struct ledger_watch_row log[LEDGER_LOG_EQUATIONS];
 	struct ledger_watch_port ports[LANES_MAX];
 	struct ledger_equation equations[LEDGER_EQUATIONS_MAX]; /* of one look */
 };
@@ -45,6 +46,8 @@ struct ledger_watch {
 /* One snapshot of a lane: its counters, and the equations over them. Returns their count. */
 uint32_t ledger_watch_snapshot(const struct engine *engine, uint32_t lane, uint64_t *ret_values,
 	struct ledger_equation *ret_equations);
+/* Over all lanes and shards: LEDGER_LOG_EQUATIONS of them. */
+void ledger_watch_log_snapshot(const struct engine *engine, struct ledger_equation *ret_equations);
 /* Looks if a second is over. Zeroed memory is a watch that has not looked yet. */
 void ledger_watch_poll(struct ledger_watch *watch, const struct engine *engine, uint64_t now_ns);
 /* Appends a sentence for each equation that is broken and each port that lost packets of late. */

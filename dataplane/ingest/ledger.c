@@ -197,6 +197,30 @@ ledger_tx_port(struct ledger_equation *e, const uint64_t *values, const struct n
 	ledger_end(e);
 }
 
+void
+ledger_log_equations(const struct ledger_log *log, struct ledger_equation *ret_equations)
+{
+	static const struct {
+		const char *equation, *stored, *control, *appended;
+		uint64_t moving_max; /* in rings, and in the log's hands until the lanes hear of it */
+	} rows[LEDGER_LOG_EQUATIONS] = {
+		{"E6 log batches", "stored", "control", "append_batches", 1u << 20},
+		{"E6 log records", "stored_records", "control_records", "append_records", 1u << 26},
+		{"E6 log bytes", "stored_bytes", "control_bytes", "append_bytes", 1ull << 32},
+	};
+
+	for (uint32_t i = 0; i < LEDGER_LOG_EQUATIONS; i++) {
+		struct ledger_equation *e = &ret_equations[i];
+
+		ledger_begin(e, rows[i].equation);
+		e->moving_max = rows[i].moving_max;
+		ledger_term(e, rows[i].stored, log->stored[i], 1);
+		ledger_term(e, rows[i].control, log->control[i], 1);
+		ledger_term(e, rows[i].appended, log->appended[i], -1);
+		ledger_end(e);
+	}
+}
+
 uint32_t
 ledger_equations(const uint64_t *lane_values, const struct nic_stats *stats,
 	const struct nic_caps *caps, struct ledger_equation *ret_equations)

@@ -201,6 +201,11 @@ def ledger_faults(ledger):
                 if equation['difference'] != 0:
                     faults.append(f'lane {lane["lane"]} {equation["name"]}: off by {equation["difference"]}')
         faults += [f'lane {lane["lane"]}: {name} is {lane["counters"][name]}' for name in HOLDS if lane['counters'][name]]
+    for equation in ledger['log']:
+        if not equation['visible'] or equation['difference'] != 0:
+            faults.append(f'{equation["name"]}: off by {equation["difference"]}')
+    if len(ledger['log']) != 3:
+        faults.append(f'{len(ledger["log"])} equations of the log')
     if not ledger['adds_up'] and not faults:
         faults.append('adds_up is false although every equation balances')
     if balanced < 8 * len(ledger['lanes']):

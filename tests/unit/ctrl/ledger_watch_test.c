@@ -20,6 +20,26 @@ lane_counters(struct lane *lane, uint64_t *ret_values)
 	memcpy(ret_values, lane->values, sizeof(lane->values));
 }
 
+struct logstore {
+	uint64_t values[COUNTER_SLOTS_MAX];
+};
+
+void
+logstore_counters(struct logstore *store, uint32_t shard, uint64_t *ret_values)
+{
+	memcpy(ret_values, store->values, sizeof(store->values));
+}
+
+struct broker {
+	uint64_t stored[3];
+};
+
+void
+broker_stored(const struct broker *broker, uint64_t ret_stored[3])
+{
+	memcpy(ret_stored, broker->stored, sizeof(broker->stored));
+}
+
 struct port {
 	struct nic nic;
 	struct nic_stats stats;
@@ -45,6 +65,8 @@ struct fixture {
 	struct ledger_watch watch;
 	struct lane lanes[2];
 	struct port ports[2];
+	struct logstore store;
+	struct broker broker;
 	uint64_t now_ns;
 	char log[4096];
 	json_t *reasons;
@@ -67,6 +89,9 @@ set_up(void **state)
 
 	f->now_ns = 1000 * NS_PER_S;
 	f->engine.lane_count = 2;
+	f->engine.shard_count = 1;
+	f->engine.store = &f->store;
+	f->engine.broker = &f->broker;
 	for (uint32_t i = 0; i < 2; i++) {
 		f->ports[i].nic.ops = &port_ops;
 		f->ports[i].caps = (struct nic_caps){.driver = "fake", .queues = 1, .counts_losses = true};
@@ -131,6 +156,7 @@ a_difference_that_stays_is_told_once_with_cause_and_fix(void **state)
 	f->lanes[1].values[LANE_rx_packets] = 5;
 	f->ports[1].stats.queue_ipackets = 5;
 	f->lanes[1].values[LANE_stored] = 2;
+	f->store.values[SHARD_append_batches] = 2;
 	assert_int_equal(look(f), 0);
 	assert_int_equal(look(f), 0);
 	assert_int_equal(look(f), 1);
@@ -211,6 +237,30 @@ more_than_can_be_under_way_counts_while_they_move(void **state)
 	}
 }
 
+/* Both lanes and the broker write, two shards append the same. */
+static void
+what_is_stored_is_held_against_what_the_log_appended(void **state)
+{
+	struct fixture *f = *state;
+
+	f->engine.shard_count = 2;
+	for (uint32_t i = 0; i < 3; i++) {
+		f->lanes[0].values[LANE_stored + i] = f->lanes[0].values[LANE_data + i] = 10 + i;
+		f->lanes[1].values[LANE_stored + i] = f->lanes[1].values[LANE_data + i] = 5;
+		f->broker.stored[i] = 3;
+		f->store.values[SHARD_append_batches + i] = (18 + i) / 2 + (i == 1);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		f->lanes[i].values[LANE_native] = f->lanes[i].values[LANE_rx_packets] =
+			f->ports[i].stats.queue_ipackets = f->lanes[i].values[LANE_data];
+	}
+	for (uint32_t i = 0; i < 5; i++) {
+		(void)look(f);
+	}
+	assert_int_equal(json_array_size(f->reasons), 1);
+	assert_true(reason_has(f, 0, "ledger: log, E6 log records is off by -1"));
+}
+
 static void
 losses_are_told_once_a_minute_and_shown_for_ten(void **state)
 {
@@ -277,6 +327,7 @@ main(void)
 		CASE(what_is_counted_after_all_ends_the_alarm),
 		CASE(numbers_of_two_threads_are_compared_while_they_stand_still),
 		CASE(more_than_can_be_under_way_counts_while_they_move),
+		CASE(what_is_stored_is_held_against_what_the_log_appended),
 		CASE(losses_are_told_once_a_minute_and_shown_for_ten),
 		CASE(losses_of_a_port_are_told_by_its_first_queue_and_only_where_the_driver_sees_them),
 		CASE(it_looks_once_a_second),
