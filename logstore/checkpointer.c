@@ -8,6 +8,7 @@
 
 #define CHECKPOINT_BYTES   (16u << 20)
 #define CHECKPOINT_IDLE_NS (10 * NS_PER_S)
+#define CHECKPOINT_LEAST_NS NS_PER_S /* decision 0012 */
 #define CHECKPOINT_SLICE   64
 #define CHECKPOINT_SCAN_NS (100 * NS_PER_MS)
 
@@ -124,8 +125,10 @@ consider(struct log_shard *shard, struct partition *p, bool largest_wanted)
 	if (!s || p->checkpoint_busy || uncheckpointed(s) == 0) {
 		return;
 	}
-	if (uncheckpointed(s) >= CHECKPOINT_BYTES ||
-		shard->now_ns - p->checkpoint_ns >= CHECKPOINT_IDLE_NS || largest_wanted) {
+	uint64_t age_ns = shard->now_ns - p->checkpoint_ns;
+
+	if ((uncheckpointed(s) >= CHECKPOINT_BYTES && age_ns >= CHECKPOINT_LEAST_NS) ||
+		age_ns >= CHECKPOINT_IDLE_NS || largest_wanted) {
 		p->checkpoint_due = true;
 	}
 	if (p->checkpoint_due && !p->dirty && p->parts_in_flight == 0 &&

@@ -14,8 +14,8 @@ PREP_BYTES = 1 << 30
 GOAL_RECORDS = 5e6  # a core; 100-byte records, ten a batch: what one 1,400-byte datagram carries
 # As the profiles would: all pollers on one lcore that sleeps when idle, as auto does below four CPUs; the
 # other CPU is the sender's, which sleeps when it has no credit. Segments are prepared before the clock
-# starts, as fio's file is.
-SETTINGS = ('log.buffer.bytes=64MiB', 'log.cache.bytes=128MiB', 'log.group.max.bytes=8MiB', 'lcores.rx=0', 'lcores.log=0',
+# starts, as fio's file is; checkpoints come as often as in production.
+SETTINGS = ('log.buffer.bytes=64MiB', 'log.cache.bytes=128MiB', 'log.group.max.bytes=8MiB', 'log.recovery.max.bytes=1GiB', 'lcores.rx=0', 'lcores.log=0',
             'lcores.batch=0', 'lcores.worker=0', 'lcores.share=auto', 'dataplane.lcore.idle=auto', 'topic_defaults.segment.bytes=1073741824', 'native.port=9292')
 # What a disk does best here, each with a flush after so many writes.
 BEST_SHAPES = (('128k', 8, 32), ('512k', 8, 16), ('1m', 8, 16), ('1m', 32, 32))
