@@ -3,7 +3,8 @@
  * One turn of a lane, run to completion: the first place to look for how packets become append
  * requests. lane_poll is a table of contents; each line is one stage over the whole burst. Answers
  * are taken before packets, so that a full append ring and a full done ring cannot block each
- * other. Nothing here blocks, allocates or logs; the clock was read by the loop.
+ * other. Nothing here blocks, allocates or logs; the clock was read by the loop
+ * (the wall clock by admission_tick, once a millisecond).
  */
 #include "base/ensure.h"
 #include "ingest/lane.h"

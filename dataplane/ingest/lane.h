@@ -4,7 +4,8 @@
  * work on it, grouped by file in the order of a packet's way. One writer: the lane's lcore. What
  * other threads may read is published: counters, latencies, rows.
  *
- * now_ns is the turn's clock, read once by the loop; no function here reads another.
+ * now_ns is the turn's clock, read once by the loop; no function here reads another but
+ * admission_tick, which reads the wall clock once a millisecond.
  */
 #ifndef INGEST_LANE_H
 #define INGEST_LANE_H
