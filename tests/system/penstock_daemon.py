@@ -15,6 +15,7 @@ BUILD = os.environ.get('PENSTOCK_BUILD', 'build')
 # What must be empty once nothing is in flight any more.
 HOLDS = ('hold', 'hold_records', 'hold_bytes')
 LEDGER_SECONDS = 20
+LOST_LINE = re.compile(r'did not come home|\bleak|event=PEN-3001')
 
 
 def tool(name):
@@ -129,10 +130,17 @@ class Daemon:
         self.hang_up()
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(seconds)
+            status = self.process.wait(seconds)
+            self.check_log()
+            return status
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f'penstockd did not stop within {seconds} s:\n{self.log()}') from None
+
+    def check_log(self):
+        """Nothing in its log tells of something lost: buffers that stayed out, a ledger that did not add up."""
+        lost = [line for line in self.log().splitlines() if LOST_LINE.search(line)]
+        assert not lost, f'penstockd says that it lost something: {lost}'
 
     def check_ledger(self):
         """Producers have ended: every visible equation balances and nothing is held. Returns the lanes' counters.
