@@ -317,6 +317,65 @@ drop_old_proofs(struct recovery *r)
 	return rc;
 }
 
+/* --- checkpoints ------------------------------------------------------------------------------- */
+
+static int
+compare_offsets(const void *a, const void *b)
+{
+	const struct checkpoint_offset *x = a;
+	const struct checkpoint_offset *y = b;
+	int c = strcmp(x->topic, y->topic);
+
+	return c != 0 ? c : x->partition < y->partition ? -1 : x->partition > y->partition;
+}
+
+static int
+load_offsets(struct recovery *r, const char *name, struct recovery_offsets *ret)
+{
+	struct checkpoint_file_reader reader;
+	struct file_bytes file;
+	int rc = file_util_read(r->io, NULL, name, &file);
+
+	if (rc == -ENOENT || rc == -EIO) {
+		return 0;
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	rc = checkpoint_file_open(&reader, file.bytes, file.len);
+	ret->lines = calloc((rc < 0 ? 0 : reader.count) + 1, sizeof(ret->lines[0]));
+	while (rc >= 0 && ret->lines && ret->count < reader.count) {
+		rc = checkpoint_file_next_offset(&reader, &ret->lines[ret->count]);
+		if (rc <= 0) {
+			break;
+		}
+		ret->count++;
+	}
+	free(file.bytes);
+	if (rc < 0) {
+		log_warning("logstore", "%s is malformed, not used", name);
+		ret->count = 0;
+	}
+	if (!ret->lines) {
+		return -ENOMEM;
+	}
+	qsort(ret->lines, ret->count, sizeof(ret->lines[0]), compare_offsets);
+	return 0;
+}
+
+int64_t
+recovery_offset(const struct recovery_offsets *offsets, const struct partition *p)
+{
+	struct checkpoint_offset key = {.partition = p->partition};
+
+	(void)snprintf(key.topic, sizeof(key.topic), "%s", p->topic);
+	const struct checkpoint_offset *line = offsets->count == 0
+		? NULL
+		: bsearch(&key, offsets->lines, offsets->count, sizeof(key), compare_offsets);
+
+	return line ? line->offset : -1;
+}
+
 /* --- order ------------------------------------------------------------------------------------- */
 
 static int
@@ -332,6 +391,10 @@ begin(struct recovery *r)
 	rc = rc < 0 ? rc : r->io->ops->sync_fs(r->io);
 	rc = rc < 0 ? rc : r->io->ops->fsync_dir(r->io, ".");
 	rc = rc < 0 ? rc : file_util_list(r->io, NULL, &r->root);
+	rc = rc < 0 ? rc : load_offsets(r, "log-start-offset-checkpoint", &r->log_starts);
+	if (rc >= 0 && r->clean) {
+		rc = load_offsets(r, "recovery-point-offset-checkpoint", &r->ends);
+	}
 	return rc < 0 ? rc : recovery_guard_load(r);
 }
 
@@ -408,6 +471,8 @@ logstore_recover(struct logstore *store, logstore_found_fn found,
 	recovery_guard_free(r);
 	free(r->root.names);
 	free(r->left);
+	free(r->log_starts.lines);
+	free(r->ends.lines);
 	free(dirs);
 	free(r);
 	store->recovered = rc == 0;

@@ -29,6 +29,12 @@ struct recovery_guard {
 	struct guard_scan scan;
 };
 
+/* An offset checkpoint of the data directory, by topic and partition. Empty: missing or malformed. */
+struct recovery_offsets {
+	struct checkpoint_offset *lines;
+	uint32_t count;
+};
+
 /* A partition's directory whose topic id is not to be had. */
 struct recovery_left {
 	char dir[PARTITION_DIR_MAX + 1];
@@ -45,6 +51,8 @@ struct recovery {
 	struct proofs *proofs; /* of directories that have some; entries point into them */
 	uint32_t proofs_count;
 	bool proofs_found; /* some directory has the file, good or not */
+	struct recovery_offsets log_starts;
+	struct recovery_offsets ends; /* after a clean stop only: else they may be of a topic since deleted */
 	struct recovery_left *left;
 	uint32_t left_count;
 	uint64_t start_id; /* the new one */
@@ -65,6 +73,9 @@ int recovery_guard_flush_file(struct recovery *r, struct log_shard *shard);
 bool recovery_guard_lost(const struct recovery *r);
 /* True if an entry names that segment file. */
 bool recovery_guard_names(const struct recovery *r, uint64_t file_id);
+
+/* recovery.c: what a checkpoint says of the partition, or -1. */
+int64_t recovery_offset(const struct recovery_offsets *offsets, const struct partition *p);
 
 /* recovery_partition.c: one partition directory; report says what was done. */
 int recovery_partition(struct recovery *r, struct partition *p, struct log_recovery_report *report);
@@ -101,6 +112,33 @@ struct recovery_context {
  * the sealed segments in between. Sets producers_at.
  */
 int recovery_producers_restore(struct recovery_context *c, int64_t offset);
+
+/* recovery_partition.c: -EBADMSG, -EIO: damaged, or of another segment. */
+int recovery_seal_read(struct recovery_context *c, int64_t base, struct seal *ret_seal);
+
+/*
+ * recovery_doubtful.c: quarantine of offsets [first, end), in state, report and quarantine.json. A file
+ * that cannot be written ends the start (mark_rc): the next one would cut. The first mark stays.
+ */
+void recovery_doubtful_mark(struct recovery_context *c, int64_t base, int64_t first, int64_t end,
+	const char *reason);
+/* As above; everything that guard entries tell of is in doubt too: it may be acknowledged. */
+void recovery_doubtful_mark_rest(struct recovery_context *c, int64_t base, int64_t first, int64_t end,
+	const char *reason);
+/* The mark of an earlier start. */
+void recovery_doubtful_remember(struct recovery_context *c, const struct doubtful_range *known);
+/*
+ * A marked partition: nothing is changed, renamed or judged any more, so that a repair finds what there
+ * was. Rows for reading.
+ */
+int recovery_doubtful_take(struct recovery_context *c);
+/*
+ * What is not taken is in no anchor, so its proofs go to a file of its own before the anchors are
+ * written, unless they all come from there.
+ */
+int recovery_doubtful_keep(struct recovery_context *c);
+/* Where the log begins: as far as checkpoint and guard tell that what came before was deleted. */
+int64_t recovery_doubtful_start(const struct recovery_context *c);
 
 /* One unsealed segment under recovery. */
 struct recovery_segment {

@@ -15,36 +15,6 @@
 #define SEALS_READ 3 /* the newest; older ones are checked when they are read */
 #define EPOCHS_MAX 4096
 
-/* Offsets that guard entries name are in doubt with what comes before them: they may be acknowledged. */
-static int64_t
-entries_end(const struct recovery_context *c, int64_t end)
-{
-	for (uint32_t i = 0; i < c->entry_count; i++) {
-		const struct guard_entry *e = &c->entries[i].entry;
-
-		end = !(e->flags & GUARD_POISON) && e->end_offset > end ? e->end_offset : end;
-	}
-	return end;
-}
-
-/* In state and report; a file that cannot be written ends the start: the next one would cut. */
-static void
-quarantine(struct recovery_context *c, int64_t base, int64_t first, int64_t end, const char *reason)
-{
-	if (c->p->has_doubtful) {
-		return;
-	}
-	c->mark_rc = quarantine_mark(c->io, c->p,
-		&(struct quarantine_cause){.segment_base = base,
-			.first_offset = first,
-			.end_offset = entries_end(c, end),
-			.reason = reason});
-	c->p->state = LOG_PARTITION_QUARANTINED;
-	c->report->quarantined = true;
-	(void)snprintf(c->report->reason, sizeof(c->report->reason), "%s at segment %" PRId64, reason,
-		base);
-}
-
 /* --- names ------------------------------------------------------------------------------------- */
 
 static struct recovery_base *
@@ -172,8 +142,8 @@ read_epochs(struct recovery_context *c)
 
 /* --- sealed segments --------------------------------------------------------------------------- */
 
-static int
-read_seal(struct recovery_context *c, int64_t base, struct seal *ret_seal)
+int
+recovery_seal_read(struct recovery_context *c, int64_t base, struct seal *ret_seal)
 {
 	struct file_bytes file;
 	char name[FILE_PATH_MAX];
@@ -204,7 +174,9 @@ known_end(struct recovery_context *c)
 			end = b->base + 1 > end ? b->base + 1 : end;
 		}
 		if (b->has_seal) {
-			end = read_seal(c, b->base, &seal) == 0 && seal.end_offset > end ? seal.end_offset : end;
+			if (recovery_seal_read(c, b->base, &seal) == 0 && seal.end_offset > end) {
+				end = seal.end_offset;
+			}
 			break;
 		}
 	}
@@ -224,8 +196,8 @@ take_sealed(struct recovery_context *c, uint32_t i, uint32_t sealed_count)
 	int rc = c->io->ops->stat(c->io, path, &stat);
 
 	if (rc == -ENOENT || b->base != c->end) {
-		quarantine(c, b->base, c->end < b->base ? c->end : b->base, known_end(c),
-			rc == -ENOENT ? "segment file is missing" : "gap between sealed segments");
+		recovery_doubtful_mark_rest(c, b->base, c->end < b->base ? c->end : b->base,
+			known_end(c), rc == -ENOENT ? "segment file is missing" : "gap between sealed segments");
 		return 0;
 	}
 	if (rc < 0) {
@@ -235,9 +207,9 @@ take_sealed(struct recovery_context *c, uint32_t i, uint32_t sealed_count)
 	if (i + SEALS_READ >= sealed_count) {
 		struct seal seal;
 
-		rc = read_seal(c, b->base, &seal);
+		rc = recovery_seal_read(c, b->base, &seal);
 		if (rc == -EBADMSG || rc == -EIO || (rc == 0 && seal.log_bytes != stat.size_bytes)) {
-			quarantine(c, b->base, b->base, known_end(c), "seal and log disagree");
+			recovery_doubtful_mark_rest(c, b->base, b->base, known_end(c), "seal and log disagree");
 			return 0;
 		}
 		if (rc < 0) {
@@ -469,7 +441,7 @@ static int
 drop_or_doubt(struct recovery_context *c, struct recovery_base *b, bool proven)
 {
 	if (proven || (b->has_log && recovery_guard_lost(c->r) && holds_data(c, b))) {
-		quarantine(c, b->base, c->end, b->base + 1,
+		recovery_doubtful_mark_rest(c, b->base, c->end, b->base + 1,
 			b->has_log ? "gap before the segment" : "segment file is missing");
 		return 0;
 	}
@@ -516,7 +488,7 @@ take_unsealed(struct recovery_context *c, uint32_t i)
 		}
 	}
 	if (rc > 0 && rs.corrupt) {
-		quarantine(c, b->base, rs.end_offset, rs.doubtful_end,
+		recovery_doubtful_mark_rest(c, b->base, rs.end_offset, rs.doubtful_end,
 			"proven bytes do not match their checks");
 		rc = partition_row_add(c->p,
 			&(struct segment_row){.base = b->base, .end_offset = INT64_MAX});
@@ -580,13 +552,17 @@ static int
 take_segments(struct recovery_context *c)
 {
 	uint32_t sealed = 0;
+	int64_t start = recovery_doubtful_start(c);
 	int rc = 0;
 
 	while (sealed < c->base_count && c->bases[sealed].has_seal) {
 		sealed++;
 	}
-	c->p->log_start_offset = c->base_count > 0 ? c->bases[0].base : 0;
+	c->p->log_start_offset = c->base_count > 0 ? c->bases[0].base : start;
 	c->end = c->p->log_start_offset;
+	if (c->end > start) {
+		recovery_doubtful_mark(c, start, start, c->end, "segments before the first one are missing");
+	}
 	for (uint32_t i = 0; rc == 0 && i < sealed && !c->p->has_doubtful; i++) {
 		rc = take_sealed(c, i, sealed);
 	}
@@ -608,7 +584,7 @@ take_segments(struct recovery_context *c)
 	rc = rc < 0 ? rc : 1;
 	for (uint32_t i = sealed; rc == 1 && i < c->base_count && !c->p->has_doubtful; i++) {
 		if (c->bases[i].has_seal) {
-			quarantine(c, c->bases[i].base, c->end, known_end(c),
+			recovery_doubtful_mark_rest(c, c->bases[i].base, c->end, known_end(c),
 				"unsealed segment below a sealed one");
 			break;
 		}
@@ -634,69 +610,6 @@ take_segments(struct recovery_context *c)
 	return rc < 0 ? rc : 0;
 }
 
-/*
- * quarantine.json of an earlier start: nothing is changed, renamed or judged, so that a repair finds
- * what there was. Rows for reading.
- */
-static int
-take_quarantined(struct recovery_context *c)
-{
-	struct partition *p = c->p;
-	int rc = 0;
-
-	p->log_start_offset = c->base_count > 0 ? c->bases[0].base : 0;
-	c->end = entries_end(c, p->doubtful.end_offset);
-	for (uint32_t i = 0; rc == 0 && i < c->base_count; i++) {
-		const struct recovery_base *b = &c->bases[i];
-		struct segment_row row = {
-			.base = b->base, .end_offset = INT64_MAX, .sealed = b->has_seal};
-		char path[FILE_PATH_MAX];
-		struct io_stat stat;
-		struct seal seal;
-
-		file_util_segment_path(path, p->dir, b->base, ".log");
-		if (b->prep_id != 0 || c->io->ops->stat(c->io, path, &stat) < 0) {
-			continue;
-		}
-		row.log_bytes = stat.size_bytes;
-		if (b->has_seal && read_seal(c, b->base, &seal) == 0) {
-			row.end_offset = seal.end_offset;
-			c->end = seal.end_offset > c->end ? seal.end_offset : c->end;
-		}
-		p->size_bytes += stat.size_bytes;
-		p->segment_count++;
-		rc = partition_row_add(p, &row);
-	}
-	return rc;
-}
-
-/*
- * What is not taken is in no anchor, so its proofs go to a file of its own before the anchors are
- * written. They are there already if all come from it.
- */
-static int
-keep_proofs(struct recovery_context *c)
-{
-	bool kept = true;
-
-	for (uint32_t i = 0; i < c->entry_count; i++) {
-		kept &= c->entries[i].kept;
-	}
-	c->end = entries_end(c, c->end);
-	if (kept) {
-		return 0;
-	}
-	int rc = proofs_write(c->r->store, c->p->dir, c->r->start_id, c->entries, c->entry_count);
-
-	if (rc < 0) {
-		log_error("logstore",
-			"%s: the proofs of what was acknowledged cannot be kept: errno=%d; the start ends, because "
-			"they would be lost. Make room on the disk, or mend the directory",
-			c->p->dir, -rc);
-	}
-	return rc;
-}
-
 static void
 set_offsets(struct recovery_context *c)
 {
@@ -713,15 +626,15 @@ set_offsets(struct recovery_context *c)
 	partition_publish(p);
 }
 
+/* A clean stop says how far the log went; segments lost at its end leave no gap. */
 static void
-remember_quarantine(struct recovery_context *c, const struct doubtful_range *known)
+check_end(struct recovery_context *c)
 {
-	c->p->has_doubtful = true;
-	c->p->doubtful_written = true;
-	c->p->doubtful = *known;
-	c->p->state = LOG_PARTITION_QUARANTINED;
-	c->report->quarantined = true;
-	(void)snprintf(c->report->reason, sizeof(c->report->reason), "quarantine.json");
+	int64_t end = recovery_offset(&c->r->ends, c->p);
+
+	if (c->p->state == LOG_PARTITION_SERVING && c->end < end) {
+		recovery_doubtful_mark(c, c->end, c->end, end, "segments behind the last one are missing");
+	}
 }
 
 int
@@ -736,15 +649,23 @@ recovery_partition(struct recovery *r, struct partition *p, struct log_recovery_
 
 	rc = rc < 0 ? rc : read_names(&c);
 	if (rc == 0 && marked == 0) {
-		remember_quarantine(&c, &known);
-		rc = take_quarantined(&c);
+		recovery_doubtful_remember(&c, &known);
+		rc = recovery_doubtful_take(&c);
 	} else if (rc == 0) {
 		drop_orphans(&c);
 		rc = take_segments(&c);
+		check_end(&c);
 		rc = rc < 0 ? rc : c.mark_rc;
+		if (rc == 0 && p->has_doubtful) {
+			/* As later starts see it. */
+			p->row_count = 0;
+			p->size_bytes = 0;
+			p->segment_count = 0;
+			rc = recovery_doubtful_take(&c);
+		}
 	}
 	if (rc == 0 && p->state != LOG_PARTITION_SERVING) {
-		rc = keep_proofs(&c);
+		rc = recovery_doubtful_keep(&c);
 	} else {
 		p->proofs_stale = r->proofs_found;
 	}

@@ -369,8 +369,11 @@ broker_load(struct broker *b)
 	}
 	if (metadata_error(b->metadata)) {
 		b->state = BROKER_FAILED;
-		snprintf(b->failure, sizeof(b->failure),
-			"the metadata log cannot be read: see quarantine.json in its directory");
+		snprintf(b->failure, sizeof(b->failure), "%s",
+			metadata_error(b->metadata) == KAFKA_KAFKA_STORAGE_ERROR
+				? "the metadata log is offline: its segment is locked by another process or cannot "
+				  "be opened; the log names the errno. Mend that and start again"
+				: "the metadata log cannot be read: see quarantine.json in its directory");
 	} else if (metadata_replayed(b->metadata)) {
 		topics_reconcile(b->topics);
 		b->reconciled = true;

@@ -90,6 +90,12 @@ metadata_bind(struct metadata *m, uint32_t partition_index, uint16_t shard)
 	m->read_next = status.log_start_offset;
 	m->read_until = status.high_watermark;
 	m->replayed = m->read_next >= m->read_until;
+	/* An offset of 0 would read as an empty catalogue. */
+	if (status.state == LOG_PARTITION_QUARANTINED) {
+		m->error = KAFKA_CORRUPT_MESSAGE;
+	} else if (status.state != LOG_PARTITION_SERVING) {
+		m->error = KAFKA_KAFKA_STORAGE_ERROR;
+	}
 }
 
 bool

@@ -90,6 +90,9 @@ logstore_status(struct logstore *store, uint32_t partition_index,
 	if (partition_index >= store->partition_count) {
 		return -ENOENT;
 	}
+	if (store->partitions[partition_index].state != LOG_PARTITION_ABSENT) {
+		ret_status->state = store->partitions[partition_index].state;
+	}
 	ret_status->high_watermark = store->partitions[partition_index].durable;
 	ret_status->log_end_offset = store->partitions[partition_index].end;
 	return 0;

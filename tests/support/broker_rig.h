@@ -25,6 +25,7 @@ struct rig_partition {
 	uint32_t partition;
 	uint8_t topic_id[16];
 	struct log_topic_config config;
+	enum log_partition_state state; /* ABSENT: serving */
 	int64_t end;
 	int64_t durable;
 	uint8_t *log; /* exactly len bytes on the heap, so that a sanitizer sees who reads beyond */

@@ -620,6 +620,27 @@ without_its_metadata_partition_a_directory_in_use_is_refused(void **state)
 	assert_int_equal(f->rig.store.partition_count, partitions);
 }
 
+/* Its high watermark says nothing then: no topic is taken for unknown. */
+static void
+a_metadata_log_that_is_not_served_stops_the_broker(void **state)
+{
+	static const struct {
+		enum log_partition_state state;
+		const char *word;
+	} rows[] = {{LOG_PARTITION_OFFLINE, "offline"}, {LOG_PARTITION_QUARANTINED, "quarantine.json"}};
+	struct fixture *f = *state;
+
+	run(f);
+	create_topic(f, "orders", 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		f->rig.store.partitions[0].state = rows[i].state;
+		f->rig.store.partitions[0].durable = 0;
+		broker_rig_restart(&f->rig);
+		assert_int_equal(broker_state(f->rig.broker), BROKER_FAILED);
+		assert_non_null(strstr(broker_failure(f->rig.broker), rows[i].word));
+	}
+}
+
 int
 main(void)
 {
@@ -646,6 +667,7 @@ main(void)
 		CASE(resolving_an_unknown_topic_makes_it_if_asked_to),
 		CASE(damaged_metadata_stops_the_broker_and_says_so),
 		CASE(a_log_that_cannot_make_the_metadata_topic_stops_the_broker),
+		CASE(a_metadata_log_that_is_not_served_stops_the_broker),
 		CASE(without_its_metadata_partition_a_directory_in_use_is_refused),
 	};
 

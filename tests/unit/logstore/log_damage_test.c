@@ -467,6 +467,96 @@ a_segment_is_not_named_over_a_file(void **state)
 	assert_true(log_bench_stop(b));
 }
 
+static void
+remove_segment(struct log_bench *b, const char *base)
+{
+	static const char *const suffixes[] = {".log", ".seal", ".index", ".timeindex"};
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(suffixes); i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "orders-0/%s%s", base, suffixes[i]);
+		remove_file(b, path);
+	}
+}
+
+static void
+three_segments(struct log_bench *b)
+{
+	struct log_command command = {.kind = LOG_COMMAND_ROLL};
+
+	log_bench_open(b);
+	for (uint32_t i = 0; i < 2; i++) {
+		command.partition_index = b->partitions[0].index;
+		assert_int_equal(log_bench_command(b, &command), 0);
+		assert_true(log_bench_append(b, 0, 1, 1000));
+		log_bench_drain(b);
+	}
+}
+
+/* Retention alone moves the start of a log, and tells it; what is missing is lost, and told. */
+static void
+a_log_without_its_first_segment_does_not_begin_later(void **state)
+{
+	struct log_bench *b = *state;
+
+	three_segments(b);
+	log_bench_run_ns(b, 11 * NS_PER_S); /* no guard entry names it any more */
+	assert_true(log_bench_stop(b));
+	remove_segment(b, "00000000000000000000");
+	for (int i = 0; i < 3; i++) {
+		log_bench_open(b);
+		assert_true(b->reports[0].quarantined);
+		assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_QUARANTINED);
+		assert_int_equal(log_bench_status(b, 0).log_start_offset, 0);
+		assert_int_equal(log_bench_status(b, 0).log_end_offset, 12);
+		assert_int_equal(log_bench_read(b, 0, 0, 12, 4096).error, KAFKA_CORRUPT_MESSAGE);
+		struct read_done done = log_bench_read(b, 0, 10, 11, 4096);
+
+		assert_int_equal(done.error, 0);
+		assert_int_equal(done.next_offset, 11);
+		log_bench_release(b, 0, &done);
+		if (i == 0) {
+			log_bench_sigkill(b);
+		} else {
+			assert_true(log_bench_stop(b));
+		}
+	}
+}
+
+/* The same behind a crash before the first checkpoint of the directory: the guard tells the start. */
+static void
+the_guard_tells_the_start_of_a_log(void **state)
+{
+	struct log_bench *b = *state;
+
+	three_segments(b);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	log_bench_sigkill(b);
+	remove_segment(b, "00000000000000000000");
+	log_bench_open(b);
+	assert_true(b->reports[0].quarantined);
+	assert_int_equal(log_bench_status(b, 0).log_start_offset, 0);
+}
+
+/* A clean stop tells the end. */
+static void
+a_log_without_its_last_segment_does_not_end_earlier(void **state)
+{
+	struct log_bench *b = *state;
+
+	three_segments(b);
+	assert_true(log_bench_stop(b));
+	remove_segment(b, "00000000000000000011");
+	for (int i = 0; i < 2; i++) {
+		log_bench_open(b);
+		assert_true(b->reports[0].quarantined);
+		assert_int_equal(log_bench_status(b, 0).log_end_offset, 12);
+		assert_int_equal(log_bench_read(b, 0, 11, 12, 4096).error, KAFKA_CORRUPT_MESSAGE);
+		log_bench_sigkill(b);
+	}
+}
+
 /* --- damage found later ------------------------------------------------------------------------ */
 
 /*
@@ -603,6 +693,9 @@ main(void)
 		CASE(a_log_without_its_topic_id_is_left_alone_with_its_proofs),
 		CASE(one_failed_read_of_the_topic_id_is_tried_again),
 		CASE(a_segment_is_not_named_over_a_file),
+		CASE(a_log_without_its_first_segment_does_not_begin_later),
+		CASE(the_guard_tells_the_start_of_a_log),
+		CASE(a_log_without_its_last_segment_does_not_end_earlier),
 		CASE(a_segment_damaged_at_its_seal_is_quarantined_for_good),
 		CASE(damage_that_a_read_finds_is_known_to_later_starts),
 		CASE(a_read_writes_the_quarantine_that_found_no_room),
