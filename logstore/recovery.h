@@ -55,6 +55,7 @@ struct recovery {
 	struct recovery_offsets ends; /* after a clean stop only: else they may be of a topic since deleted */
 	struct recovery_left *left;
 	uint32_t left_count;
+	uint64_t behind_left; /* bytes that may still be looked at behind ends of logs */
 	uint64_t start_id; /* the new one */
 	bool clean;
 	struct file_names root;
@@ -158,7 +159,8 @@ struct recovery_segment {
 	uint32_t checkpoint_pos;
 	int64_t checkpoint_offset;
 	uint32_t index_entries, time_index_entries;
-	uint32_t walk_from;    /* a batch start at or below the checkpoint: where the image begins */
+	uint32_t walk_from;    /* a batch start at or below the checkpoint: the last index entry's */
+	uint32_t note_from;    /* where the image begins: walk_from, or 0 if producers are older */
 	uint32_t rebuild_from; /* checkpoint, or 0 if the indexes do not fit it */
 	/* verdict */
 	uint32_t end_pos;

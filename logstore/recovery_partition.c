@@ -370,11 +370,6 @@ finish_segment(struct recovery_context *c, struct recovery_segment *rs, bool las
 	struct log_shard *shard = c->r->store->shards[c->p->shard];
 	struct segment *s = rs->s;
 
-	rs->producers_from = c->producers_at > rs->checkpoint_offset ? c->producers_at
-								     : rs->checkpoint_offset;
-	if (c->producers_at < rs->producers_from) {
-		rs->producers_from = c->producers_at;
-	}
 	int rc = recovery_segment_apply(rs);
 
 	if (rc < 0) {
@@ -483,6 +478,7 @@ take_unsealed(struct recovery_context *c, uint32_t i)
 			rs.s->state = SEGMENT_FREE;
 			rc = rc == -ENOMEM ? rc : offline(c, rc);
 		} else {
+			rs.producers_from = c->producers_at;
 			rc = recovery_segment_judge(&rs);
 			rc = rc < 0 ? rc : 1;
 		}

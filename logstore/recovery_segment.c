@@ -18,7 +18,7 @@
 
 #define READ_PIECE  (1u << 20)
 #define ZERO_PIECE  (256u << 10)
-#define ZERO_ENOUGH (1u << 20) /* so many zeros in a row: nothing was written behind */
+#define ZERO_ENOUGH (1u << 20) /* so many zeros in a row are enough where many have been looked at */
 
 /* --- reading ----------------------------------------------------------------------------------- */
 
@@ -250,6 +250,18 @@ judge_scan(struct recovery_segment *rs)
 	return 0;
 }
 
+/* Indexes that do not fit what they stand for: they are made anew, from the front. */
+static void
+forget_indexes(struct recovery_segment *rs)
+{
+	segment_index_init(&rs->s->index, rs->s->base, rs->p->config.index_interval_bytes,
+		rs->p->config.index_bytes_max);
+	rs->index_entries = 0;
+	rs->time_index_entries = 0;
+	rs->walk_from = 0;
+	rs->rebuild_from = 0;
+}
+
 /*
  * Sets where the walk and the rebuild of the indexes begin: at the last entry and the checkpoint, or
  * both at 0 if the files do not fit their counts.
@@ -291,19 +303,45 @@ check_indexes(struct recovery_segment *rs)
 			rs->s->index.max_timestamp_offset = rs->s->base + last.relative_offset;
 		}
 		rs->rebuild_from = rs->checkpoint_pos;
+		rs->walk_from = from;
 	} else {
-		rs->index_entries = 0;
-		rs->time_index_entries = 0;
-		from = 0;
+		forget_indexes(rs);
 	}
-	rs->walk_from = from;
 	free(index.bytes);
 	free(times.bytes);
+}
+
+/* Up to the checkpoint: what the walk begins with must be the batches that lead there. */
+static int
+load_to_checkpoint(struct recovery_segment *rs, bool *ret_good)
+{
+	uint32_t end = rs->written_end > rs->walk_from ? rs->written_end : rs->walk_from;
+	struct record_batch first;
+
+	rs->note_from = rs->producers_from < rs->checkpoint_offset ? 0 : rs->walk_from;
+	int rc = load_image(rs, rs->note_from, end);
+
+	if (rc < 0) {
+		return rc;
+	}
+	overlay_tails(rs);
+	rs->end_pos = rs->note_from;
+	rs->end_offset = rs->s->base;
+	if (rs->note_from > 0 && rs->note_from < rs->checkpoint_pos &&
+		record_batch_decode(at_pos(rs, rs->note_from), rs->checkpoint_pos - rs->note_from, &first) ==
+			0) {
+		rs->end_offset = first.base_offset;
+	}
+	*ret_good = rs->note_from == rs->checkpoint_pos ||
+		(walk_batches(rs, rs->checkpoint_pos) && rs->end_offset == rs->checkpoint_offset);
+	return 0;
 }
 
 int
 recovery_segment_judge(struct recovery_segment *rs)
 {
+	bool good = false;
+
 	if (rs->entry_count == 0) {
 		rs->checkpoint_offset = rs->s->base;
 		return judge_scan(rs);
@@ -323,13 +361,21 @@ recovery_segment_judge(struct recovery_segment *rs)
 		}
 	}
 	check_indexes(rs);
-	int rc = load_image(rs, rs->walk_from,
-		rs->written_end > rs->walk_from ? rs->written_end : rs->walk_from);
+	int rc = load_to_checkpoint(rs, &good);
 
+	if (rc == 0 && !good && rs->walk_from > 0) {
+		/* The index may have led to the wrong place: from the front then. */
+		forget_indexes(rs);
+		rc = load_to_checkpoint(rs, &good);
+	}
 	if (rc < 0) {
 		return rc;
 	}
-	overlay_tails(rs);
+	if (!good) {
+		rs->corrupt = true; /* all before the checkpoint is proven */
+		rs->doubtful_end = rs->entries[rs->entry_count - 1].entry.end_offset;
+		return 0;
+	}
 	rs->end_pos = rs->checkpoint_pos;
 	rs->end_offset = rs->checkpoint_offset;
 	judge_ranges(rs);
@@ -375,7 +421,11 @@ write_blocks(struct recovery_segment *rs)
 	return rc < 0 ? rc : 0;
 }
 
-/* What groups in flight may have left behind the end. Only pieces that are not zero are written. */
+/*
+ * What groups in flight may have left behind the end, with holes where a write did not land. Only pieces
+ * that are not zero are written. log.recovery.max.bytes are looked at for all partitions together; where
+ * there are so many, one hole of zeros ends it.
+ */
 static int
 zero_behind(struct recovery_segment *rs)
 {
@@ -388,8 +438,11 @@ zero_behind(struct recovery_segment *rs)
 	int rc = piece ? 0 : -ENOMEM;
 
 	limit = limit < rs->file_bytes ? limit : rs->file_bytes;
-	while (rc >= 0 && at < limit && (zeros < ZERO_ENOUGH || at < rs->written_end)) {
+	while (rc >= 0 && at < limit &&
+		(rs->r->behind_left > 0 || zeros < ZERO_ENOUGH || at < rs->written_end)) {
 		uint32_t len = limit - at < ZERO_PIECE ? (uint32_t)(limit - at) : ZERO_PIECE;
+
+		rs->r->behind_left -= len < rs->r->behind_left ? len : rs->r->behind_left;
 		bool dirty = io->ops->pread(io, rs->fd, piece, len, at) < 0;
 
 		for (uint32_t i = 0; i < len && !dirty; i++) {
@@ -412,6 +465,17 @@ struct index_rebuild {
 	uint8_t *times;
 	uint32_t entry_count, time_count;
 };
+
+static void
+note_producer(struct recovery_segment *rs, const struct record_batch *batch)
+{
+	struct log_shard *shard = rs->r->store->shards[rs->p->shard];
+
+	if (batch->producer_id >= 0 && batch->base_offset >= rs->producers_from) {
+		producer_note(&shard->producers, &rs->p->producers, batch, record_batch_last_offset(batch),
+			clock_now_ns(rs->r->store->options.clock));
+	}
+}
 
 /* Feeds one batch behind the checkpoint to everything that the appender would have fed. */
 static void
@@ -439,11 +503,21 @@ replay_batch(struct index_rebuild *ib, uint32_t pos, const struct record_batch *
 	seal_runs_add(&s->runs, crc, total, (uint32_t)(last + 1 - s->base));
 	s->batch_count++;
 	s->record_count += (uint32_t)batch->record_count;
-	if (batch->producer_id >= 0 && batch->base_offset >= rs->producers_from) {
-		struct log_shard *shard = rs->r->store->shards[rs->p->shard];
+	note_producer(rs, batch);
+}
 
-		producer_note(&shard->producers, &rs->p->producers, batch, last,
-			clock_now_ns(rs->r->store->options.clock));
+static void
+note_between(struct recovery_segment *rs, uint32_t pos, const struct record_batch *batch, uint32_t total)
+{
+	struct segment_index *index = &rs->s->index;
+
+	if (pos < rs->walk_from) {
+		return;
+	}
+	index->bytes_since_entry += total;
+	if (batch->max_timestamp_ms > index->max_timestamp_ms) {
+		index->max_timestamp_ms = batch->max_timestamp_ms;
+		index->max_timestamp_offset = record_batch_last_offset(batch);
 	}
 }
 
@@ -452,10 +526,12 @@ replay(struct index_rebuild *ib)
 {
 	struct recovery_segment *rs = ib->rs;
 	struct segment *s = rs->s;
-	uint32_t pos = rs->walk_from;
-	struct segment_index *index = &s->index;
+	uint32_t pos = rs->note_from;
 
-	/* Between the last index entry and the checkpoint: only counts and the greatest timestamp. */
+	/*
+	 * Between the last index entry and the checkpoint: only counts and the greatest timestamp. Before
+	 * that entry, where the producers' file is older: only producers.
+	 */
 	while (pos < rs->end_pos) {
 		struct record_batch batch;
 
@@ -473,11 +549,8 @@ replay(struct index_rebuild *ib)
 		if (pos >= rs->rebuild_from) {
 			replay_batch(ib, pos, &batch, total);
 		} else {
-			index->bytes_since_entry += total;
-			if (batch.max_timestamp_ms > index->max_timestamp_ms) {
-				index->max_timestamp_ms = batch.max_timestamp_ms;
-				index->max_timestamp_offset = record_batch_last_offset(&batch);
-			}
+			note_producer(rs, &batch);
+			note_between(rs, pos, &batch, total);
 		}
 		pos += total;
 	}

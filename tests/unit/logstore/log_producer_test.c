@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 #include "base/bytes.h"
 #include "base/errcode.h"
@@ -173,6 +175,104 @@ any_other_producer_begins_anywhere(void **state)
 	assert_int_equal(b->partitions[p].durable, 2);
 }
 
+/* --- damaged files of producers ---------------------------------------------------------------- */
+
+/* Flips a bit of every file of the partition whose name ends so; how many. */
+struct flips {
+	struct log_bench *b;
+	const char *suffix;
+	uint32_t count;
+};
+
+static void
+flip_one(void *user_data, const char *name, bool is_directory)
+{
+	struct flips *f = user_data;
+	size_t len = strlen(name);
+	size_t suffix_len = strlen(f->suffix);
+	char path[300];
+
+	(void)is_directory;
+	if (len > suffix_len && strcmp(name + len - suffix_len, f->suffix) == 0) {
+		(void)snprintf(path, sizeof(path), "orders-0/%s", name);
+		assert_int_equal(sim_flip_bit(f->b->disk, path, 30, 1), 0);
+		f->count++;
+	}
+}
+
+static uint32_t
+flip_all(struct log_bench *b, const char *suffix)
+{
+	struct flips flips = {.b = b, .suffix = suffix};
+	struct io *io;
+
+	assert_int_equal(sim_disk_view(b->disk, 0, &io), 0);
+	assert_int_equal(io->ops->list(io, "orders-0", flip_one, &flips), 0);
+	io->ops->destroy(io);
+	return flips.count;
+}
+
+static void
+resent_it_is_a_duplicate(struct log_bench *b, uint32_t k)
+{
+	uint32_t before = b->partitions[0].duplicates;
+
+	log_bench_resend(b, 0, k);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	assert_int_equal(b->partitions[0].duplicates, before + 1);
+	assert_int_equal(log_bench_status(b, 0).log_end_offset, 12);
+}
+
+/* Their batches stand before the checkpoint that the start begins at. */
+static void
+producers_without_their_file_come_from_the_log(void **state)
+{
+	struct log_bench *b = *state;
+
+	log_bench_create(b, "orders", 0, NULL);
+	for (uint32_t i = 0; i < 11; i++) {
+		assert_true(log_bench_append(b, 0, 1, 1000));
+	}
+	log_bench_drain(b);
+	log_bench_run_ns(b, 11 * NS_PER_S); /* a checkpoint */
+	assert_true(log_bench_append(b, 0, 1, 1000));
+	log_bench_drain(b);
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	log_bench_sigkill(b);
+	assert_true(flip_all(b, ".producers") > 0);
+	log_bench_open(b);
+	for (uint32_t k = 7; k < 12; k++) {
+		resent_it_is_a_duplicate(b, k);
+	}
+	assert_true(log_bench_check(b, false));
+	assert_true(log_bench_stop(b)); /* sealed: counts and indexes are right */
+	log_bench_open(b);
+	assert_false(b->reports[0].quarantined);
+	assert_true(log_bench_check(b, false));
+}
+
+static void
+the_snapshot_serves_where_the_producers_file_is_damaged(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_command command = {.kind = LOG_COMMAND_ROLL};
+
+	log_bench_create(b, "orders", 0, NULL);
+	for (uint32_t i = 0; i < 12; i++) {
+		assert_true(log_bench_append(b, 0, 1, 1000));
+	}
+	log_bench_drain(b);
+	command.partition_index = b->partitions[0].index;
+	assert_int_equal(log_bench_command(b, &command), 0);
+	log_bench_run_ns(b, 11 * NS_PER_S);
+	log_bench_sigkill(b);
+	assert_true(flip_all(b, ".producers") > 0);
+	log_bench_open(b);
+	assert_int_equal(b->reports[0].scanned_bytes, 0);
+	resent_it_is_a_duplicate(b, 11);
+	assert_true(log_bench_check(b, false));
+}
+
 int
 main(void)
 {
@@ -184,6 +284,8 @@ main(void)
 		CASE(a_gap_and_an_old_epoch_are_refused),
 		CASE(a_native_producer_begins_with_sequence_0),
 		CASE(any_other_producer_begins_anywhere),
+		CASE(producers_without_their_file_come_from_the_log),
+		CASE(the_snapshot_serves_where_the_producers_file_is_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
