@@ -170,6 +170,9 @@ log_bench_try_open(struct log_bench *b)
 	o.buffer_bytes = b->options.buffer_bytes;
 	o.cache_bytes = b->options.cache_bytes;
 	o.guard_bytes = b->options.guard_bytes;
+	if (b->options.recovery_max_bytes > 0) {
+		o.recovery_max_bytes = b->options.recovery_max_bytes;
+	}
 	o.group_max_bytes = b->options.group_max_bytes;
 	o.spare_bytes = b->options.spare_bytes;
 	o.producers_max = 64;

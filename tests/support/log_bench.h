@@ -27,6 +27,7 @@ struct log_bench_options {
 	uint64_t buffer_bytes;
 	uint64_t cache_bytes;
 	uint64_t group_max_bytes;
+	uint64_t recovery_max_bytes; /* 0: the log's default */
 	enum log_durable_method method;
 	enum log_flush_scope scope;
 	/* NULL: simulated disk. Else this io is the disk (real backends): keeper and one shard. */

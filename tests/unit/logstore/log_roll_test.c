@@ -414,6 +414,68 @@ a_roll_with_a_checkpoint_due_waits_for_an_index_page(void **state)
 	assert_true(log_bench_check(b, false));
 }
 
+/* A bench whose start may read 400 KB of log. */
+static int
+set_up_recovery(void **state)
+{
+	struct log_bench *b = malloc(sizeof(*b));
+	struct log_bench_options o;
+
+	log_bench_options_init(&o, 1);
+	o.spare_bytes = 1 << 20;
+	o.recovery_max_bytes = 400000;
+	log_bench_init(b, &o);
+	log_bench_open(b);
+	*state = b;
+	return 0;
+}
+
+/* At half of log.recovery.max.bytes a partition with much behind its checkpoint takes one at once. */
+static void
+half_of_what_a_start_may_read_asks_for_a_checkpoint(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "large", 0, NULL);
+	uint32_t q = log_bench_create(b, "small", 0, NULL);
+
+	assert_true(log_bench_append(b, q, 1, 100));
+	for (uint32_t i = 0; i < 12; i++) {
+		assert_true(log_bench_append(b, p, 1, 20000));
+		log_bench_run_ns(b, 20 * NS_PER_MS);
+	}
+	log_bench_run_ns(b, 500 * NS_PER_MS); /* far from the ten seconds of an idle one */
+	assert_true(log_bench_counter(b, SHARD_uncheckpointed_bytes) < 60000);
+	assert_true(log_bench_counter(b, SHARD_uncheckpointed_bytes) > 0); /* the small one has none yet */
+}
+
+/* At all of it appends wait for the keeper, none is lost, and a start after a crash reads no more. */
+static void
+appends_stop_at_what_a_start_may_read(void **state)
+{
+	struct log_bench *b = *state;
+	uint32_t p = log_bench_create(b, "large", 0, NULL);
+
+	assert_true(log_bench_append(b, p, 1, 100));
+	log_bench_drain(b);
+	b->keeper_sleeps = true;
+	for (uint32_t i = 0; i < 40; i++) {
+		assert_true(log_bench_append(b, p, 1, 20000));
+		log_bench_run_ns(b, 20 * NS_PER_MS);
+	}
+	struct log_bench_partition *model = &b->partitions[p];
+
+	assert_true(model->answered < model->offered);
+	assert_true(log_bench_counter(b, SHARD_uncheckpointed_bytes) >= 400000);
+	assert_true(log_bench_counter(b, SHARD_uncheckpointed_bytes) < 450000);
+	b->keeper_sleeps = false;
+	log_bench_drain(b);
+	assert_false(b->stalled);
+	assert_int_equal(model->durable, model->offered);
+	log_bench_sigkill(b);
+	log_bench_open(b);
+	assert_true(log_bench_check(b, true));
+}
+
 int
 main(void)
 {
@@ -428,6 +490,10 @@ main(void)
 		CASE(a_spare_is_kept_for_internal_topics),
 		CASE(a_deleted_partition_answers_what_waited_in_it),
 		CASE(index_pages_come_before_seals),
+		cmocka_unit_test_setup_teardown(half_of_what_a_start_may_read_asks_for_a_checkpoint,
+			set_up_recovery, tear_down),
+		cmocka_unit_test_setup_teardown(appends_stop_at_what_a_start_may_read, set_up_recovery,
+			tear_down),
 		CASE(a_roll_with_a_checkpoint_due_waits_for_an_index_page),
 	};
 
