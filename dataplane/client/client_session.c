@@ -398,6 +398,19 @@ session_on_closed(struct client_session *session, const struct frame *frame, uin
 	return true;
 }
 
+/*
+ * A RESET without the token: forged, or the server lost its reset key. Asked by PING, the server answers
+ * if the session lives; if it does not, silence will tell. Once a timeout, whatever comes in.
+ */
+static void
+session_doubt(struct client_session *session, uint64_t now_ns)
+{
+	if (client_session_speaks(session) && session->doubt_ns <= now_ns &&
+		client_transmit_ping(session, 0, now_ns)) {
+		session->doubt_ns = now_ns + client_loss_pto_ns(&session->loss);
+	}
+}
+
 static bool
 session_on_reset(struct client_session *session, const struct frame *frame, uint64_t now_ns)
 {
@@ -412,7 +425,8 @@ session_on_reset(struct client_session *session, const struct frame *frame, uint
 		differs |= (uint8_t)(reset.reset_token[i] ^ session->reset_token[i]);
 	}
 	if (differs != 0) {
-		return false; /* forged, or the reset key was lost: silence will tell */
+		session_doubt(session, now_ns);
+		return false;
 	}
 	client_core_tell(session->core, "lane %u: the server lost the session", session->lane);
 	client_session_drop(session, 0, now_ns);

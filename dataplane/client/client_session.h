@@ -48,6 +48,7 @@ struct client_session {
 	uint64_t last_rx_ns;
 	uint64_t idle_timeout_ns;
 	uint64_t streams_ns;	 /* when some stream's timer is due */
+	uint64_t doubt_ns;	 /* a RESET with a wrong token is asked about from then on */
 	uint64_t credit_ping_ns; /* waiting for credit with nothing in flight: ask; 0 not armed */
 	uint32_t credit_pings;
 	uint32_t tries; /* of HELLO or CLOSE */

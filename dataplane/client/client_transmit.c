@@ -209,6 +209,7 @@ client_transmit_open(struct client_session *session, const struct session_msg_ac
 	session->ack_pn_max = 0;
 	session->ecn_ce = 0;
 	session->busy = 0;
+	session->doubt_ns = 0;
 	session->credit_ping_ns = 0;
 	session->credit_pings = 0;
 }
