@@ -250,10 +250,23 @@ def good_frames():
     }
 
 
+# What else makes those frames bad whose bytes alone do not show it.
+SESSION_NOTES = {
+    "session_address": "from another address than the session's",
+    "pn_seen": "the session has received pn 8",
+    "hello_auth_1": "from a server without keys, which gave this cookie",
+    "hello_auth_2": "from a server without keys, which gave this cookie",
+    "data_old": "the topic takes a day before now and an hour after; now is 1700000000000",
+    "data_future": "the topic takes a day before now and an hour after; now is 1700000000000",
+    "data_large": "ACCEPT named max_datagram 1472, so max_batch_bytes 1432",
+    "close_again": "the session has ended by its CLOSE",
+}
+
+
 def bad_frames():
     """One row and more a row of the malformed-input table: name -> (what must come of it, bytes).
 
-    `session x`: the codec accepts the frame, the session must answer with x.
+    `session x`: the codec accepts the frame, a session in the state of SESSION_NOTES must answer with x.
     """
     good = data()
     ping = dict(pn=8, delta=4)
@@ -278,6 +291,8 @@ def bad_frames():
         "crc_data_prefix": ("frame_crc", good[:40 + 20] + bytes([good[60] ^ 1]) + good[61:]),
         "session_unknown": ("session session_unknown", frame(PING, session=SESSION + 1, **ping)),
         "session_auth_extra": ("session auth_missing", frame(PING, flags=AUTH, tag=bytes(16), **ping)),
+        "session_address": ("session session_address", frame(PING, **ping)),
+        "pn_seen": ("session pn_duplicate", frame(PING, **ping)),
         "pn_zero": ("session pn_bad", frame(PING)),
         "pn_low_1024": ("session pn_bad", frame(PING, pn=5000, delta=1024)),
         "pn_low_all": ("session pn_bad", frame(PING, pn=8, delta=8)),
@@ -298,6 +313,10 @@ def bad_frames():
         "hello_auth_3": ("hello_bad", hello(auth=3)),
         "hello_datagram_1199": ("hello_bad", hello(datagram=1199)),
         "hello_id_alone": ("hello_bad", hello(pid=9001, epoch=4)),
+        "hello_auth_1": ("session hello_auth",
+                         hello(flags=AUTH, auth=1, key_id=7, cookie=COOKIE, tag=bytes(16))),
+        "hello_auth_2": ("session hello_auth",
+                         hello(flags=AUTH, auth=2, key_id=7, cookie=COOKIE, tag=bytes(16))),
         "hello_versions": ("version", hello(ver=(2, 3))),
         "hello_cookie_wrong": ("session cookie_bad", hello(cookie=COOKIE[:-1] + b"\0")),
         "resolve_short": ("control_bad", frame(RESOLVE, resolve_body()[:11], pn=2, delta=1)),
@@ -312,6 +331,8 @@ def bad_frames():
         "ping_not_zero": ("control_bad", frame(PING, bytes(19) + b"\1", **ping)),
         "close_19": ("control_bad", frame(CLOSE, bytes(19), pn=13, delta=1)),
         "close_21": ("control_bad", frame(CLOSE, bytes(21), pn=13, delta=1)),
+        "close_again": ("session session_unknown", frame(CLOSE, struct.pack("<HH", 12, 0) + bytes(16),
+                                                         pn=14, delta=1)),
         "probe_1": ("control_bad", frame(PROBE, b"\0", pn=11, delta=1)),
         "probe_size": ("probe_bad", probe(1400, 1300)),
         "stream_0": ("session refused 3", data(stream=0)),
@@ -328,6 +349,11 @@ def bad_frames():
         "data_codec": ("refused 76", data(batch(ONE, attributes=5, **OURS))),
         "data_transactional": ("refused 48", data(batch(ONE, attributes=0x10, **OURS))),
         "data_producer": ("session refused 47", data(batch(ONE, pid=9002, pepoch=4, seq=42))),
+        "data_old": ("session refused 32",
+                     data(batch(ONE, first_ms=1700000000000 - 86400000 - 1, **OURS))),
+        "data_future": ("session refused 32",
+                        data(batch(ONE, first_ms=1700000000000 + 3600000 + 1, **OURS))),
+        "data_large": ("session refused 10", data(batch([record(0, 0, None, b"x" * 1363)], **OURS))),
         "data_epoch": ("session refused 47", data(batch(ONE, pid=9001, pepoch=3, seq=42))),
     }
     return rows
@@ -367,6 +393,7 @@ def self_check():
     assert frames["hello_auth"][-16:].hex() == "434aa5ac98fb5074a09f2326fe0d13b0"
     assert frames["accept_auth"][-16:].hex() == "f9f3f7fe2967e6cf9eb9b5956b3d8536"
     assert len(frames["ack_full"]) == 40 + 48 + 128 + 768
+    assert len(bad_frames()["data_large"][1]) == 1473
     assert len(frames["probe"]) == 1472 and len(frames["reset"]) == 60
 
 
@@ -381,7 +408,8 @@ def all_files():
     for name, raw in good_frames().items():
         files[HERE / (name + ".hex")] = text(raw, [f"{name}, {len(raw)} bytes"])
     for name, (expect, raw) in bad_frames().items():
-        files[HERE / "bad" / (name + ".hex")] = text(raw, ["expect: " + expect])
+        notes = ["expect: " + expect] + ([SESSION_NOTES[name]] if name in SESSION_NOTES else [])
+        files[HERE / "bad" / (name + ".hex")] = text(raw, notes)
     for name, raw in record_batches().items():
         files[BATCHES / (name + ".hex")] = text(raw, [f"record batch {name}, {len(raw)} bytes"])
     claim = "secret 00..0f, index 1, client_nonce 10..1f, time 1700000000, port 40000, address "
