@@ -59,7 +59,9 @@ struct lane_options {
 	struct ring *control_answer;
 	/* Free bytes of a shard's append buffer (logstore_buffer_free), for credits. */
 	uint64_t (*log_buffer_free)(void *user_data, uint32_t shard);
-	void *log_buffer_user_data;
+	/* The log refuses records for want of disk space (logstore_disk_full); NULL: never. */
+	bool (*log_disk_full)(void *user_data);
+	void *log_buffer_user_data; /* of both */
 	uint64_t memory_max_bytes; /* most that the lane's tables may take; 0: not looked at */
 };
 

@@ -349,7 +349,7 @@ logstore_info(struct logstore *store, struct log_store_info *ret_info)
 		.flush_scope = store->flush_device ? "device" : "file",
 		.probe = store->probe,
 		.failed = atomic_load_explicit(&store->failed, memory_order_acquire),
-		.disk_low = atomic_load_explicit(&store->disk_low, memory_order_relaxed),
+		.disk_low = logstore_disk_full(store),
 		.in_use = store->in_use};
 	memcpy(ret_info->directory_id, store->directory_id, sizeof(ret_info->directory_id));
 	if (ret_info->failed) {
@@ -369,6 +369,12 @@ logstore_buffer_free(struct logstore *store, uint32_t shard)
 {
 	ensure(shard < store->options.shard_count);
 	return atomic_load_explicit(&store->shards[shard]->buffer_free, memory_order_relaxed);
+}
+
+bool
+logstore_disk_full(const struct logstore *store)
+{
+	return atomic_load_explicit(&store->disk_low, memory_order_relaxed);
 }
 
 /* --- end --------------------------------------------------------------------------------------- */

@@ -41,6 +41,7 @@ admission_measure(struct lane *lane, struct lane_admission *a)
 	a->budget_pkts = least(above(buffers, a->reserve_pkts), lane->descriptors);
 	a->budget_bytes = log_bytes / options->lane_count;
 	a->buffers_low = buffers <= a->reserve_pkts;
+	a->disk_full = options->log_disk_full && options->log_disk_full(options->log_buffer_user_data);
 }
 
 void
@@ -207,6 +208,9 @@ admission_busy(const struct lane *lane)
 {
 	if (lane->draining) {
 		return SESSION_MSG_BUSY_DRAINING;
+	}
+	if (lane->admission.disk_full) {
+		return SESSION_MSG_BUSY_DISK_FULL;
 	}
 	if (lane->admission.buffers_low) {
 		return SESSION_MSG_BUSY_MBUFS_LOW;

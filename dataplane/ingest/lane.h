@@ -88,7 +88,7 @@ struct lane_admission {
 	uint32_t reserve_pkts;          /* rx buffers kept for others than parked batches */
 	uint32_t groups, group; /* floors rotate if there are more sessions than descriptors */
 	uint64_t group_end_ns;
-	bool buffers_low, log_low;
+	bool buffers_low, log_low, disk_full;
 	int64_t wall_minus_now_ns;
 };
 
@@ -256,6 +256,7 @@ bool admission_allows(struct lane *lane, const struct native_session *session, u
 void admission_charge(struct lane *lane, struct native_session *session, uint32_t bytes);
 /* Raises the credit to resolved + share. */
 void admission_renew(struct lane *lane, struct native_session *session);
+/* What ACKs tell of the lane, the worst first. */
 uint16_t admission_busy(const struct lane *lane);
 
 static inline void

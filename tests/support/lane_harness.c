@@ -19,6 +19,12 @@ harness_buffer_free(void *user_data, uint32_t shard)
 	return ((struct lane_harness *)user_data)->log_buffer_free;
 }
 
+static bool
+harness_disk_full(void *user_data)
+{
+	return ((struct lane_harness *)user_data)->log_disk_full;
+}
+
 static void
 harness_routes(struct lane_harness *h)
 {
@@ -87,6 +93,7 @@ lane_harness_init_nic(struct lane_harness *h, const struct nic_fake_options *nic
 	h->options.control_ask = &h->control_ask;
 	h->options.control_answer = &h->control_answer;
 	h->options.log_buffer_free = harness_buffer_free;
+	h->options.log_disk_full = harness_disk_full;
 	h->options.log_buffer_user_data = h;
 }
 

@@ -32,6 +32,7 @@ struct lane_harness {
 	struct lane_options options;
 	struct lane *lane;
 	uint64_t log_buffer_free;
+	bool log_disk_full;
 	uint64_t bytes_in, bytes_out;
 	uint8_t frame_bytes[2048]; /* the last one taken */
 };

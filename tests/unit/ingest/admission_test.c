@@ -76,6 +76,30 @@ packets_resolve_at_copied_and_bytes_at_durable(void **state)
 	lane_harness_fini(h);
 }
 
+/* Within a millisecond, and before lesser troubles: there is nothing else to wait for. */
+static void
+acks_tell_that_the_disk_is_full(void **state)
+{
+	struct lane_harness *h = &harness;
+
+	lane_harness_init(h);
+	lane_harness_create(h);
+	lane_client_init(&client, 1);
+	lane_client_connect(&client, h);
+	assert_int_equal(ping().busy, SESSION_MSG_BUSY_NONE);
+	h->log_buffer_free = 0;
+	h->log_disk_full = true;
+	lane_harness_advance(h, NS_PER_MS);
+	assert_int_equal(ping().busy, SESSION_MSG_BUSY_DISK_FULL);
+	h->log_disk_full = false;
+	lane_harness_advance(h, NS_PER_MS);
+	assert_int_equal(ping().busy, SESSION_MSG_BUSY_LOG_BUFFER);
+	h->log_buffer_free = 64 * MIB;
+	lane_harness_advance(h, NS_PER_MS);
+	assert_int_equal(ping().busy, SESSION_MSG_BUSY_NONE);
+	lane_harness_fini(h);
+}
+
 /* However many batches go through, a client at rest may send as many more as at first. */
 static void
 copied_batches_give_their_packet_credit_back(void **state)
@@ -207,6 +231,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_resolve_at_copied_and_bytes_at_durable),
+		cmocka_unit_test(acks_tell_that_the_disk_is_full),
 		cmocka_unit_test(copied_batches_give_their_packet_credit_back),
 		cmocka_unit_test(refusals_give_the_credit_back),
 		cmocka_unit_test(credit_never_decreases),
