@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctrl/daemon/lcore_idle.h"
 
-
 #define EMPTY_BEFORE_YIELD 64
 #define EMPTY_BEFORE_SLEEP 256
 #define EMPTY_BEFORE_PAUSE 1000
