@@ -53,6 +53,7 @@ struct lane_options {
 	uint8_t addresses[LANE_ADDRESSES_MAX][16];
 	uint32_t address_count;
 	uint16_t vlan_id; /* 0 none */
+	uint8_t dscp;	  /* of what is sent, 0..63; a kernel socket has its own */
 	struct ring *append_req[LANE_SHARDS_MAX];  /* [shard] */
 	struct ring *append_done[LANE_SHARDS_MAX];
 	struct ring *control_ask;

@@ -100,6 +100,7 @@ lane_init_net(struct lane *lane, char *text, uint32_t text_bytes)
 		.nic = o->nic,
 		.answer = o->address_count > 0,
 		.vlan_id = o->vlan_id,
+		.dscp = o->dscp,
 		.udp_port_first = port,
 		.udp_port_count = 1,
 		.address_count = o->address_count,

@@ -193,6 +193,7 @@ ports_lane_net(const struct wiring *w, uint32_t lane, struct lane_options *optio
 		return;
 	}
 	options->vlan_id = (uint16_t)row->config->vlan;
+	options->dscp = (uint8_t)row->config->dscp;
 	for (uint32_t i = 0; row->own_net && i < row->config->address_count; i++) {
 		/* ports_dpdk_open has looked at them. */
 		(void)ports_address(row->config->address[i], options->addresses[options->address_count++]);

@@ -122,6 +122,7 @@ ports_socket_open(struct wiring *w, const struct ports_row *row, uint32_t lane,
 		return rc;
 	}
 	options.rcvbuf_bytes = (uint32_t)row->config->rcvbuf_bytes;
+	options.dscp = (uint8_t)row->config->dscp;
 	rc = ports_socket_create(row, &options, &e->nics[lane]);
 	if (rc < 0) {
 		ports_socket_error(w, &options, rc, error);

@@ -471,12 +471,15 @@ udp_open_all(struct nic_socket *s, const struct nic_socket_options *options)
 	for (uint32_t i = 0; i < options->address_count; i++) {
 		int rc = nic_udp_open(&s->udp[i], options->addresses[i], port, options->rcvbuf_bytes);
 
+		if (rc >= 0) {
+			s->udp_count++;
+			port = (uint16_t)rc;
+			rc = nic_udp_set_dscp(&s->udp[i], options->dscp);
+		}
 		if (rc < 0) {
 			udp_close_all(s);
 			return rc;
 		}
-		s->udp_count++;
-		port = (uint16_t)rc;
 	}
 	s->port = port;
 	return 0;
@@ -562,7 +565,8 @@ options_valid(const struct nic_socket_options *options)
 	if (options->address_count == 0 || options->address_count > NIC_SOCKET_ADDRESSES_MAX ||
 		options->mtu < 1280 || options->rx_buffer_count < RX_BATCH ||
 		options->rx_buffer_count > BUFFERS_MAX || options->tx_buffer_count == 0 ||
-		options->tx_buffer_count > BUFFERS_MAX || options->rcvbuf_bytes > INT32_MAX / 2) {
+		options->tx_buffer_count > BUFFERS_MAX || options->rcvbuf_bytes > INT32_MAX / 2 ||
+		options->dscp > 63) {
 		return false;
 	}
 	for (uint32_t i = 0; i < options->address_count; i++) {

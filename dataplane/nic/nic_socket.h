@@ -20,6 +20,7 @@ struct nic_socket_options {
 	uint16_t mtu;		  /* greatest IP packet; larger datagrams arrive cut and marked */
 	uint32_t rx_buffer_count; /* 4095 */
 	uint32_t tx_buffer_count; /* 1023 */
+	uint8_t dscp;		  /* of what is sent, 0..63 */
 	uint32_t rcvbuf_bytes;	  /* SO_RCVBUF; forced past rmem_max where CAP_NET_ADMIN allows */
 };
 

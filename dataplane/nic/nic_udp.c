@@ -15,6 +15,7 @@
 
 #define ECN_MASK 3
 #define ECN_CE	 3
+#define DSCP_SHIFT 2
 
 static void
 address_map(uint8_t *ret_address, const void *ip4)
@@ -228,6 +229,18 @@ nic_udp_open(struct nic_udp *udp, const uint8_t *address, uint16_t port, uint32_
 		close(udp->fd);
 	}
 	return rc;
+}
+
+int
+nic_udp_set_dscp(struct nic_udp *udp, uint8_t dscp)
+{
+	bool ip4 = udp->family == AF_INET;
+	int traffic_class = dscp << DSCP_SHIFT;
+
+	return setsockopt(udp->fd, ip4 ? IPPROTO_IP : IPPROTO_IPV6, ip4 ? IP_TOS : IPV6_TCLASS,
+		       &traffic_class, sizeof(traffic_class)) < 0
+		       ? -errno
+		       : 0;
 }
 
 void

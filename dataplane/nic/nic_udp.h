@@ -41,6 +41,8 @@ struct nic_udp {
  */
 int nic_udp_open(struct nic_udp *udp, const uint8_t *address, uint16_t port, uint32_t rcvbuf_bytes)
 	MUST_CHECK;
+/* The class of all that is sent from here on, 0..63 (RFC 2474); the ECN bits stay 0. -errno. */
+int nic_udp_set_dscp(struct nic_udp *udp, uint8_t dscp) MUST_CHECK;
 void nic_udp_close(struct nic_udp *udp);
 /* Peer, own address and congestion mark of a received message; notes the losses that it tells. */
 void nic_udp_received(struct nic_udp *udp, struct msghdr *header, struct packet_view *view);

@@ -48,6 +48,7 @@ begin_raw(void)
 	harness.options.nic = harness.nic;
 	memcpy(harness.options.addresses[0], own, 16);
 	harness.options.address_count = 1;
+	harness.options.dscp = 46;
 	lane_harness_create(&harness);
 }
 
@@ -76,6 +77,7 @@ hello_in_a_frame_gets_retry_by_reflection(void **state)
 		replies++;
 		assert_memory_equal(data, bytes + 6, 6);
 		assert_memory_equal(data + 30, bytes + 26, 4);
+		assert_int_equal(data[15], 46 << 2);
 		assert_int_equal(load_be16(data + 36), 40000);
 		assert_int_equal(
 			frame_decode(data + 42, packet.len - 42, FRAME_SIDE_CLIENT, &frame),

@@ -246,6 +246,61 @@ congestion_mark_is_seen(void **state)
 	nic->ops->destroy(nic);
 }
 
+/* The traffic class that the client's kernel saw on the answer. */
+static int
+class_of_answer(int fd, int family)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[64];
+	} control;
+	char byte;
+	struct iovec vector = {&byte, 1};
+	struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	int value = 0;
+
+	assert_int_equal(recvmsg(fd, &header, 0), 1);
+	assert_non_null(CMSG_FIRSTHDR(&header));
+	memcpy(&value, CMSG_DATA(CMSG_FIRSTHDR(&header)), family == AF_INET ? 1 : sizeof(value));
+	return value;
+}
+
+static void
+answers_carry_the_class(void **state)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+	struct nic_socket_options options;
+	struct nic *nic;
+
+	nic_socket_options_init(&options);
+	memcpy(options.addresses[1], loopback6, 16);
+	options.address_count = 2;
+	options.dscp = 46;
+	nic = make(&options);
+	for (int i = 0; i < 2; i++) {
+		bool ip4 = families[i] == AF_INET;
+		int fd = client(nic, families[i]), on = 1;
+		struct packet_view view, answer;
+
+		assert_int_equal(setsockopt(fd, ip4 ? IPPROTO_IP : IPPROTO_IPV6,
+					 ip4 ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof(on)), 0);
+		assert_int_equal(send(fd, "q", 1, 0), 1);
+		assert_int_equal(rx_wait(nic, &view, 1), 1);
+		assert_true(nic->ops->tx_alloc(nic, 1, &answer));
+		answer.data[0] = 'a';
+		answer.peer = view.peer;
+		assert_int_equal(nic->ops->tx(nic, &answer, 1), 0);
+		assert_int_equal(class_of_answer(fd, families[i]), 46 << 2);
+		nic->ops->release(nic, &view.owner, 1);
+		close(fd);
+	}
+	nic->ops->destroy(nic);
+	options.dscp = 64;
+	assert_int_equal(nic_socket_create(&options, &nic), -EINVAL);
+	(void)state;
+}
+
 static void
 too_long_is_marked_cut(void **state)
 {
@@ -447,6 +502,7 @@ main(void)
 		cmocka_unit_test(wildcard_answers_from_the_asked_address),
 		cmocka_unit_test(no_family_starves),
 		cmocka_unit_test(congestion_mark_is_seen),
+		cmocka_unit_test(answers_carry_the_class),
 		cmocka_unit_test(too_long_is_marked_cut),
 		cmocka_unit_test(all_buffers_can_be_out),
 		cmocka_unit_test(overflow_adds_up),
