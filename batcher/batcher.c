@@ -42,6 +42,22 @@ batcher_create(const struct batcher_options *options, struct batcher **ret_batch
 }
 
 void
+batcher_stop(struct batcher *b)
+{
+	/* Pairs with the acquire load in batcher_poll: commands given before are seen. */
+	atomic_store_explicit(&b->stop, true, memory_order_release);
+	if (b->commands.taker) {
+		waker_wake(b->commands.taker);
+	}
+}
+
+bool
+batcher_stopped(const struct batcher *b)
+{
+	return atomic_load_explicit(&b->stopped, memory_order_acquire);
+}
+
+void
 batcher_destroy(struct batcher *b)
 {
 	for (uint32_t i = 0; i < BATCHER_JOBS_MAX; i++) {
@@ -322,9 +338,34 @@ batcher_poll_jobs(struct batcher *b)
 	return work;
 }
 
+/* One that is being opened is stopped once it is open. Returns work done. */
+static uint32_t
+batcher_stop_jobs(struct batcher *b)
+{
+	bool ended = b->return_count == 0;
+	uint32_t work = 0;
+
+	for (uint32_t i = 0; i < BATCHER_JOBS_MAX; i++) {
+		struct job *job = b->jobs[i];
+
+		if (!job) {
+			continue;
+		}
+		ended = ended && job->phase == JOB_PHASE_END;
+		if (job->phase != JOB_PHASE_OPEN && job->phase < JOB_PHASE_STOP) {
+			job_stop(job, PENSTOCK_CLOSE_SHUTDOWN);
+			work++;
+		}
+	}
+	atomic_store_explicit(&b->stopped, ended, memory_order_release);
+	return work;
+}
+
 uint32_t
 batcher_poll(struct batcher *b, uint64_t now_ns)
 {
+	/* Before the commands are taken: none may come behind the last look at the jobs. */
+	bool stop = atomic_load_explicit(&b->stop, memory_order_acquire);
 	uint32_t work = 0;
 
 	b->now_ns = now_ns;
@@ -338,6 +379,9 @@ batcher_poll(struct batcher *b, uint64_t now_ns)
 	work += batcher_take_reads(b);
 	work += batcher_take_dones(b);
 	work += batcher_poll_jobs(b);
+	if (unlikely(stop)) {
+		work += batcher_stop_jobs(b);
+	}
 	return work;
 }
 
@@ -396,7 +440,10 @@ batcher_command(struct batcher *b, struct batcher_command *command)
 	if (b->commands_out + b->refused_count == BATCHER_JOBS_MAX) {
 		return -EAGAIN;
 	}
-	if (command->kind == BATCHER_CREATE) {
+	if (command->kind != BATCHER_DELETE &&
+		atomic_load_explicit(&b->stop, memory_order_relaxed)) {
+		rc = -ESHUTDOWN;
+	} else if (command->kind == BATCHER_CREATE) {
 		rc = batcher_build(b, command);
 	} else if (command->job >= BATCHER_JOBS_MAX || !b->built[command->job] ||
 		b->built[command->job]->id != command->job_id) {

@@ -111,7 +111,16 @@ struct batcher_options {
 };
 
 int batcher_create(const struct batcher_options *options, struct batcher **ret_batcher) MUST_CHECK;
+/* Once no lcore polls. A function that batcher_stop did not bring to its close is not closed. */
 void batcher_destroy(struct batcher *batcher);
+/*
+ * Stops every job for good: the call under way ends, functions are closed on their workers, pins go
+ * back; what is not processed stays in the log. Later commands but DELETE are refused: -ESHUTDOWN.
+ * Control thread.
+ */
+void batcher_stop(struct batcher *batcher);
+/* Any thread. True once batcher_stop has been carried out; it never is if a function never returns. */
+bool batcher_stopped(const struct batcher *batcher);
 /* One bounded step; returns work done. Batcher's lcore. */
 uint32_t batcher_poll(struct batcher *batcher, uint64_t now_ns);
 uint64_t batcher_deadline_ns(const struct batcher *batcher);
@@ -166,7 +175,7 @@ struct batcher_command {
  * Control thread only; the command belongs to the batcher until polled back. -EAGAIN: later. All
  * other refusals come back in command->error: -EINVAL spec (job_spec_check says why), -EEXIST name,
  * -ENOSPC all BATCHER_JOBS_MAX jobs are there (drained and failed ones count until deleted),
- * -ENOMEM (also: open_windows_max x partitions above 64 Mi), -ENOENT no such job (any more), -EBUSY it
+ * -ESHUTDOWN the batcher stops, -ENOMEM (also: open_windows_max x partitions above 64 Mi), -ENOENT no such job (any more), -EBUSY it
  * is being deleted, or what the function's open() returned.
  */
 int batcher_command(struct batcher *batcher, struct batcher_command *command);

@@ -146,9 +146,6 @@ job_destroy(struct job *job)
 {
 	struct worker_task *t = &job->task.inner;
 
-	if (job->opened && !t->suspended && t->function->close) {
-		t->function->close(t->user, PENSTOCK_CLOSE_SHUTDOWN);
-	}
 	window_set_destroy(&job->windows);
 	fiber_destroy(t->fiber);
 	free(t->output);

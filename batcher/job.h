@@ -151,6 +151,8 @@ struct batcher {
 	struct ring commands;      /* of struct batcher_command *: control -> batcher */
 	struct ring answers;       /* back */
 	struct history *histories; /* [BATCHER_JOBS_MAX] */
+	_Atomic bool stop;         /* control -> batcher */
+	_Atomic bool stopped;      /* back */
 
 	/* Control thread only. */
 	struct job *built[BATCHER_JOBS_MAX];

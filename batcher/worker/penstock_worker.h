@@ -74,7 +74,10 @@ struct penstock_worker {
 	 * a bug and counts as failed.
 	 */
 	int (*process)(void *user, struct penstock_task *task);
-	/* May be NULL. */
+	/*
+	 * Once, after the last process. Not at all if the daemon ends while a call does not come
+	 * back. May be NULL.
+	 */
 	void (*close)(void *user, enum penstock_close_reason reason);
 };
 

@@ -243,6 +243,7 @@ lcore_loop_run(void *argument)
 	if (epoll_fd >= 0) {
 		close(epoll_fd);
 	}
+	atomic_store(&loop->ended, true);
 	return NULL;
 }
 
@@ -262,11 +263,25 @@ lcore_loop_start(struct lcore_loop *loop)
 }
 
 void
-lcore_loop_stop(struct lcore_loop *loop)
+lcore_loop_stop_begin(struct lcore_loop *loop)
 {
 	if (loop->running) {
 		atomic_store(&loop->stop, true);
 		waker_signal(&loop->waker);
+	}
+}
+
+bool
+lcore_loop_ended(const struct lcore_loop *loop)
+{
+	return !loop->running || atomic_load(&loop->ended);
+}
+
+void
+lcore_loop_stop(struct lcore_loop *loop)
+{
+	if (loop->running) {
+		lcore_loop_stop_begin(loop);
 		pthread_join(loop->thread, NULL);
 		loop->running = false;
 	}

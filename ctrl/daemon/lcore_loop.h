@@ -42,6 +42,7 @@ struct lcore_loop {
 	_Atomic bool stop;
 	_Atomic int start_error; /* negative errno of a stage's start */
 	_Atomic bool started;
+	_Atomic bool ended; /* nothing of it is called any more */
 	pthread_t thread;
 	bool running;
 };
@@ -50,7 +51,11 @@ int lcore_loop_init(struct lcore_loop *loop, struct clock *clock, struct engine_
 void lcore_loop_add(struct lcore_loop *loop, const struct poller *poller);
 /* Starts the thread and waits until every stage's start returned. Negative errno of the first. */
 int lcore_loop_start(struct lcore_loop *loop);
-/* Asks the loop to end after its turn, and joins. */
+/* Asks the loop to end after its turn. */
+void lcore_loop_stop_begin(struct lcore_loop *loop);
+/* True if lcore_loop_stop will not wait: it has ended, or was never started. */
+bool lcore_loop_ended(const struct lcore_loop *loop);
+/* Asks the loop to end after its turn, and joins: waits as long as a function on it runs. */
 void lcore_loop_stop(struct lcore_loop *loop);
 void lcore_loop_fini(struct lcore_loop *loop);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "base/log.h"
 #include "ctrl/daemon/arguments.h"
 #include "ctrl/daemon/control_loop.h"
@@ -13,6 +14,7 @@ enum {
 	EXIT_USAGE = 64,
 	EXIT_SOFTWARE = 70,
 	EXIT_CONFIG = 78,
+	EXIT_HELD_UP = 79,
 };
 
 static struct arguments arguments;
@@ -49,6 +51,11 @@ main(int argc, char **argv)
 		rc = control_loop_run(&loop, &wiring);
 	}
 	control_loop_close(&loop);
+	if (wiring_held_up(&wiring)) {
+		/* The thread uses all that would be freed, and joining it may take for ever. */
+		fflush(NULL);
+		_exit(EXIT_HELD_UP);
+	}
 	wiring_destroy(&wiring);
 	control_loop_fini(&loop);
 	if (arguments.check) {

@@ -632,69 +632,6 @@ wiring_rotate_cookies(struct wiring *w, uint64_t now_ns)
 	atomic_store(&w->secrets.cookie_index, next);
 }
 
-enum {
-	STOP_NOT,
-	STOP_LANES, /* no new sessions; what was accepted becomes durable */
-	STOP_LOG,   /* seal and checkpoint */
-	STOP_DONE,
-};
-
-static void
-wiring_stop_advance(struct wiring *w, uint64_t now_ns)
-{
-	struct engine *e = &w->engine;
-	bool late = now_ns >= w->stop_deadline_ns;
-	bool drained = true;
-
-	if (w->stop_phase == STOP_LANES) {
-		for (uint32_t i = 0; i < e->lane_count; i++) {
-			drained &= lane_drained(e->lanes[i]);
-		}
-		if (drained || late) {
-			e->state = ENGINE_STOPPING;
-			logstore_stop_begin(e->store);
-			w->stop_phase = STOP_LOG;
-			w->stop_deadline_ns = now_ns + w->stop_within_ns;
-		}
-	} else if (w->stop_phase == STOP_LOG) {
-		if (logstore_stopped(e->store) || late) {
-			if (late) {
-				log_warning("daemon", "log not sealed in time; the next start recovers");
-			}
-			w->stop_phase = STOP_DONE;
-		}
-	}
-}
-
-void
-wiring_stop_begin(struct wiring *w, uint64_t now_ns, uint64_t within_ns)
-{
-	if (w->stop_phase != STOP_NOT) {
-		return;
-	}
-	w->stop_phase = STOP_LANES;
-	w->stop_within_ns = within_ns;
-	w->stop_deadline_ns = now_ns + within_ns;
-	w->engine.state = ENGINE_DRAINING;
-	for (uint32_t i = 0; i < w->engine.lane_count; i++) {
-		lane_drain_begin(w->engine.lanes[i]);
-		waker_signal(&w->lane_loop[i]->waker);
-	}
-}
-
-void
-wiring_stop_now(struct wiring *w)
-{
-	w->stop_within_ns = 0;
-	w->stop_deadline_ns = 0;
-}
-
-bool
-wiring_stopped(const struct wiring *w)
-{
-	return w->stop_phase == STOP_DONE;
-}
-
 uint32_t
 wiring_poll(struct wiring *w, uint64_t now_ns)
 {

@@ -63,7 +63,9 @@ struct wiring {
 	uint64_t stop_deadline_ns;
 	uint64_t stop_within_ns; /* of each phase */
 	char instance[9];
-	uint32_t stop_phase;
+	uint32_t stop_phase;	  /* wiring_stop.c */
+	uint64_t stop_threads_ns; /* before it no thread counts as held up */
+	bool stop_held_up;
 };
 
 /*
@@ -78,8 +80,12 @@ uint32_t wiring_poll(struct wiring *wiring, uint64_t now_ns);
 void wiring_stop_begin(struct wiring *wiring, uint64_t now_ns, uint64_t within_ns);
 /* No phase waits any longer. */
 void wiring_stop_now(struct wiring *wiring);
+/* wiring_poll's part of a stop. */
+void wiring_stop_advance(struct wiring *wiring, uint64_t now_ns);
 /* True once nothing is left, or the time was up. */
 bool wiring_stopped(const struct wiring *wiring);
+/* Once stopped: a thread has not ended and never may; it was named in the log. Not to be destroyed then. */
+bool wiring_held_up(const struct wiring *wiring);
 /* Ends threads and frees. Safe after a failed start. */
 void wiring_destroy(struct wiring *wiring);
 /* Notes a fallback: one line with what was missing, what is used instead and how to mend it. */

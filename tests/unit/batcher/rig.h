@@ -110,7 +110,10 @@ static inline void
 rig_free(struct rig *rig)
 {
 	rig->worker_held = false;
+	batcher_stop(rig->batcher);
 	rig_settle(rig);
+	ensure(batcher_stopped(rig->batcher));
+	ensure(rig->log.pins == 0);
 	batcher_destroy(rig->batcher);
 	fake_log_poll(&rig->log);
 	for (uint32_t w = 0; w < RIG_WORKERS; w++) {
