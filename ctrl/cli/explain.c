@@ -63,9 +63,7 @@ explain_error(const char *word, struct value_nearest *nearest)
 static const char *
 reload_words(const char *reload)
 {
-	return strcmp(reload, "live") == 0    ? "counts at once" :
-	       strcmp(reload, "port") == 0    ? "counts after the port was started again" :
-	       strcmp(reload, "restart") == 0 ? "counts after a restart" :
+	return strcmp(reload, "restart") == 0 ? "counts at the next start" :
 						"fixed when the data directory is made";
 }
 

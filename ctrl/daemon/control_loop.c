@@ -26,10 +26,12 @@ control_loop_init(struct control_loop *loop)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
 		return -errno;
 	}
+	signal(SIGHUP, SIG_DFL); /* under nohup it is ignored, and a signalfd sees no ignored signal */
 	loop->start_ns = clock_now_ns(clock_system());
 	loop->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -90,6 +92,14 @@ control_loop_fini(struct control_loop *loop)
 	close(loop->epoll_fd);
 }
 
+/* SIGHUP is no request to stop: a closed terminal, or somebody who thinks of a reload. */
+static void
+control_loop_hangup(void)
+{
+	log_warning("daemon", "SIGHUP changes nothing: configuration is read at the start only; to take a change: "
+			      "penstock sys stop --yes, and start penstockd again");
+}
+
 /* First signal: drain. Second: stop now; acknowledged data is safe either way. */
 static void
 control_loop_signals(struct control_loop *loop, struct wiring *w, uint64_t now_ns)
@@ -97,6 +107,10 @@ control_loop_signals(struct control_loop *loop, struct wiring *w, uint64_t now_n
 	struct signalfd_siginfo info;
 
 	while (read(loop->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP) {
+			control_loop_hangup();
+			continue;
+		}
 		if (loop->stopping) {
 			log_warning("daemon", "second signal: stopping without waiting");
 			wiring_stop_now(w);

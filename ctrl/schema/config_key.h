@@ -66,7 +66,7 @@ struct config_key {
 	const char *default_text;  /* a list: items joined by commas */
 	const char *dev_text;	   /* NULL: as default_text */
 	const char *unit;	   /* "ns", "bytes", "ppm", "ms" or "" */
-	const char *reload;	   /* live, port, restart, fixed */
+	const char *reload;	   /* restart, fixed */
 	const char *doc;
 };
 

@@ -3,7 +3,7 @@
 from gen_common import DURATIONS, SIZES, banner, c_name, c_string, check, with_unit
 
 TYPES = {'bool', 'u32', 'u64', 'ppm', 'bytes', 'duration', 'enum', 'string', 'path', 'addr', 'cpulist'}
-RELOAD = {'live', 'port', 'restart', 'fixed'}
+RELOAD = {'restart', 'fixed'}
 TEXT_MAX = {'string': 127, 'path': 511, 'addr': 45}
 ENTRY_WORDS = {'key', 'c', 'type', 'list', 'min', 'max', 'default', 'dev', 'reload', 'doc', 'values', 'auto',
                'raw', 'power_of_two', 'dev_only'}

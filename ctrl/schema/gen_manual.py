@@ -7,8 +7,7 @@ import textwrap
 from gen_cli import flag_name
 from gen_config import default_text
 
-RELOAD = {'live': 'at once', 'port': 'when the port is restarted', 'restart': 'at the next start',
-          'fixed': 'never once the data directory is made'}
+RELOAD = {'restart': 'at the next start', 'fixed': 'never once the data directory is made'}
 
 
 def roff(text):
@@ -94,7 +93,7 @@ def daemon_page(cli):
         body += f'.Op Fl {flag["long"][1:]}' + (f' Ar {flag["value"]}' if 'value' in flag else '') + '\n'
     body += '.Sh DESCRIPTION\n' + roff('Takes records from a network queue, lays them down in a durable log, and runs window functions over '
                                        'it. It stays in the foreground. On SIGTERM or SIGINT it finishes what was accepted and ends; a '
-                                       'second one does not wait.') + '\n'
+                                       'second one does not wait. SIGHUP changes nothing: configuration is read at the start only.') + '\n'
     body += listed(flag_items(cli['daemon_flags']))
     body += '.Sh FILES\n' + listed((f'Pa {f["path"]}', roff(f['doc'])) for f in cli['files'])
     body += '.Sh EXIT STATUS\n' + exits(cli['daemon_exit'])

@@ -164,7 +164,7 @@ def offline(daemon):
     assert time.monotonic() - start >= 0.3
     for word in ('1003', 'not_found', '69', 'usage', '-32602'):
         assert 'fix' in cli.good('explain', word), word
-    assert 'default auto' in cli.good('explain', 'log.io') and 'restart' in cli.good('explain', 'log.io')
+    assert 'default auto' in cli.good('explain', 'log.io') and 'at the next start' in cli.good('explain', 'log.io')
     assert 'datagrams to the native protocol' in cli.good('explain', 'penstock_lane_native_total')
     assert 'reason' in cli.good('explain', 'penstock_drops_total')
     cli.bad(64, 'nearest: not_found', '', 'penstock help', 'explain', 'not_foun')

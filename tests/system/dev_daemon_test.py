@@ -154,11 +154,23 @@ def stops_in_time():
             daemon.hang_up()
 
 
+def hangup_changes_nothing():
+    with Daemon() as daemon:
+        daemon.process.send_signal(signal.SIGHUP)
+        until = time.monotonic() + 10
+        while 'SIGHUP changes nothing' not in daemon.log() and daemon.process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+        assert daemon.process.poll() is None and 'SIGHUP changes nothing' in daemon.log(), daemon.log()
+        assert daemon.call('sys.get')['state'] == 'running'
+        assert daemon.stop() == 0
+
+
 def main():
     both_loopbacks()
     idle_and_small()
     starts_quickly()
     stops_in_time()
+    hangup_changes_nothing()
     folder = open_folder()
     try:
         common_memlock(folder)

@@ -38,6 +38,13 @@ def nothing_is_undocumented():
         assert f'.It Ic {key["key"]}\n' in pages['penstock.yaml.5'], key['key']
 
 
+def no_key_promises_what_no_method_does():
+    config, methods, _, _ = gen.tables(str(ROOT))
+    if not any(method['method'] == 'config.apply' for method in methods):
+        found = [key['key'] for key in config['keys'] + config['ports'] if key['reload'] not in ('restart', 'fixed')]
+        assert not found, f'a running daemon takes no change of {found}'
+
+
 def man_pages_lint_clean():
     pages = dict(gen.manual(str(ROOT)))
     ours = {name.rsplit('.', 1)[0] for name in pages}
@@ -123,7 +130,7 @@ def every_breaking_change_is_caught():
 
 
 if __name__ == '__main__':
-    for check in (committed_pages_are_what_the_tables_say, nothing_is_undocumented, man_pages_lint_clean,
+    for check in (committed_pages_are_what_the_tables_say, nothing_is_undocumented, no_key_promises_what_no_method_does, man_pages_lint_clean,
                   help_and_manual_have_the_same_words, every_breaking_change_is_caught):
         check()
         print(f'ok {check.__name__}')
