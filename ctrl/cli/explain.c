@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* penstock explain: an error by code or kind, a configuration key, a metric. Offline, from the tables. */
+/* penstock explain: an error by code or kind, an event, a configuration key, a metric. Offline, from the tables. */
 #include <stdio.h>
 #include <string.h>
 #include "base/bytes.h"
@@ -8,6 +8,7 @@
 #include "ctrl/cli/cli.h"
 #include "ctrl/schema/config_gen.h"
 #include "ctrl/schema/errors_gen.h"
+#include "ctrl/schema/events_gen.h"
 #include "ctrl/schema/value.h"
 
 /* Exit codes, which errors of this program itself carry in place of a code of the daemon. */
@@ -58,6 +59,22 @@ explain_error(const char *word, struct value_nearest *nearest)
 		}
 	}
 	return found;
+}
+
+static bool
+explain_event(const char *word, struct value_nearest *nearest)
+{
+	for (uint32_t i = 0; i < EVENT_COUNT; i++) {
+		const struct event_row *row = &event_rows[i];
+
+		value_nearest_offer(nearest, row->id);
+		if (strcmp(word, row->id) == 0) {
+			printf("%s (event, %s)\n  %s\n  why   %s\n  fix   %s\n", row->id, row->level, row->text, row->cause,
+				row->fix);
+			return true;
+		}
+	}
+	return false;
 }
 
 static const char *
@@ -135,10 +152,11 @@ explain_main(const struct cli *cli, int argc, char **argv)
 
 	(void)cli;
 	if (argc != 2) {
-		return cli_usage_error("explain wants one code, kind, key or metric: penstock explain 1003");
+		return cli_usage_error("explain wants one code, kind, event, key or metric: penstock explain 1003");
 	}
 	value_nearest_init(&nearest, word);
 	found = explain_error(word, &nearest);
+	found |= explain_event(word, &nearest);
 	found |= explain_key(word, "", config_keys, CONFIG_KEY_COUNT, &nearest);
 	found |= explain_key(word, "ports[].", config_port_keys, CONFIG_PORT_KEY_COUNT, &nearest);
 	found |= explain_metric(word, "lane", lane_counter_rows, LANE_COUNTER_COUNT);
@@ -148,6 +166,6 @@ explain_main(const struct cli *cli, int argc, char **argv)
 	found |= explain_reasons(word, COUNTER_REJECT, "penstock_rejects_total", "Refused with an error.");
 	found |= explain_reasons(word, COUNTER_DISCARD, "penstock_discards_total", "Late or duplicate, by rule.");
 	return found ? CLI_OK :
-		       cli_usage_error("no error, key or metric \"%s\"%s%s", word, nearest.count ? "; nearest: " : "",
+		       cli_usage_error("no error, event, key or metric \"%s\"%s%s", word, nearest.count ? "; nearest: " : "",
 			       nearest.count ? nearest.names[0] : "");
 }

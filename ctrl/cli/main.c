@@ -33,8 +33,8 @@ static const struct {
 	{"ledger", ledger_main, "the drop ledger, and whether it adds up", "ledger"},
 	{"log", log_main, "log dump PATH: read segments without the daemon", NULL},
 	{"call", call_main, "call METHOD JSON: anything on the control socket", "call METHOD [JSON]"},
-	{"explain", explain_main, "explain an error, a configuration key or a metric, offline",
-		"explain CODE|KIND|KEY|METRIC"},
+	{"explain", explain_main, "explain an error, an event, a key or a metric, offline",
+		"explain CODE|KIND|EVENT|KEY|METRIC"},
 	{"version", version_main, "print the version", "version"},
 	{"help", help_main, "this text", "help [COMMAND | NOUN [VERB]]"},
 };

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "base/ensure.h"
 #include "ctrl/rpc/server_state.h"
+#include "ctrl/schema/events_gen.h"
 
 void *
 rpc_call_user(const struct rpc_call *call)
@@ -219,12 +220,14 @@ start_call(struct rpc_call *call)
 static void
 note_protocol_error(struct connection *c, uint64_t now_ns)
 {
-	uint64_t oldest = c->error_times_ns[c->error_next];
+	uint64_t oldest;
 
 	c->error_times_ns[c->error_next] = now_ns;
 	c->error_next = (c->error_next + 1) % RPC_PROTOCOL_ERRORS;
-	if (oldest && now_ns - oldest < 10ull * 1000000000) {
+	oldest = c->error_times_ns[c->error_next]; /* of the last ten; 0: there were fewer */
+	if (oldest && now_ns - oldest < RPC_PROTOCOL_ERRORS_NS) {
 		c->server->stats.protocol_closes++;
+		event_ctl_protocol_errors("pid %d", (int)c->peer.pid);
 		connection_bye(c, "protocol_errors");
 	}
 }

@@ -12,6 +12,7 @@
 #define RPC_LINE_TIMEOUT_NS (30ull * 1000000000)
 #define RPC_SLOW_NS	    (60ull * 1000000000)
 #define RPC_PROTOCOL_ERRORS 10
+#define RPC_PROTOCOL_ERRORS_NS (10ull * 1000000000)
 
 struct buffer {
 	char *bytes;

@@ -55,6 +55,7 @@ def tables(root):
                                        for name in ('config', 'methods', 'errors', 'events'))
     gen_config.check_config(config)
     gen_methods.check_methods(methods['methods'], errors['errors'])
+    gen_methods.check_events(events['events'])
     return config, methods['methods'], errors['errors'], events['events']
 
 
@@ -74,6 +75,7 @@ def outputs(root, *places):
     yield 'errors_gen.h', gen_methods.errors_header(errors)
     yield 'events_gen.h', gen_methods.events_header(events)
     yield 'methods_gen.h', gen_methods.methods_header(methods)
+    yield 'events_gen.c', gen_methods.events_source(events)
     yield 'errors_gen.c', gen_methods.errors_source(errors)
     yield 'methods_gen.c', gen_methods.methods_source(methods)
     yield 'cli_gen.c', gen_cli.cli_source(methods)
@@ -89,10 +91,10 @@ def manual(root):
 
 def reference(root):
     """(path beneath the root, text) of the committed pages."""
-    config, methods, errors, _ = tables(root)
+    config, methods, errors, events = tables(root)
     with open(os.path.join(root, 'dataplane', 'base', 'counters.def'), encoding='utf-8') as file:
         counters = file.read()
-    return (('docs/reference/' + name, text) for name, text in gen_reference.pages(config, methods, errors, counters))
+    return (('docs/reference/' + name, text) for name, text in gen_reference.pages(config, methods, errors, events, counters))
 
 
 def baseline(root):

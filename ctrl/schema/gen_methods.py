@@ -191,13 +191,29 @@ def errors_source(errors):
     return '\n'.join(lines + ['};', ''])
 
 
+def check_events(events):
+    for word in ('name', 'id'):
+        check(len({e[word] for e in events}) == len(events), f'events.yaml: a {word} stands twice')
+    for event in events:
+        check(event['cause'].endswith('.') and event['fix'].endswith('.'), f'events.yaml {event["name"]}: cause or fix is no sentence')
+
+
 def events_header(events):
     """Each event is a log line `event=PEN-n text`: what the caller adds follows. EVENT_NAME_CAUSE and _FIX are for reasons of health."""
     lines = [banner('Events that the log names.'), '#ifndef CTRL_EVENTS_GEN_H', '#define CTRL_EVENTS_GEN_H', '',
-             '#include "base/log.h"', '']
+             '#include "base/log.h"', '', f'#define EVENT_COUNT {len(events)}', '', 'struct event_row {',
+             '\tconst char *id; /* PEN-nnnn */', '\tconst char *level;', '\tconst char *text;', '\tconst char *cause;',
+             '\tconst char *fix;', '};', '', 'extern const struct event_row event_rows[EVENT_COUNT];', '']
     for event in events:
         lines += [f'#define EVENT_{event["name"].upper()}_CAUSE {c_string(event["cause"])}',
                   f'#define EVENT_{event["name"].upper()}_FIX {c_string(event["fix"])}',
                   f'#define event_{event["name"]}(format, ...) \\',
                   f'\tlog_at(LOG_{event["level"].upper()}, "ctrl", "event={event["id"]} {event["text"]}: " format, ##__VA_ARGS__)', '']
     return '\n'.join(lines + ['#endif', ''])
+
+
+def events_source(events):
+    lines = [banner('Events that the log names.'), '#include "ctrl/schema/events_gen.h"', '',
+             'const struct event_row event_rows[EVENT_COUNT] = {']
+    lines += ['\t{' + ', '.join(c_string(e[word]) for word in ('id', 'level', 'text', 'cause', 'fix')) + '},' for e in events]
+    return '\n'.join(lines + ['};', ''])

@@ -56,6 +56,13 @@ def errors_page(errors):
                         ', '.join(f'`{d}`' for d in e['data'])) for e in errors)))
 
 
+def events_page(events):
+    return page('Events', 'What the daemon says by itself: a log line `event=PEN-nnnn`, some of them also a reason in `penstock health get`. '
+                '`penstock explain PEN-nnnn` tells the same offline.\n\n' +
+                table(('id', 'level', 'what happened', 'cause', 'what to do'),
+                      ((e['id'], e['level'], e['text'], e['cause'], e['fix']) for e in events)))
+
+
 def counters_page(text):
     rows = re.findall(r'^(LANE|SHARD|JOB|CLIENT)_COUNTER\((\w+), (\w+), "((?:[^"\\]|\\.)*)"\)', text, re.M)
     body = ('Counters only rise. Every class but INFO is a term of the drop ledger, which adds up: `penstock ledger`.\n')
@@ -65,8 +72,9 @@ def counters_page(text):
     return page('Counters', body)
 
 
-def pages(config, methods, errors, counters):
+def pages(config, methods, errors, events, counters):
     yield 'configuration.md', configuration(config)
     yield 'methods.md', methods_page(methods)
     yield 'errors.md', errors_page(errors)
+    yield 'events.md', events_page(events)
     yield 'counters.md', counters_page(counters)

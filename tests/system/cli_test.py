@@ -162,11 +162,12 @@ def offline(daemon):
     start = time.monotonic()
     cli.bad(69, 'not running', 'no such file', 'penstockd --dev', 'health', 'wait', '--timeout', '300ms')
     assert time.monotonic() - start >= 0.3
-    for word in ('1003', 'not_found', '69', 'usage', '-32602'):
+    for word in ('1003', 'not_found', '69', 'usage', '-32602', 'PEN-2003'):
         assert 'fix' in cli.good('explain', word), word
     assert 'default auto' in cli.good('explain', 'log.io') and 'at the next start' in cli.good('explain', 'log.io')
     assert 'datagrams to the native protocol' in cli.good('explain', 'penstock_lane_native_total')
     assert 'reason' in cli.good('explain', 'penstock_drops_total')
+    cli.bad(64, 'nearest: PEN-2003', '', 'penstock help', 'explain', 'PEN2003')
     cli.bad(64, 'nearest: not_found', '', 'penstock help', 'explain', 'not_foun')
     cli.bad(64, 'nearest: log.io', '', 'penstock help', 'explain', 'log.oi')
     assert '130 interrupted' in cli.good('--help')

@@ -318,6 +318,22 @@ def check_counters(sources):
             yield Finding("counter", name, 0, "counted nowhere")
 
 
+# --- rows of the schema tables --------------------------------------------------------------------
+
+
+SENT_TABLES = (("event", "ctrl/schema/events.yaml", r"^- \{name: (\w+),", "event_{}", "no code says it"),)
+
+
+def check_tables(sources):
+    """Who reads the reference waits for every row: each is said by code of ctrl/."""
+    code = "\n".join(s.code for s in sources if s.name.startswith("ctrl/") and s.name.endswith(".c"))
+    for rule, table, row, symbol, why in SENT_TABLES:
+        path = ROOT / table
+        for name in re.findall(row, path.read_text(), re.M) if path.is_file() else ():
+            if not re.search(rf"\b{symbol.format(name)}\b", code):
+                yield Finding(rule, f"{table}:{name}", 1, why)
+
+
 # --- lists that must not lie ----------------------------------------------------------------------
 
 
@@ -462,7 +478,7 @@ def main():
     sources = [Source(p) for p in tree_files(CODE_TOPS, {".c", ".h"})]
     findings = [*check_layers(sources), *check_lengths(sources, warnings), *check_names(),
                 *check_calls(sources), *check_hot(sources), *check_globals(sources), *check_debts(),
-                *check_counters(sources), *check_meson(), *check_docs()]
+                *check_counters(sources), *check_tables(sources), *check_meson(), *check_docs()]
     cache = args.build / "tidy_headers.json" if args.build else None
     findings += Headers(args.build, cache).check(deadline)
     ratchet_path = TIDY / "ratchet.txt"

@@ -55,7 +55,7 @@ class Tidy(unittest.TestCase):
         return [(f.rule, f.where) for f in (
             *tidy.check_layers(sources), *tidy.check_lengths(sources, []), *tidy.check_names(),
             *tidy.check_calls(sources), *tidy.check_hot(sources), *tidy.check_globals(sources), *tidy.check_debts(),
-            *tidy.check_counters(sources), *tidy.check_meson(), *tidy.check_docs(),
+            *tidy.check_counters(sources), *tidy.check_tables(sources), *tidy.check_meson(), *tidy.check_docs(),
             *tidy.Headers(None, None).check(time.monotonic() + 30))]
 
     def test_clean_tree(self):
@@ -133,6 +133,13 @@ class Tidy(unittest.TestCase):
         self.assertEqual(self.found(), [("counter", "LANE_kept")])
         self.put("dataplane/ingest/count.c", COUNTING + "void\nmore(void)\n{\n\tcounters[LANE_kept]++;\n\tcounters[LANE_kept]++;\n}\n")
         self.assertEqual(self.found(), [])
+
+    def test_event_that_nobody_says(self):
+        self.put("ctrl/schema/events.yaml", "# events\n- {name: ctl_full, id: PEN-1, level: info}\n- {name: ctl_gone, id: PEN-2}\n")
+        self.put("ctrl/meson.build", "sources = files('say.c')\n")
+        self.put("ctrl/say.c", 'void\nsay(void)\n{\n\tevent_ctl_full("event_ctl_gone()");\n}\n')
+        self.put("tests/tidy/layers.txt", "dataplane/base:\nlogstore:\ndataplane/ingest:\nctrl:\n")
+        self.assertEqual(self.found(), [("event", "ctrl/schema/events.yaml:ctl_gone")])
 
     def test_unlisted(self):
         self.offence("int more;\n", "unlisted", "tests/unit/base/more_test.c", "tests/unit/base/more_test.c")

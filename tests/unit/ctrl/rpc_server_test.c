@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/bytes.h"
+#include "base/log.h"
 #include "ctrl/rpc/json.h"
 #include "ctrl/rpc/uds_server.h"
 #include "support/clock_fake.h"
@@ -421,37 +422,40 @@ limits_of_json_are_kept_before_parsing(void **state)
 }
 
 static void
-ten_protocol_errors_within_ten_seconds_close(void **state)
-{
-	struct fixture *f = *state;
-	struct rpc_stats stats;
-
-	for (int i = 0; i < 11; i++) {
-		give(f->fd, "x\n");
-	}
-	json_t *reply = NULL;
-	bool bye = false;
-
-	while ((reply = take(f, f->fd)) != NULL) {
-		const char *method = json_string_value(json_object_get(reply, "method"));
-
-		bye = bye || (method && strcmp(method, "server.bye") == 0);
-		json_decref(reply);
-	}
-	assert_true(bye);
-	rpc_server_stats(f->server, &stats);
-	assert_int_equal(stats.connections, 0);
-	assert_int_equal(stats.protocol_closes, 1);
-}
-
-static void
-expect_line_timeout(struct fixture *f)
+expect_bye(struct fixture *f, const char *reason)
 {
 	json_t *bye = take(f, f->fd);
 	const json_t *params = json_object_get(bye, "params");
 
-	assert_string_equal(json_string_value(json_object_get(params, "reason")), "line_timeout");
+	assert_string_equal(json_string_value(json_object_get(params, "reason")), reason);
 	json_decref(bye);
+}
+
+static void
+count_protocol_events(void *user_data, enum log_level level, const char *line)
+{
+	*(uint32_t *)user_data += strstr(line, "event=PEN-2003 ") != NULL;
+}
+
+static void
+ten_protocol_errors_within_ten_seconds_close(void **state)
+{
+	struct fixture *f = *state;
+	struct rpc_stats stats;
+	uint32_t told = 0;
+
+	log_set_sink(count_protocol_events, &told);
+	for (int i = 0; i < 10; i++) {
+		rpc_server_stats(f->server, &stats);
+		assert_int_equal(stats.connections, 1); /* nine are answered and no more */
+		expect_generated(f, "", "x", 1, "", "parse_error");
+	}
+	expect_bye(f, "protocol_errors");
+	rpc_server_stats(f->server, &stats);
+	assert_int_equal(stats.connections, 0);
+	assert_int_equal(stats.protocol_closes, 1);
+	log_set_sink(NULL, NULL);
+	assert_int_equal(told, 1);
 }
 
 static void
@@ -464,7 +468,7 @@ half_a_line_older_than_thirty_seconds_closes(void **state)
 	clock_fake_advance(&f->clock, 29 * NS_PER_S);
 	assert_null(take(f, f->fd));
 	clock_fake_advance(&f->clock, 2 * NS_PER_S);
-	expect_line_timeout(f);
+	expect_bye(f, "line_timeout");
 	assert_int_equal(f->ran, 0);
 }
 
@@ -477,7 +481,7 @@ half_a_line_behind_a_whole_one_is_not_forgotten(void **state)
 	json_decref(take(f, f->fd));
 	assert_int_equal(f->ran, 1);
 	clock_fake_advance(&f->clock, 31 * NS_PER_S);
-	expect_line_timeout(f);
+	expect_bye(f, "line_timeout");
 }
 
 static void
