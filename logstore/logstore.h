@@ -175,9 +175,12 @@ struct log_wakers {
 
 void logstore_attach_wakers(struct logstore *store, const struct log_wakers *wakers);
 
-/* LOG.md 13: blocking. Afterwards the shards may be polled. Progress: done, total partitions. */
+/*
+ * LOG.md 13: blocking. Afterwards the shards may be polled. Progress: done, total partitions; false ends it
+ * there with -ECANCELED, and the store may only be destroyed: the next start recovers anew.
+ */
 int logstore_recover(struct logstore *store, logstore_found_fn found,
-	void (*progress)(void *user_data, uint32_t done, uint32_t total), void *user_data) MUST_CHECK;
+	bool (*progress)(void *user_data, uint32_t done, uint32_t total), void *user_data) MUST_CHECK;
 
 struct log_shard *logstore_shard(struct logstore *store, uint32_t shard);
 struct log_keeper *logstore_keeper(struct logstore *store);

@@ -439,7 +439,7 @@ finish(struct recovery *r)
 
 int
 logstore_recover(struct logstore *store, logstore_found_fn found,
-	void (*progress)(void *user_data, uint32_t done, uint32_t total), void *user_data)
+	bool (*progress)(void *user_data, uint32_t done, uint32_t total), void *user_data)
 {
 	struct recovery *r = calloc(1, sizeof(*r));
 	struct found_dir *dirs = NULL;
@@ -464,8 +464,8 @@ logstore_recover(struct logstore *store, logstore_found_fn found,
 		if (rc == 0 && found) {
 			found(user_data, i, dirs[i].topic, dirs[i].partition, dirs[i].topic_id, &report);
 		}
-		if (rc == 0 && progress) {
-			progress(user_data, i + 1, count);
+		if (rc == 0 && progress && !progress(user_data, i + 1, count)) {
+			rc = -ECANCELED;
 		}
 	}
 	rc = rc < 0 ? rc : finish(r);

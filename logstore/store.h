@@ -27,7 +27,7 @@ struct logstore {
 	int lock_fd;
 	bool recovered;
 	bool was_clean;
-	bool in_use; /* recovery found partitions, or traces of some */
+	_Atomic bool in_use; /* recovery found partitions, or traces of some */
 	struct log_shard *shards[LOG_SHARDS_MAX];
 	struct log_keeper *keeper;
 	/* By index; the keeper stores, anybody loads (acquire). Objects live as long as the store. */

@@ -147,7 +147,7 @@ control_loop_announce(const struct control_loop *loop, const struct wiring *w)
 }
 
 int
-control_loop_run(struct control_loop *loop, struct wiring *w)
+control_loop_run(struct control_loop *loop, struct wiring *w, struct wiring_error *error)
 {
 	struct epoll_event event = {.events = EPOLLIN};
 	struct epoll_event events[EVENTS_MAX];
@@ -155,7 +155,7 @@ control_loop_run(struct control_loop *loop, struct wiring *w)
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, w->control_waker.fd, &event) < 0) {
 		return -errno;
 	}
-	while (!wiring_stopped(w)) {
+	while (!wiring_stopped(w) && w->start_rc == 0 && !(loop->only_start && w->serving)) {
 		uint64_t now_ns = clock_now_ns(w->clock);
 		uint32_t work = wiring_poll(w, now_ns);
 
@@ -182,5 +182,8 @@ control_loop_run(struct control_loop *loop, struct wiring *w)
 		}
 		waker_awake(&w->control_waker);
 	}
-	return 0;
+	if (w->start_rc < 0) {
+		*error = w->start_error;
+	}
+	return w->start_rc;
 }

@@ -16,6 +16,7 @@ struct control_loop {
 	struct methods *methods;
 	bool stopping;
 	bool announced;
+	bool only_start; /* set by --check: until the lcores run */
 	uint64_t start_ns;
 };
 
@@ -24,8 +25,8 @@ int control_loop_init(struct control_loop *loop);
 /* Opens the control socket: a start may take long and people want to look. Negative errno, told. */
 int control_loop_listen(struct control_loop *loop, struct wiring *wiring, struct wiring_error *error)
 	MUST_CHECK;
-/* Runs until the wiring has stopped. 0 a clean stop; negative errno. */
-int control_loop_run(struct control_loop *loop, struct wiring *wiring);
+/* Runs until the wiring has stopped. 0 a clean stop; negative errno: the start's error is told. */
+int control_loop_run(struct control_loop *loop, struct wiring *wiring, struct wiring_error *error);
 /* Says goodbye to control connections. */
 void control_loop_close(struct control_loop *loop);
 /* After wiring_destroy: jobs use the methods' plug-ins until the batcher is gone. */

@@ -45,10 +45,12 @@ main(int argc, char **argv)
 	if (rc == 0) {
 		rc = control_loop_listen(&loop, &wiring, &error);
 	}
+	if (rc == 0) {
+		loop.only_start = arguments.check;
+		rc = control_loop_run(&loop, &wiring, &error);
+	}
 	if (rc < 0) {
 		fputs(error.text, stderr);
-	} else if (!arguments.check) {
-		rc = control_loop_run(&loop, &wiring);
 	}
 	control_loop_close(&loop);
 	if (wiring_held_up(&wiring)) {

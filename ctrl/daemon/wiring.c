@@ -16,6 +16,7 @@
 #include "ctrl/daemon/host_limits.h"
 #include "ctrl/daemon/lcore_plan.h"
 #include "ctrl/daemon/log_open.h"
+#include "ctrl/daemon/log_recover.h"
 #include "ctrl/daemon/ports.h"
 #include "ctrl/daemon/telemetry.h"
 #include "nic/eal.h"
@@ -400,53 +401,6 @@ wiring_keeper_run(void *argument)
 	return NULL;
 }
 
-static void
-wiring_found(void *user_data, uint32_t partition_index, const char *topic, uint32_t partition,
-	const uint8_t topic_id[16], const struct log_recovery_report *report)
-{
-	struct wiring *w = user_data;
-
-	broker_found(w->engine.broker, partition_index, topic, partition, topic_id);
-	if (report->quarantined) {
-		log_error("log", "%s-%u is quarantined: %s", topic, partition, report->reason);
-	}
-	if (report->tail_repaired > 0 || report->unproven_cut_bytes > 0) {
-		log_warning("log", "%s-%u: %u tail blocks repaired, %llu unproven bytes cut", topic,
-			partition, report->tail_repaired, (unsigned long long)report->unproven_cut_bytes);
-	}
-}
-
-static void
-wiring_recovery_progress(void *user_data, uint32_t done, uint32_t total)
-{
-	(void)user_data;
-	log_info("log", "recovered %u of %u partitions", done, total);
-}
-
-static int
-wiring_attach(struct wiring *w)
-{
-	struct engine *e = &w->engine;
-	struct log_wakers wakers = {.keeper = &w->keeper_waker, .control = &w->control_waker};
-
-	for (uint32_t s = 0; s < e->shard_count; s++) {
-		for (uint32_t c = 0; c < w->client_count; c++) {
-			struct wiring_log_rings *r = &w->log_rings[c][s];
-
-			logstore_attach(e->store, c, s,
-				&(struct log_client_rings){.append_req = &r->append_req,
-					.append_done = &r->append_done,
-					.read_req = &r->read_req,
-					.read_done = &r->read_done,
-					.extent_release = &r->extent_release});
-		}
-		logstore_attach_notes(e->store, s, &w->commit_notes[s]);
-		wakers.shards[s] = &w->shard_loop[s]->waker;
-	}
-	logstore_attach_wakers(e->store, &wakers);
-	return logstore_recover(e->store, wiring_found, wiring_recovery_progress, w);
-}
-
 /* --- start ------------------------------------------------------------------------------------------ */
 
 static int
@@ -603,9 +557,18 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	rc = rc < 0 ? rc : wiring_make_stages(w, error);
 	if (rc == 0) {
 		e->state = ENGINE_RECOVERING;
-		rc = wiring_attach(w);
-		wiring_no_memory(error, "the log (recovery failed; nothing was changed)", rc);
+		rc = wiring_no_memory(error, "the recovery thread", log_recover_begin(w));
 	}
+	return rc;
+}
+
+/* The log is there, or is not: the second half of a start. */
+static int
+wiring_serve(struct wiring *w, int recovered)
+{
+	struct wiring_error *error = &w->start_error;
+	int rc = wiring_no_memory(error, "the log (recovery failed; nothing was changed)", recovered);
+
 	if (rc == 0) {
 		wiring_pollers(w);
 		rc = wiring_start_threads(w, error);
@@ -613,6 +576,7 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	if (rc == 0 && w->ports->eal_started) {
 		wiring_telemetry(w);
 	}
+	w->serving = rc == 0;
 	return rc;
 }
 
@@ -632,13 +596,31 @@ wiring_rotate_cookies(struct wiring *w, uint64_t now_ns)
 	atomic_store(&w->secrets.cookie_index, next);
 }
 
+/* The rest of the start, once the log is recovered; until then nothing else runs. */
+static uint32_t
+wiring_poll_start(struct wiring *w, uint64_t now_ns)
+{
+	int rc;
+
+	wiring_stop_advance(w, now_ns);
+	if (w->engine.state != ENGINE_RECOVERING || w->start_rc < 0 || !log_recover_ended(w, &rc)) {
+		return 0;
+	}
+	w->start_rc = wiring_serve(w, rc);
+	return 1;
+}
+
 uint32_t
 wiring_poll(struct wiring *w, uint64_t now_ns)
 {
 	struct engine *e = &w->engine;
 	struct log_store_info info;
-	uint32_t work = broker_poll(e->broker, now_ns);
+	uint32_t work;
 
+	if (!w->serving) {
+		return wiring_poll_start(w, now_ns);
+	}
+	work = broker_poll(e->broker, now_ns);
 	wiring_rotate_cookies(w, now_ns);
 	ports_poll(w, now_ns);
 	telemetry_poll(now_ns);
@@ -690,6 +672,7 @@ wiring_destroy(struct wiring *w)
 	struct engine *e = &w->engine;
 
 	telemetry_stop();
+	log_recover_end(w);
 	if (w->keeper_running) {
 		atomic_store(&w->keeper_stop, true);
 		waker_signal(&w->keeper_waker);

@@ -11,6 +11,7 @@
 #include "base/rand.h"
 #include "base/ring.h"
 #include "ctrl/daemon/lcore_loop.h"
+#include "ctrl/daemon/log_recover.h"
 #include "ctrl/methods/engine.h"
 #include "ctrl/schema/config_key.h"
 
@@ -66,15 +67,23 @@ struct wiring {
 	uint32_t stop_phase;	  /* wiring_stop.c */
 	uint64_t stop_threads_ns; /* before it no thread counts as held up */
 	bool stop_held_up;
+	struct log_recover recover;
+	bool serving;	/* the log is recovered, the lcores run */
+	int start_rc;	/* of what wiring_poll did of the start; the error is told below */
+	struct wiring_error start_error;
 };
 
 /*
- * Makes and starts everything (engine.version and engine.ctl_socket are the caller's) up to serving lcores; the broker then loads on wiring_poll. Progress of
- * the recovery goes to the log. Negative errno with the error told.
+ * Makes everything (engine.version and engine.ctl_socket are the caller's) and begins the recovery of the
+ * log; wiring_poll starts the lcores when that is done, and loads the broker. Negative errno with the
+ * error told.
  */
 int wiring_start(struct wiring *wiring, const struct config *config, struct wiring_error *error)
 	MUST_CHECK;
-/* One step of what the control thread runs besides RPC: broker, secrets, state, stop. */
+/*
+ * One step of what the control thread runs besides RPC: the rest of the start, broker, secrets, state,
+ * stop. Negative start_rc: the start has failed here.
+ */
 uint32_t wiring_poll(struct wiring *wiring, uint64_t now_ns);
 /* Begins the drain, within_ns for each phase, if it has not begun; wiring_poll advances it. */
 void wiring_stop_begin(struct wiring *wiring, uint64_t now_ns, uint64_t within_ns);

@@ -15,6 +15,7 @@
 
 enum {
 	STOP_NOT,
+	STOP_RECOVERY, /* before anything served: behind the partition that is being recovered */
 	STOP_LANES, /* no new sessions; what was accepted becomes durable */
 	STOP_JOBS,  /* functions are closed */
 	STOP_LOG,   /* seal and checkpoint */
@@ -47,6 +48,22 @@ wiring_stop_name_functions(struct wiring *w, int lcore, uint64_t now_ns)
 		}
 	}
 	return count;
+}
+
+static void
+wiring_stop_recovery(struct wiring *w, bool late)
+{
+	int rc;
+
+	if (log_recover_ended(w, &rc)) {
+		log_info("daemon", "stopped while the log was being recovered; the next start begins it anew");
+		w->stop_phase = STOP_DONE;
+	} else if (late) {
+		log_warning("daemon", "recovery has not come to the end of its partition in time; it is left as by a "
+				      "SIGKILL, and the next start begins it anew");
+		w->stop_held_up = true;
+		w->stop_phase = STOP_DONE;
+	}
 }
 
 static void
@@ -126,6 +143,9 @@ wiring_stop_advance(struct wiring *w, uint64_t now_ns)
 	bool late = now_ns >= w->stop_deadline_ns;
 
 	switch (w->stop_phase) {
+	case STOP_RECOVERY:
+		wiring_stop_recovery(w, late);
+		break;
 	case STOP_LANES:
 		wiring_stop_lanes(w, now_ns, late);
 		break;
@@ -150,6 +170,12 @@ wiring_stop_begin(struct wiring *w, uint64_t now_ns, uint64_t within_ns)
 		return;
 	}
 	w->stop_within_ns = within_ns;
+	if (!w->serving) {
+		wiring_stop_phase(w, STOP_RECOVERY, now_ns);
+		w->engine.state = ENGINE_STOPPING;
+		log_recover_cancel(w);
+		return;
+	}
 	wiring_stop_phase(w, STOP_LANES, now_ns);
 	w->engine.state = ENGINE_DRAINING;
 	for (uint32_t i = 0; i < w->engine.lane_count; i++) {

@@ -55,6 +55,8 @@ struct engine {
 	char ctl_socket[108];
 	char data_dir[512];
 	char failure[256]; /* reason of ENGINE_FAILED */
+	_Atomic uint32_t recover_done; /* of ENGINE_RECOVERING: partitions */
+	_Atomic uint32_t recover_total;
 
 	struct route_table *routes;
 	struct broker *broker;

@@ -65,6 +65,22 @@ check_lcores(const struct engine *engine, json_t *reasons, bool *ret_live)
 	return oldest_ns / NS_PER_MS;
 }
 
+/* Why it does not serve, as far as the state says it. */
+static const char *
+state_words(const struct engine *engine, char *text, size_t room)
+{
+	uint32_t total = atomic_load_explicit(&engine->recover_total, memory_order_relaxed);
+
+	if (engine->state == ENGINE_RECOVERING && total > 0) {
+		snprintf(text, room, "state is recovering: %u of %u partitions are recovered",
+			atomic_load_explicit(&engine->recover_done, memory_order_relaxed), total);
+	} else {
+		snprintf(text, room, "state is %s%s%s", engine_state_names[engine->state],
+			engine->failure[0] ? ": " : "", engine->failure);
+	}
+	return text;
+}
+
 json_t *
 body_health(struct methods *methods, bool *ret_ready)
 {
@@ -76,9 +92,7 @@ body_health(struct methods *methods, bool *ret_ready)
 	char text[640];
 
 	if (engine->state != ENGINE_RUNNING) {
-		snprintf(text, sizeof(text), "state is %s%s%s", engine_state_names[engine->state],
-			engine->failure[0] ? ": " : "", engine->failure);
-		add_reason(reasons, text);
+		add_reason(reasons, state_words(engine, text, sizeof(text)));
 	} else {
 		stale_ms = check_lcores(engine, reasons, &live);
 		logstore_info(engine->store, &info);

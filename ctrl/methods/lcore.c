@@ -26,7 +26,7 @@ lcore_row(const struct engine *engine, uint32_t index)
 		"turns_empty", (json_int_t)empty, "items", (json_int_t)items, "items_per_turn",
 		turns > empty ? (double)items / (double)(turns - empty) : 0.0, "worst_turn_us",
 		(json_int_t)(read_relaxed(&l->worst_turn_ns) / NS_PER_US), "heartbeat_age_ms",
-		(json_int_t)(now_ns > beat_ns ? (now_ns - beat_ns) / NS_PER_MS : 0), "busy_ns",
+		(json_int_t)(beat_ns > 0 && now_ns > beat_ns ? (now_ns - beat_ns) / NS_PER_MS : 0), "busy_ns",
 		(json_int_t)read_relaxed(&l->busy_ns), "sleep_ns", (json_int_t)read_relaxed(&l->sleep_ns),
 		"total_ns", (json_int_t)total_ns);
 }

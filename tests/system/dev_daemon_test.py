@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from penstock_daemon import Daemon, log_check, produce, tool
+from penstock_daemon import Control, ControlError, Daemon, log_check, produce, tool
 
 IDLE_SHARE, RSS_MIB, READY_MS = 0.05, 300, 1000
 WINDOW_SECONDS, STARTS = 6, 5
@@ -154,6 +154,47 @@ def stops_in_time():
             daemon.hang_up()
 
 
+def connect(daemon):
+    path, until = os.path.join(daemon.state, 'ctl.sock'), time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            return Control(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            time.sleep(0.01)
+    raise AssertionError(f'no control socket:\n{daemon.log()}')
+
+
+def answers_while_recovering():
+    """A start whose recovery takes long is looked at and stopped; the next one finds everything."""
+    partitions, delay = 20, 0.5
+    with Daemon() as daemon:
+        daemon.call('topic.create', topic='kept', partitions=partitions)
+        daemon.kill()
+        daemon.settings.append(f'fault.io.recovery_delay={delay * 1000:.0f}ms')
+        daemon.launch()
+        control = connect(daemon)
+        assert control.hello['state'] == 'recovering', control.hello
+        while not (health := control.call('health.get'))['reasons'][0].endswith(f' of {partitions + 1} partitions are recovered'):
+            assert not health['ready'] and health['state'] == 'recovering', health
+            time.sleep(0.02)
+        assert control.call('sys.get')['state'] == 'recovering' and control.call('lcore.list') and control.call('metric.get')
+        try:
+            control.call('topic.list')
+            raise AssertionError('topic.list answered')
+        except ControlError as error:
+            assert error.kind == 'invalid_state' and error.data['next'] == 'penstock health wait', error
+        since = time.monotonic()
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(60) == 0, daemon.log()
+        assert time.monotonic() - since < partitions * delay / 2, 'it did not stop before the end of the recovery'
+        assert 'stopped while the log was being recovered' in daemon.log(), daemon.log()
+        control.close()
+        daemon.settings.pop()
+        daemon.start()
+        assert len(daemon.call('partition.list', topic='kept')['partitions']) == partitions
+        assert daemon.stop() == 0
+
+
 def hangup_changes_nothing():
     with Daemon() as daemon:
         daemon.process.send_signal(signal.SIGHUP)
@@ -170,6 +211,7 @@ def main():
     idle_and_small()
     starts_quickly()
     stops_in_time()
+    answers_while_recovering()
     hangup_changes_nothing()
     folder = open_folder()
     try:

@@ -79,8 +79,8 @@ class Daemon:
         self.prefix, self.control = list(prefix), None
         self.log_path = os.path.join(self.state, 'stderr.txt')
 
-    def start(self, seconds=30):
-        """Starts it and waits until it says that it is ready."""
+    def launch(self):
+        """Starts it and does not wait. Returns where its words begin in the log."""
         command = [*self.prefix, self.program or tool('penstockd'), '--dev', '--state', self.state, '--set', f'native.port={self.port}']
         # The trace of the I/O seam: a DURABLE note before the flush that covers it ends the daemon.
         for setting in ['fault.io.trace=true', *self.settings]:
@@ -88,7 +88,12 @@ class Daemon:
         mark = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        return mark
+
+    def start(self, seconds=30):
+        """Starts it and waits until it says that it is ready."""
         since = time.monotonic()
+        mark = self.launch()
         while time.monotonic() < since + seconds:
             with open(self.log_path, encoding='utf-8', errors='replace') as log:
                 log.seek(mark)
