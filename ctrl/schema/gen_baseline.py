@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What clients of the control socket rely on, as data, and what a change of it would break.
+"""What clients of the control socket rely on, as data, and what a change of it would break, or open to whom it was closed.
 
 api_baseline.json is committed. A change that only adds is written into it with `gen.py --baseline ROOT`; one that
 breaks a client is an error of the build.
 """
-from gen_methods import EFFECTS, ROLES, STATES, limits
+from gen_methods import EFFECTS, STATES, limits
 
 RANGED = {'u32', 'u64', 'i64', 'bytes', 'duration_ms', 'duration_us', 'time_ms', 'offset', 'partition', 'list', 'map', 'string',
           'text', 'name', 'topic', 'cursor', 'path'}
@@ -51,7 +51,7 @@ def broken_method(name, old, new):
     if new is None:
         yield f'{name} is gone'
         return
-    if ROLES.index(new['role']) > ROLES.index(old['role']):
+    if new['role'] != old['role']:  # raised: callers are refused; lowered: who may not may
         yield f'{name} needed role {old["role"]} and needs {new["role"]}'
     if EFFECTS.index(new['effect']) > EFFECTS.index(old['effect']):
         yield f'{name} was {old["effect"]} and is {new["effect"]}'

@@ -72,6 +72,7 @@ def changes(old):
     for name, method in old['methods'].items():
         for what, change in (('gone', lambda m, n: m['methods'].pop(n)),
                              ('role', lambda m, n: m['methods'][n].update(role='admin')),
+                             ('role lowered', lambda m, n: m['methods'][n].update(role='viewer')),
                              ('effect', lambda m, n: m['methods'][n].update(effect='disruptive')),
                              ('states', lambda m, n: m['methods'][n].update(states=m['methods'][n]['states'][1:])),
                              ('errors', lambda m, n: m['methods'][n].update(errors=m['methods'][n]['errors'][1:])),

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/errcode.h"
@@ -308,6 +309,8 @@ tear_down(void **state)
 	broker_rig_free(&f->rig);
 	snprintf(lock, sizeof(lock), "%s/ctl.lock", f->dir);
 	(void)unlink(lock);
+	snprintf(lock, sizeof(lock), "%s/role.lock", f->dir);
+	(void)unlink(lock);
 	(void)rmdir(f->dir);
 	free(f);
 	return 0;
@@ -483,6 +486,148 @@ a_path_that_is_no_utf8_is_shown_with_replacement_characters(void **state)
 	expect(f, 0, "profile", "caf\xef\xbf\xbd");
 }
 
+/* --- roles ----------------------------------------------------------------------------------------- */
+
+struct role_rig {
+	struct rpc_method rows[METHOD_COUNT]; /* the daemon's, with a body that only answers */
+	uint32_t state;
+	struct rpc_server *server;
+	int fd;
+	uint32_t ran;
+};
+
+static void
+role_rig_ran(struct rpc_call *call, const void *params)
+{
+	((struct role_rig *)rpc_call_user(call))->ran++;
+	rpc_call_result(call, json_object());
+}
+
+static uint32_t
+role_rig_state(void *user)
+{
+	return ((const struct role_rig *)user)->state;
+}
+
+/* A server that takes us for `role`: root is admin whatever its groups, so root asks as somebody else. */
+static void
+role_rig_open(struct role_rig *rig, struct fixture *f, enum rpc_role role)
+{
+	static const uid_t somebody = 12345;
+	struct rpc_server_options options;
+	char path[100], text[256];
+
+	rig->state = ENGINE_RUNNING;
+	methods_server_options(f->methods, &options);
+	for (uint32_t i = 0; i < METHOD_COUNT; i++) {
+		rig->rows[i] = method_rows[i];
+		rig->rows[i].run = role_rig_ran;
+	}
+	snprintf(path, sizeof(path), "%s/role.sock", f->dir);
+	options.path = path;
+	options.methods = rig->rows;
+	options.user = rig;
+	options.state = role_rig_state;
+	options.rules = (struct peer_rules){.viewer_gid = role == RPC_ROLE_VIEWER ? getegid() : (gid_t)-1,
+		.operator_gid = role == RPC_ROLE_OPERATOR ? getegid() : (gid_t)-1,
+		.admin_gid = role == RPC_ROLE_ADMIN ? getegid() : (gid_t)-1,
+		.admin_uid = (uid_t)-1};
+	assert_int_equal(rpc_server_create(&options, &rig->server, text, sizeof(text)), 0);
+	assert_int_equal(chmod(f->dir, 0755) | chmod(path, 0666), 0);
+	assert_int_equal(geteuid() == 0 ? seteuid(somebody) : 0, 0);
+	rig->fd = dial(path);
+	assert_int_equal(getuid() == 0 ? seteuid(0) : 0, 0);
+}
+
+static json_t *
+role_rig_line(struct role_rig *rig)
+{
+	static char line[LINE_BYTES];
+	size_t len = 0;
+
+	for (int i = 0; i < 4; i++) {
+		(void)rpc_server_poll(rig->server, 0);
+	}
+	while (len < sizeof(line) && recv(rig->fd, line + len, 1, MSG_DONTWAIT) == 1 && line[len] != '\n') {
+		len++;
+	}
+	return json_loadb(line, len, 0, NULL);
+}
+
+/* What the schema's words say: the kind of the refusal, or NULL. */
+static const char *
+role_words(const json_t *entry, enum rpc_role role, uint32_t state)
+{
+	const json_t *states = json_object_get(entry, "states");
+	const char *word = json_string_value(json_object_get(entry, "role"));
+	size_t index;
+	json_t *item;
+
+	if ((strcmp(word, "admin") == 0 && role < RPC_ROLE_ADMIN) ||
+		(strcmp(word, "operator") == 0 && role < RPC_ROLE_OPERATOR)) {
+		return "permission_denied";
+	}
+	json_array_foreach(states, index, item) {
+		if (strcmp(json_string_value(item), engine_state_names[state]) == 0) {
+			return NULL;
+		}
+	}
+	return states ? "invalid_state" : NULL;
+}
+
+/* The example's parameters: they are good, so that nothing else refuses it. Returns 1 if the body ran. */
+static uint32_t
+role_rig_ask(struct role_rig *rig, const json_t *entry, const char *kind)
+{
+	json_t *request = json_pack("{s:s,s:i,s:O,s:O}", "jsonrpc", "2.0", "id", 1, "method",
+		json_object_get(entry, "method"), "params",
+		json_object_get(json_array_get(json_object_get(entry, "examples"), 0), "params"));
+	char *text = json_dumps(request, JSON_COMPACT);
+	uint32_t before = rig->ran;
+	json_t *reply;
+	const char *got;
+
+	assert_int_equal(send(rig->fd, text, strlen(text), 0), (ssize_t)strlen(text));
+	assert_int_equal(send(rig->fd, "\n", 1, 0), 1);
+	reply = role_rig_line(rig);
+	got = json_string_value(json_object_get(json_object_get(json_object_get(reply, "error"), "data"), "kind"));
+	assert_string_equal(got ? got : "answered", kind ? kind : "answered");
+	assert_int_equal(rig->ran - before, kind ? 0 : 1);
+	free(text);
+	json_decref(request);
+	json_decref(reply);
+	return rig->ran - before;
+}
+
+static void
+every_method_runs_for_its_roles_and_in_its_states_only(void **state)
+{
+	struct fixture *f = *state;
+	static struct role_rig rig;
+	uint32_t ran[RPC_ROLE_ADMIN + 1] = {0};
+
+	for (enum rpc_role role = RPC_ROLE_VIEWER; role <= RPC_ROLE_ADMIN; role++) {
+		role_rig_open(&rig, f, role);
+		json_t *hello = role_rig_line(&rig);
+		const json_t *peer = json_object_get(json_object_get(hello, "params"), "peer");
+
+		assert_string_equal(json_string_value(json_object_get(peer, "role")), rpc_role_name(role));
+		json_decref(hello);
+		for (uint32_t i = 0; i < METHOD_COUNT; i++) {
+			json_t *entry = json_loads(method_rows[i].entry, 0, NULL);
+
+			for (rig.state = 0; rig.state < ENGINE_STATE_COUNT; rig.state++) {
+				ran[role] += role_rig_ask(&rig, entry, role_words(entry, role, rig.state));
+			}
+			json_decref(entry);
+		}
+		close(rig.fd);
+		rpc_server_destroy(rig.server);
+	}
+	assert_true(ran[RPC_ROLE_VIEWER] > 0 && ran[RPC_ROLE_VIEWER] < ran[RPC_ROLE_OPERATOR]);
+	assert_true(ran[RPC_ROLE_OPERATOR] < ran[RPC_ROLE_ADMIN]);
+}
+
 /* --- offsets --------------------------------------------------------------------------------------- */
 
 #define WIDE 200 /* partitions: more than look-ups that run at once */
@@ -623,6 +768,7 @@ main(void)
 		CASE(a_path_that_is_no_utf8_is_shown_with_replacement_characters),
 		CASE(alarms_are_reasons_of_health_that_leave_it_ready),
 		CASE(numbers_of_the_port_are_metrics_where_the_driver_has_them),
+		CASE(every_method_runs_for_its_roles_and_in_its_states_only),
 		CASE(offsets_by_time_are_told_of_every_partition_of_a_wide_topic),
 	};
 
