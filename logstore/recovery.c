@@ -452,7 +452,7 @@ logstore_recover(struct logstore *store, logstore_found_fn found,
 	r->store = store;
 	r->io = store->options.keeper_io;
 	r->start_id = 1;
-	r->behind_left = store->options.recovery_max_bytes;
+	r->behind_left = store->options.recovery_max_bytes / 2; /* checkpoints keep the log to the rest */
 	int rc = begin(r);
 
 	rc = rc < 0 ? rc : make_room(r);

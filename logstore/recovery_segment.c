@@ -423,8 +423,8 @@ write_blocks(struct recovery_segment *rs)
 
 /*
  * What groups in flight may have left behind the end, with holes where a write did not land. Only pieces
- * that are not zero are written. log.recovery.max.bytes are looked at for all partitions together; where
- * there are so many, one hole of zeros ends it.
+ * that are not zero are written. Half of log.recovery.max.bytes is looked at for all partitions together;
+ * where there are so many, one hole of zeros ends it.
  */
 static int
 zero_behind(struct recovery_segment *rs)

@@ -390,6 +390,9 @@ broker_poll(struct broker *b, uint64_t now_ns)
 	work += metadata_poll(b->metadata);
 	if (b->state == BROKER_LOADING) {
 		broker_load(b);
+		if (b->state == BROKER_FAILED) {
+			log_error("broker", "nothing is served: %s", b->failure);
+		}
 		return work;
 	}
 	if (b->state == BROKER_FAILED) {
