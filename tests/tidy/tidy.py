@@ -368,6 +368,18 @@ def check_docs():
                 yield Finding("doc", f"{shown(page)}>{name}", 1, "links to a page that is not there")
 
 
+def check_decisions():
+    """Code and pages name a decision by its number: each has one of its own, the same in its name and its title."""
+    taken = {}
+    for page in sorted((ROOT / "docs/decisions").glob("*.md")):
+        number = page.name[:4]
+        if number in taken:
+            yield Finding("decision", shown(page), 1, f"has the number of {shown(taken[number])}")
+        elif not page.read_text().startswith(f"# {number}: "):
+            yield Finding("decision", shown(page), 1, f"its title does not begin with {number}")
+        taken.setdefault(number, page)
+
+
 # --- headers compile alone ------------------------------------------------------------------------
 
 
@@ -478,7 +490,8 @@ def main():
     sources = [Source(p) for p in tree_files(CODE_TOPS, {".c", ".h"})]
     findings = [*check_layers(sources), *check_lengths(sources, warnings), *check_names(),
                 *check_calls(sources), *check_hot(sources), *check_globals(sources), *check_debts(),
-                *check_counters(sources), *check_tables(sources), *check_meson(), *check_docs()]
+                *check_counters(sources), *check_tables(sources), *check_meson(), *check_docs(),
+                *check_decisions()]
     cache = args.build / "tidy_headers.json" if args.build else None
     findings += Headers(args.build, cache).check(deadline)
     ratchet_path = TIDY / "ratchet.txt"

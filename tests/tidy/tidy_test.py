@@ -56,6 +56,7 @@ class Tidy(unittest.TestCase):
             *tidy.check_layers(sources), *tidy.check_lengths(sources, []), *tidy.check_names(),
             *tidy.check_calls(sources), *tidy.check_hot(sources), *tidy.check_globals(sources), *tidy.check_debts(),
             *tidy.check_counters(sources), *tidy.check_tables(sources), *tidy.check_meson(), *tidy.check_docs(),
+            *tidy.check_decisions(),
             *tidy.Headers(None, None).check(time.monotonic() + 30))]
 
     def test_clean_tree(self):
@@ -119,6 +120,17 @@ class Tidy(unittest.TestCase):
     def test_debt_with_number(self):
         self.put("dataplane/base/word.c", GOOD + "/* TO" + "DO(#12): later */\n")
         self.assertEqual(self.found(), [])
+
+    def test_decisions_of_one_number(self):
+        self.put("docs/decisions/0001-first.md", "# 0001: first\n")
+        self.put("docs/decisions/0002-second.md", "# 0002: second\n")
+        self.assertEqual(self.found(), [])
+        self.put("docs/decisions/0002-twice.md", "# 0002: twice\n")
+        self.assertEqual(self.found(), [("decision", "docs/decisions/0002-twice.md")])
+
+    def test_decision_whose_title_has_another_number(self):
+        self.put("docs/decisions/0001-first.md", "# 0002: first\n")
+        self.assertEqual(self.found(), [("decision", "docs/decisions/0001-first.md")])
 
     def test_counter_twice(self):
         self.put("dataplane/ingest/count.c", COUNTING + "void\nagain(void)\n{\n\tdrop(LANE_eth_short);\n}\n")
