@@ -352,6 +352,7 @@ wiring_pollers(struct wiring *w)
 		/* Asking for the descriptor turns on signals, which cost calls: only for who sleeps on it. */
 		bool sleeps = w->shard_loop[i]->policy == IDLE_INTERRUPT;
 
+		e->shard_lcores[i] = (uint32_t)(w->shard_loop[i] - w->loops);
 		lcore_loop_add(w->shard_loop[i],
 			&(struct poller){.stage = shard,
 				.start = wiring_log_shard_start,
@@ -359,6 +360,7 @@ wiring_pollers(struct wiring *w)
 				.deadline_ns = wiring_log_shard_deadline_ns,
 				.wait_fd = sleeps ? log_shard_wait_fd(shard) : -1});
 	}
+	e->batcher_lcore = (uint32_t)(w->batcher_loop - w->loops);
 	lcore_loop_add(w->batcher_loop,
 		&(struct poller){.stage = e->batcher,
 			.poll = wiring_batcher_poll,

@@ -50,6 +50,14 @@ int body_partition(struct rpc_call *call, const char *topic, uint32_t partition,
 /* One row of partition.list; NULL while the log does not know it. */
 json_t *body_partition_row(struct engine *engine, const struct route_topic *topic,
 	uint32_t partition_index);
+/*
+ * True if a command that waits since then will not be answered soon: it has waited for BODY_LCORE_NS, and
+ * so long its lcore has given no heartbeat. A slow disk is no reason: the lcore turns meanwhile.
+ */
+#define BODY_LCORE_NS NS_PER_S
+bool body_lcore_silent(const struct engine *engine, uint32_t lcore, uint64_t since_ns, uint64_t now_ns);
+/* Answers unresponsive: `what` waits for the lcore, `later` is what becomes of it. */
+void body_unresponsive(struct rpc_call *call, uint32_t lcore, const char *what, const char *later);
 json_t *body_hex(const uint8_t *bytes, size_t len);
 /* health.c: the answer of health.get. */
 json_t *body_health(struct methods *methods, bool *ret_ready);

@@ -70,6 +70,8 @@ struct engine {
 	uint32_t worker_count;
 	struct worker *workers[BATCHER_WORKERS_MAX];
 	uint32_t worker_lcores[BATCHER_WORKERS_MAX]; /* whose lcore each is polled by */
+	uint32_t shard_lcores[LOG_SHARDS_MAX];
+	uint32_t batcher_lcore;
 	struct engine_lcore lcores[ENGINE_LCORES_MAX];
 	uint32_t lcore_count;
 	const char *fallbacks[16]; /* one line each: what was missing, what is used instead, how to mend */

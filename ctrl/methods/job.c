@@ -23,7 +23,7 @@ static const char *const state_names[] = {"starting", "running", "draining", "dr
 
 struct job_pending {
 	struct batcher_command command;
-	struct rpc_call *call;
+	struct rpc_call *call; /* NULL: has been told that the lcore does not answer */
 	char name[BATCHER_JOB_NAME_MAX + 1];
 	struct job_record *record; /* of a create; ours until it succeeds */
 	uint64_t deadline_ns;	   /* of a drain */
@@ -503,6 +503,17 @@ answer_error(struct job_pending *pending)
 		pending->name, refusal_words(error));
 }
 
+/* Steals the result. */
+static void
+answer_done(struct job_pending *pending, json_t *result)
+{
+	if (pending->call) {
+		rpc_call_result(pending->call, result);
+	} else {
+		json_decref(result);
+	}
+}
+
 static void
 answer(struct methods *methods, struct job_pending *pending)
 {
@@ -510,7 +521,9 @@ answer(struct methods *methods, struct job_pending *pending)
 	struct job_record *old = command->job < BATCHER_JOBS_MAX ? methods->jobs[command->job] : NULL;
 
 	if (command->error) {
-		answer_error(pending);
+		if (pending->call) {
+			answer_error(pending);
+		}
 		job_record_free(pending->record);
 		return;
 	}
@@ -519,20 +532,52 @@ answer(struct methods *methods, struct job_pending *pending)
 		ensure(!old);
 		pending->record->id = command->job_id;
 		methods->jobs[command->job] = pending->record;
-		rpc_call_result(pending->call, json_pack("{s:s,s:s}", "job", pending->record->spec.name,
-			"guarantee", GUARANTEE));
+		answer_done(pending, json_pack("{s:s,s:s}", "job", pending->record->spec.name, "guarantee",
+			GUARANTEE));
 		break;
 	case BATCHER_DRAIN:
-		answer_drain(pending);
+		if (pending->call) {
+			answer_drain(pending);
+		}
 		break;
 	case BATCHER_DELETE:
 		ensure(old != NULL);
 		ensure(old->id == command->job_id);
 		methods->jobs[command->job] = NULL;
-		rpc_call_result(pending->call, json_pack("{s:s}", "job", pending->name));
+		answer_done(pending, json_pack("{s:s}", "job", pending->name));
 		job_record_free(old);
 		break;
 	}
+}
+
+/* While the batcher's lcore does not turn: says so, and takes back what it has not been given. */
+static uint32_t
+pending_give_up(struct methods *methods, uint64_t now_ns)
+{
+	const struct engine *engine = methods->engine;
+	uint32_t work = 0;
+	char what[BATCHER_JOB_NAME_MAX + 16];
+
+	for (struct job_pending **link = &methods->pending; *link;) {
+		struct job_pending *p = *link;
+
+		if (p->call &&
+			body_lcore_silent(engine, engine->batcher_lcore, rpc_call_start_ns(p->call), now_ns)) {
+			snprintf(what, sizeof(what), "job \"%s\"", p->name);
+			body_unresponsive(p->call, engine->batcher_lcore, what,
+				p->sent ? "it is carried out when it turns again" : "nothing was changed");
+			p->call = NULL;
+			work++;
+		}
+		if (!p->call && !p->sent) {
+			*link = p->next;
+			job_record_free(p->record);
+			free(p);
+		} else {
+			link = &p->next;
+		}
+	}
+	return work;
 }
 
 uint32_t
@@ -563,6 +608,9 @@ method_job_poll(struct methods *methods)
 		answer(methods, done);
 		free(done);
 		work++;
+	}
+	if (methods->pending) {
+		work += pending_give_up(methods, clock_now_ns(methods->engine->clock));
 	}
 	return work;
 }

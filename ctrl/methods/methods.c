@@ -232,6 +232,29 @@ body_partition_row(struct engine *engine, const struct route_topic *topic, uint3
 		(json_int_t)status.durable_position);
 }
 
+bool
+body_lcore_silent(const struct engine *engine, uint32_t lcore, uint64_t since_ns, uint64_t now_ns)
+{
+	uint64_t beat_ns = atomic_load_explicit(&engine->lcores[lcore].heartbeat_ns, memory_order_relaxed);
+
+	return now_ns >= since_ns + BODY_LCORE_NS && now_ns >= beat_ns + BODY_LCORE_NS;
+}
+
+void
+body_unresponsive(struct rpc_call *call, uint32_t lcore, const char *what, const char *later)
+{
+	const struct engine *engine = body_engine(call);
+	uint64_t now_ns = clock_now_ns(engine->clock);
+	uint64_t beat_ns = atomic_load_explicit(&engine->lcores[lcore].heartbeat_ns, memory_order_relaxed);
+	uint64_t age_ms = now_ns > beat_ns ? (now_ns - beat_ns) / NS_PER_MS : 0;
+
+	rpc_call_error(call, ERROR_UNRESPONSIVE,
+		json_pack("{s:i,s:I,s:[s,s]}", "lcore", (int)lcore, "last_seen_ms", (json_int_t)age_ms, "fix",
+			"penstock health get", "penstock lcore list"),
+		"%s: lcore %u (%s) has not turned for %llu ms; %s", what, lcore, engine->lcores[lcore].role,
+		(unsigned long long)age_ms, later);
+}
+
 json_t *
 body_hex(const uint8_t *bytes, size_t len)
 {

@@ -16,6 +16,8 @@ struct offset_query {
 	int64_t time_ms;
 	json_t *rows;
 	uint32_t waiting;
+	uint32_t shard_waiting[LOG_SHARDS_MAX];
+	bool given_up; /* answered: goes with its last look-up */
 	int16_t error;
 	uint32_t error_partition;
 };
@@ -24,6 +26,7 @@ struct offset_query {
 struct partition_query {
 	struct offset_query *query;
 	uint32_t partition;
+	uint32_t shard;
 	json_t *row; /* borrowed from rows */
 };
 
@@ -48,6 +51,13 @@ offset_at(const struct log_partition_status *status, enum offset_list_at at)
 }
 
 static void
+query_free(struct offset_query *query)
+{
+	json_decref(query->rows);
+	free(query);
+}
+
+static void
 partition_done(void *user_data, int16_t error, int64_t offset)
 {
 	struct partition_query *asked = user_data;
@@ -59,13 +69,18 @@ partition_done(void *user_data, int16_t error, int64_t offset)
 		query->error_partition = asked->partition;
 	}
 	query->waiting--;
+	query->shard_waiting[asked->shard]--;
 	free(asked);
+	if (query->given_up && query->waiting == 0) {
+		query_free(query);
+	}
 }
 
 /* Asks about the next partition; false: not now. */
 static bool
 query_step(struct rpc_call *call, struct offset_query *query)
 {
+	struct engine *engine = body_engine(call);
 	struct partition_query *asked = calloc(1, sizeof(*asked));
 
 	if (!asked) {
@@ -75,12 +90,15 @@ query_step(struct rpc_call *call, struct offset_query *query)
 	asked->partition = query->next;
 	asked->row = offset_row(query->topic, query->next, -1);
 	json_array_append_new(query->rows, asked->row);
+	asked->shard = engine->routes->partitions[query->first_partition_index + query->next].shard;
+	query->shard_waiting[asked->shard]++;
 	query->waiting++; /* the answer may come before the call returns */
-	if (broker_offset_by_time(body_engine(call)->broker,
+	if (broker_offset_by_time(engine->broker,
 		    query->first_partition_index + query->next, query->time_ms, partition_done,
 		    asked) < 0) {
 		json_array_remove(query->rows, json_array_size(query->rows) - 1);
 		query->waiting--;
+		query->shard_waiting[asked->shard]--;
 		free(asked);
 		return false;
 	}
@@ -88,26 +106,45 @@ query_step(struct rpc_call *call, struct offset_query *query)
 	return true;
 }
 
+/* Gives up on a lcore that does not turn; false: all that are asked do. */
+static bool
+query_give_up(struct rpc_call *call, struct offset_query *query, uint64_t now_ns)
+{
+	const struct engine *engine = body_engine(call);
+	char what[HANDOFF_TOPIC_NAME_MAX + 32];
+
+	for (uint32_t shard = 0; shard < LOG_SHARDS_MAX; shard++) {
+		uint32_t lcore = engine->shard_lcores[shard];
+
+		if (query->shard_waiting[shard] > 0 &&
+			body_lcore_silent(engine, lcore, rpc_call_start_ns(call), now_ns)) {
+			snprintf(what, sizeof(what), "topic \"%s\"", query->topic);
+			body_unresponsive(call, lcore, what, "its offsets by time cannot be looked up");
+			query->given_up = true;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool
 query_look(struct rpc_call *call, void *state, uint64_t now_ns)
 {
 	struct offset_query *query = state;
 
-	(void)now_ns;
 	while (!query->error && query->next <= query->last && query_step(call, query)) {
 	}
 	if (query->waiting > 0 || (!query->error && query->next <= query->last)) {
-		return false;
+		return query_give_up(call, query, now_ns);
 	}
 	if (query->error) {
-		json_decref(query->rows);
 		rpc_call_error(call, body_kafka_kind(query->error),
 			json_pack("{s:s}", "path", query->topic), "topic \"%s\" partition %u: %s", query->topic,
 			query->error_partition, kafka_error_text(query->error));
 	} else {
-		rpc_call_result(call, json_pack("{s:o}", "offsets", query->rows));
+		rpc_call_result(call, json_pack("{s:O}", "offsets", query->rows));
 	}
-	free(query);
+	query_free(query);
 	return true;
 }
 

@@ -71,7 +71,8 @@ METHOD_BODY(partition_describe)
 }
 
 struct roll {
-	struct rpc_call *call;
+	struct rpc_call *call; /* NULL: has been told that the lcore does not answer */
+	uint32_t lcore;
 	char name[HANDOFF_TOPIC_NAME_MAX + 16];
 };
 
@@ -80,19 +81,35 @@ roll_done(void *user_data, int16_t error, const char *text)
 {
 	struct roll *roll = user_data;
 
-	if (error) {
+	if (roll->call && error) {
 		rpc_call_error(roll->call, body_kafka_kind(error),
 			json_pack("{s:s}", "cause", kafka_error_name(error)), "partition %s: %s", roll->name,
 			text && text[0] ? text : kafka_error_text(error));
-	} else {
+	} else if (roll->call) {
 		rpc_call_result(roll->call, json_pack("{s:I}", "base_offset",
 			(json_int_t)strtoll(text, NULL, 10)));
 	}
 	free(roll);
 }
 
+static bool
+roll_look(struct rpc_call *call, void *state, uint64_t now_ns)
+{
+	struct roll *roll = state;
+	char what[HANDOFF_TOPIC_NAME_MAX + 32];
+
+	if (!body_lcore_silent(body_engine(call), roll->lcore, rpc_call_start_ns(call), now_ns)) {
+		return false;
+	}
+	roll->call = NULL;
+	snprintf(what, sizeof(what), "partition %s", roll->name);
+	body_unresponsive(call, roll->lcore, what, "the segment is closed when it turns again");
+	return true;
+}
+
 METHOD_BODY(partition_roll)
 {
+	struct engine *engine = body_engine(call);
 	uint32_t index;
 	struct roll *roll;
 
@@ -106,6 +123,8 @@ METHOD_BODY(partition_roll)
 	}
 	roll->call = call;
 	snprintf(roll->name, sizeof(roll->name), "%s-%u", params->topic, params->partition);
-	broker_partition_roll(body_engine(call)->broker, params->topic, params->partition, roll_done,
+	roll->lcore = engine->shard_lcores[engine->routes->partitions[index].shard];
+	rpc_call_wait(call, roll_look, roll); /* first: it may be answered at once */
+	broker_partition_roll(engine->broker, params->topic, params->partition, roll_done,
 		roll);
 }

@@ -79,7 +79,7 @@ logstore_command(struct logstore *store, struct log_command *command)
 struct log_command *
 logstore_command_poll(struct logstore *store)
 {
-	return store->answered_count > 0 ? store->answered[--store->answered_count] : NULL;
+	return store->answered_count > 0 && !store->mute ? store->answered[--store->answered_count] : NULL;
 }
 
 int
@@ -169,6 +169,9 @@ serve(struct broker_rig *rig)
 	struct extent_release release;
 	uint32_t work = 0;
 
+	if (rig->store.mute) {
+		return 0;
+	}
 	for (; ring_take(&rig->append_req, &request, 1) == 1; work++) {
 		append(rig, &request);
 	}

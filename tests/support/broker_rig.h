@@ -43,6 +43,7 @@ struct logstore {
 	uint32_t appends_good; /* then they are refused with append_error */
 	int16_t append_error;
 	bool hold_durable;
+	bool mute; /* its lcore does not turn: nothing is taken, nothing answered */
 	bool in_use; /* as recovery tells; broker_rig_restart sets it */
 };
 

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/errcode.h"
@@ -32,6 +31,7 @@ struct batcher {
 	uint32_t room; /* commands that it takes before it says -EAGAIN */
 	struct batcher_command *answered[BATCHER_JOBS_MAX];
 	uint32_t answered_count;
+	bool mute;
 };
 
 static int
@@ -73,7 +73,7 @@ batcher_command_poll(struct batcher *b)
 {
 	struct batcher_command *first = b->answered[0];
 
-	if (b->answered_count == 0) {
+	if (b->answered_count == 0 || b->mute) {
 		return NULL;
 	}
 	b->answered_count--;
@@ -309,8 +309,6 @@ tear_down(void **state)
 	broker_rig_free(&f->rig);
 	snprintf(lock, sizeof(lock), "%s/ctl.lock", f->dir);
 	(void)unlink(lock);
-	snprintf(lock, sizeof(lock), "%s/role.lock", f->dir);
-	(void)unlink(lock);
 	(void)rmdir(f->dir);
 	free(f);
 	return 0;
@@ -486,148 +484,6 @@ a_path_that_is_no_utf8_is_shown_with_replacement_characters(void **state)
 	expect(f, 0, "profile", "caf\xef\xbf\xbd");
 }
 
-/* --- roles ----------------------------------------------------------------------------------------- */
-
-struct role_rig {
-	struct rpc_method rows[METHOD_COUNT]; /* the daemon's, with a body that only answers */
-	uint32_t state;
-	struct rpc_server *server;
-	int fd;
-	uint32_t ran;
-};
-
-static void
-role_rig_ran(struct rpc_call *call, const void *params)
-{
-	((struct role_rig *)rpc_call_user(call))->ran++;
-	rpc_call_result(call, json_object());
-}
-
-static uint32_t
-role_rig_state(void *user)
-{
-	return ((const struct role_rig *)user)->state;
-}
-
-/* A server that takes us for `role`: root is admin whatever its groups, so root asks as somebody else. */
-static void
-role_rig_open(struct role_rig *rig, struct fixture *f, enum rpc_role role)
-{
-	static const uid_t somebody = 12345;
-	struct rpc_server_options options;
-	char path[100], text[256];
-
-	rig->state = ENGINE_RUNNING;
-	methods_server_options(f->methods, &options);
-	for (uint32_t i = 0; i < METHOD_COUNT; i++) {
-		rig->rows[i] = method_rows[i];
-		rig->rows[i].run = role_rig_ran;
-	}
-	snprintf(path, sizeof(path), "%s/role.sock", f->dir);
-	options.path = path;
-	options.methods = rig->rows;
-	options.user = rig;
-	options.state = role_rig_state;
-	options.rules = (struct peer_rules){.viewer_gid = role == RPC_ROLE_VIEWER ? getegid() : (gid_t)-1,
-		.operator_gid = role == RPC_ROLE_OPERATOR ? getegid() : (gid_t)-1,
-		.admin_gid = role == RPC_ROLE_ADMIN ? getegid() : (gid_t)-1,
-		.admin_uid = (uid_t)-1};
-	assert_int_equal(rpc_server_create(&options, &rig->server, text, sizeof(text)), 0);
-	assert_int_equal(chmod(f->dir, 0755) | chmod(path, 0666), 0);
-	assert_int_equal(geteuid() == 0 ? seteuid(somebody) : 0, 0);
-	rig->fd = dial(path);
-	assert_int_equal(getuid() == 0 ? seteuid(0) : 0, 0);
-}
-
-static json_t *
-role_rig_line(struct role_rig *rig)
-{
-	static char line[LINE_BYTES];
-	size_t len = 0;
-
-	for (int i = 0; i < 4; i++) {
-		(void)rpc_server_poll(rig->server, 0);
-	}
-	while (len < sizeof(line) && recv(rig->fd, line + len, 1, MSG_DONTWAIT) == 1 && line[len] != '\n') {
-		len++;
-	}
-	return json_loadb(line, len, 0, NULL);
-}
-
-/* What the schema's words say: the kind of the refusal, or NULL. */
-static const char *
-role_words(const json_t *entry, enum rpc_role role, uint32_t state)
-{
-	const json_t *states = json_object_get(entry, "states");
-	const char *word = json_string_value(json_object_get(entry, "role"));
-	size_t index;
-	json_t *item;
-
-	if ((strcmp(word, "admin") == 0 && role < RPC_ROLE_ADMIN) ||
-		(strcmp(word, "operator") == 0 && role < RPC_ROLE_OPERATOR)) {
-		return "permission_denied";
-	}
-	json_array_foreach(states, index, item) {
-		if (strcmp(json_string_value(item), engine_state_names[state]) == 0) {
-			return NULL;
-		}
-	}
-	return states ? "invalid_state" : NULL;
-}
-
-/* The example's parameters: they are good, so that nothing else refuses it. Returns 1 if the body ran. */
-static uint32_t
-role_rig_ask(struct role_rig *rig, const json_t *entry, const char *kind)
-{
-	json_t *request = json_pack("{s:s,s:i,s:O,s:O}", "jsonrpc", "2.0", "id", 1, "method",
-		json_object_get(entry, "method"), "params",
-		json_object_get(json_array_get(json_object_get(entry, "examples"), 0), "params"));
-	char *text = json_dumps(request, JSON_COMPACT);
-	uint32_t before = rig->ran;
-	json_t *reply;
-	const char *got;
-
-	assert_int_equal(send(rig->fd, text, strlen(text), 0), (ssize_t)strlen(text));
-	assert_int_equal(send(rig->fd, "\n", 1, 0), 1);
-	reply = role_rig_line(rig);
-	got = json_string_value(json_object_get(json_object_get(json_object_get(reply, "error"), "data"), "kind"));
-	assert_string_equal(got ? got : "answered", kind ? kind : "answered");
-	assert_int_equal(rig->ran - before, kind ? 0 : 1);
-	free(text);
-	json_decref(request);
-	json_decref(reply);
-	return rig->ran - before;
-}
-
-static void
-every_method_runs_for_its_roles_and_in_its_states_only(void **state)
-{
-	struct fixture *f = *state;
-	static struct role_rig rig;
-	uint32_t ran[RPC_ROLE_ADMIN + 1] = {0};
-
-	for (enum rpc_role role = RPC_ROLE_VIEWER; role <= RPC_ROLE_ADMIN; role++) {
-		role_rig_open(&rig, f, role);
-		json_t *hello = role_rig_line(&rig);
-		const json_t *peer = json_object_get(json_object_get(hello, "params"), "peer");
-
-		assert_string_equal(json_string_value(json_object_get(peer, "role")), rpc_role_name(role));
-		json_decref(hello);
-		for (uint32_t i = 0; i < METHOD_COUNT; i++) {
-			json_t *entry = json_loads(method_rows[i].entry, 0, NULL);
-
-			for (rig.state = 0; rig.state < ENGINE_STATE_COUNT; rig.state++) {
-				ran[role] += role_rig_ask(&rig, entry, role_words(entry, role, rig.state));
-			}
-			json_decref(entry);
-		}
-		close(rig.fd);
-		rpc_server_destroy(rig.server);
-	}
-	assert_true(ran[RPC_ROLE_VIEWER] > 0 && ran[RPC_ROLE_VIEWER] < ran[RPC_ROLE_OPERATOR]);
-	assert_true(ran[RPC_ROLE_OPERATOR] < ran[RPC_ROLE_ADMIN]);
-}
-
 /* --- offsets --------------------------------------------------------------------------------------- */
 
 #define WIDE 200 /* partitions: more than look-ups that run at once */
@@ -692,6 +548,73 @@ offsets_by_time_are_told_of_every_partition_of_a_wide_topic(void **state)
 		expect_wide(f, client);
 	}
 }
+
+/* --- lcores that do not turn ----------------------------------------------------------------------- */
+
+static void
+expect_unresponsive(struct fixture *f, int client, const char *words)
+{
+	json_t *result = answer(f, client);
+	const json_t *data = json_object_get(result, "data");
+
+	assert_string_equal(json_string_value(json_object_get(result, "kind")), "unresponsive");
+	assert_int_equal(json_integer_value(json_object_get(data, "lcore")), 0);
+	assert_int_equal(json_integer_value(json_object_get(data, "last_seen_ms")), 1500);
+	assert_non_null(strstr(json_string_value(json_object_get(result, "message")), words));
+	json_decref(result);
+}
+
+static void
+a_command_to_an_lcore_that_does_not_turn_is_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	ask_job(f, 0, "a");
+	expect(f, 0, "job", "a");
+	f->batcher.mute = true; /* takes one command and does nothing more */
+	f->batcher.room = 1;
+	ask(f, 0, "job.delete", json_pack("{s:s}", "job", "a"));
+	ask_job(f, 1, "b");
+	f->rig.clock.now_ns += 3 * NS_PER_S / 2;
+	f->engine.lcores[0].heartbeat_ns = f->rig.clock.now_ns; /* slow is not silent */
+	assert_null(take(f, 0));
+	f->engine.lcores[0].heartbeat_ns -= 3 * NS_PER_S / 2;
+	expect_unresponsive(f, 0, "carried out when it turns again");
+	expect_unresponsive(f, 1, "job \"b\": lcore 0 (rx 0, worker 0) has not turned for 1500 ms; nothing was");
+	f->batcher.mute = false;
+	f->batcher.room = UINT32_MAX;
+	turn(f);
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "kind", "not_found");
+	ask_job(f, 0, "b");
+	expect(f, 0, "job", "b");
+}
+
+static void
+a_question_to_a_shard_that_does_not_turn_is_answered(void **state)
+{
+	static const int64_t times[] = {1};
+	struct fixture *f = *state;
+	uint32_t index;
+
+	f->rig.store.mute = true;
+	f->engine.lcores[0].heartbeat_ns = f->rig.clock.now_ns;
+	ask(f, 0, "partition.roll", json_pack("{s:s,s:i}", "topic", "t", "partition", 1));
+	fill(f, broker_topic_find(f->rig.broker, "t", &index)->first_partition_index, times, 1);
+	ask(f, 1, "offset.list", json_pack("{s:s,s:s,s:i}", "topic", "t", "at", "time", "time_ms", 1));
+	f->rig.clock.now_ns += 3 * NS_PER_S / 2;
+	expect_unresponsive(f, 0, "partition t-1: lcore 0");
+	expect_unresponsive(f, 1, "topic \"t\": lcore 0");
+	f->rig.store.mute = false;
+	turn(f); /* the late answers find nobody */
+	ask(f, 0, "offset.list", json_pack("{s:s,s:s,s:i}", "topic", "t", "at", "time", "time_ms", 1));
+	json_t *result = answer(f, 0);
+
+	assert_int_equal(json_array_size(json_object_get(result, "offsets")), 2);
+	json_decref(result);
+}
+
+/* --- alarms and metrics ------------------------------------------------------------------------------ */
 
 static void
 alarms_are_reasons_of_health_that_leave_it_ready(void **state)
@@ -768,7 +691,8 @@ main(void)
 		CASE(a_path_that_is_no_utf8_is_shown_with_replacement_characters),
 		CASE(alarms_are_reasons_of_health_that_leave_it_ready),
 		CASE(numbers_of_the_port_are_metrics_where_the_driver_has_them),
-		CASE(every_method_runs_for_its_roles_and_in_its_states_only),
+		CASE(a_command_to_an_lcore_that_does_not_turn_is_answered),
+		CASE(a_question_to_a_shard_that_does_not_turn_is_answered),
 		CASE(offsets_by_time_are_told_of_every_partition_of_a_wide_topic),
 	};
 
