@@ -294,7 +294,7 @@ static bool
 dpdk_needs_hugepages(const struct dpdk_start *s)
 {
 	for (uint32_t i = 0; i < s->count; i++) {
-		if (!s->ports[i].driver->is_virtual) {
+		if (!s->ports[i].driver->is_virtual || s->ports[i].driver->shares_memory) {
 			return true;
 		}
 	}

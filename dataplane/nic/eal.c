@@ -95,8 +95,9 @@ argument_add_ports(struct argument_writer *w, const struct eal_options *options)
 			argument_add(w, "%s", port->argument);
 			pci = true;
 		}
-		if (port_devarg_text(port->argument, "zero-copy", zero_copy, sizeof(zero_copy)) &&
-			strcmp(zero_copy, "yes") == 0) {
+		if (port->driver->shares_memory ||
+			(port_devarg_text(port->argument, "zero-copy", zero_copy, sizeof(zero_copy)) &&
+				strcmp(zero_copy, "yes") == 0)) {
 			argument_add(w, "--single-file-segments");
 		}
 	}

@@ -191,9 +191,11 @@ eal_driver_installed(const char *eal_name)
 static void
 check_driver_package(struct findings *f, const struct port_driver *driver)
 {
-	if (!eal_driver_installed(driver->eal_name)) {
+	const char *library = driver->library ? driver->library : driver->eal_name;
+
+	if (!eal_driver_installed(library)) {
 		finding_add(f, "driver %s: %s/librte_%s.so.23 is missing. fix: apt-get install %s",
-			driver->name, RTE_EAL_PMD_PATH, driver->eal_name, driver->package);
+			driver->name, RTE_EAL_PMD_PATH, library, driver->package);
 	}
 }
 

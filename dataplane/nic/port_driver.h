@@ -15,7 +15,8 @@
 
 struct port_driver {
 	const char *name;    /* as in a profile: "memif" */
-	const char *eal_name; /* "net_memif"; its library is librte_<eal_name>.so */
+	const char *eal_name; /* "net_memif" */
+	const char *library; /* librte_<library>.so; NULL: named as eal_name */
 	const char *package; /* Debian's: "librte-net-memif23" */
 	bool is_virtual;     /* made by --vdev; else a PCI device */
 	bool needs_interface; /* devargs name a kernel interface by iface= */
@@ -26,6 +27,7 @@ struct port_driver {
 	bool forgets_packets; /* ipackets fall back to 0 on reconnect: our own count stands in */
 	bool reaps_on_tx;    /* tx completions are taken only by the next tx: call it when idle */
 	bool has_rx_fd;	     /* virtual, and yet each queue has a descriptor that becomes readable */
+	bool shares_memory; /* its peer maps ours by descriptors, few of them: hugepages, and those in one file */
 	bool holds_rx_ring;  /* takes rx_desc buffers at start */
 	uint16_t mtu_max;
 	uint16_t idle_rx_every; /* an empty rx is a system call: only every n-th empty turn */
