@@ -58,6 +58,8 @@ json_t *body_partition_row(struct engine *engine, const struct route_topic *topi
 bool body_lcore_silent(const struct engine *engine, uint32_t lcore, uint64_t since_ns, uint64_t now_ns);
 /* Answers unresponsive: `what` waits for the lcore, `later` is what becomes of it. */
 void body_unresponsive(struct rpc_call *call, uint32_t lcore, const char *what, const char *later);
+/* The index at which a page begins, 0 without a cursor. False after not_found: no page below `end` begins there. */
+bool body_cursor(struct rpc_call *call, const char *cursor, uint32_t end, uint32_t *ret_index);
 json_t *body_hex(const uint8_t *bytes, size_t len);
 /* health.c: the answer of health.get. */
 json_t *body_health(struct methods *methods, bool *ret_ready);

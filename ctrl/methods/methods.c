@@ -255,6 +255,29 @@ body_unresponsive(struct rpc_call *call, uint32_t lcore, const char *what, const
 		(unsigned long long)age_ms, later);
 }
 
+bool
+body_cursor(struct rpc_call *call, const char *cursor, uint32_t end, uint32_t *ret_index)
+{
+	char list[64];
+	unsigned long index = 0;
+	char *rest = "";
+
+	if (cursor) {
+		index = strtoul(cursor, &rest, 10);
+	}
+	if (cursor && (cursor[0] < '0' || cursor[0] > '9' || *rest != '\0' || index >= end)) {
+		const char *name = rpc_call_method(call)->name;
+
+		snprintf(list, sizeof(list), "penstock %.*s list", (int)strcspn(name, "."), name);
+		rpc_call_error(call, ERROR_NOT_FOUND,
+			json_pack("{s:s,s:[],s:[s]}", "what", "cursor", "nearest", "fix", list),
+			"no page begins at cursor \"%s\"", cursor);
+		return false;
+	}
+	*ret_index = (uint32_t)index;
+	return true;
+}
+
 json_t *
 body_hex(const uint8_t *bytes, size_t len)
 {

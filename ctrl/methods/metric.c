@@ -242,10 +242,49 @@ gather_log_and_jobs(struct gather *g, struct methods *methods)
 	}
 }
 
-static const char *const control_names[] = {"penstock_ctl_requests_total",
-	"penstock_ctl_errors_total", "penstock_ctl_connections", "penstock_ctl_memory_bytes",
-	"penstock_lcore_iterations_total", "penstock_lcore_items_total",
-	"penstock_lcore_busy_seconds_total"};
+/* What the control socket counts about itself. */
+static const struct {
+	const char *name;
+	size_t at; /* in struct rpc_stats */
+	size_t bytes;
+	const char *type;
+	const char *help;
+} control_numbers[] = {
+#define CONTROL_NUMBER(name, member, type, help)                                                   \
+	{name, offsetof(struct rpc_stats, member), sizeof(((struct rpc_stats *)0)->member), type, help}
+	CONTROL_NUMBER("penstock_ctl_requests_total", requests, "counter", "request lines received"),
+	CONTROL_NUMBER("penstock_ctl_errors_total", errors, "counter", "requests answered with an error"),
+	CONTROL_NUMBER("penstock_ctl_connections", connections, "gauge", "connections open now"),
+	CONTROL_NUMBER("penstock_ctl_connections_opened_total", connections_opened, "counter",
+		"connections taken"),
+	CONTROL_NUMBER("penstock_ctl_connections_refused_total", connections_refused, "counter",
+		"connections refused: no place, or a user without a role"),
+	CONTROL_NUMBER("penstock_ctl_line_timeouts_total", line_timeouts, "counter",
+		"connections closed because half a line stood for 30 s"),
+	CONTROL_NUMBER("penstock_ctl_slow_readers_total", slow_readers, "counter",
+		"connections closed because their answers were not read"),
+	CONTROL_NUMBER("penstock_ctl_protocol_closes_total", protocol_closes, "counter",
+		"connections closed after ten protocol errors within 10 s"),
+	CONTROL_NUMBER("penstock_ctl_halves_discarded_total", halves_discarded, "counter",
+		"lines without an end that were thrown away with their connection"),
+	CONTROL_NUMBER("penstock_ctl_memory_bytes", buffer_bytes, "gauge",
+		"buffers of all connections, at most ctl.memory_max"),
+#undef CONTROL_NUMBER
+};
+
+/* What each lcore's loop counts about itself. */
+static const struct {
+	const char *name;
+	size_t at; /* in struct engine_lcore */
+	bool ns;   /* shown in seconds */
+	const char *help;
+} lcore_numbers[] = {
+	{"penstock_lcore_iterations_total", offsetof(struct engine_lcore, turns), false, "turns of the loop"},
+	{"penstock_lcore_items_total", offsetof(struct engine_lcore, items), false,
+		"pieces of work that the pollers said they did"},
+	{"penstock_lcore_busy_seconds_total", offsetof(struct engine_lcore, busy_ns), true,
+		"time of turns that did work"},
+};
 
 static void
 gather_control(struct gather *g, struct methods *methods)
@@ -257,20 +296,23 @@ gather_control(struct gather *g, struct methods *methods)
 	if (methods->server) {
 		rpc_server_stats(methods->server, &stats);
 	}
-	add_series(g, control_names[0], json_object(), json_integer((json_int_t)stats.requests));
-	add_series(g, control_names[1], json_object(), json_integer((json_int_t)stats.errors));
-	add_series(g, control_names[2], json_object(), json_integer(stats.connections));
-	add_series(g, control_names[3], json_object(), json_integer((json_int_t)stats.buffer_bytes));
-	for (uint32_t i = 0; i < engine->lcore_count; i++) {
-		const struct engine_lcore *l = &engine->lcores[i];
+	for (size_t i = 0; i < ARRAY_COUNT(control_numbers); i++) {
+		uint64_t value = 0; /* little endian: the low bytes of a narrower member */
 
-		snprintf(instance, sizeof(instance), "%u", i);
-		add_series(g, control_names[4], json_pack("{s:s}", "lcore", instance),
-			json_integer((json_int_t)atomic_load_explicit(&l->turns, memory_order_relaxed)));
-		add_series(g, control_names[5], json_pack("{s:s}", "lcore", instance),
-			json_integer((json_int_t)atomic_load_explicit(&l->items, memory_order_relaxed)));
-		add_series(g, control_names[6], json_pack("{s:s}", "lcore", instance),
-			json_real(seconds(atomic_load_explicit(&l->busy_ns, memory_order_relaxed))));
+		memcpy(&value, (const char *)&stats + control_numbers[i].at, control_numbers[i].bytes);
+		add_series(g, control_numbers[i].name, json_object(), json_integer((json_int_t)value));
+	}
+	for (uint32_t lcore = 0; lcore < engine->lcore_count; lcore++) {
+		snprintf(instance, sizeof(instance), "%u", lcore);
+		for (size_t i = 0; i < ARRAY_COUNT(lcore_numbers); i++) {
+			const char *at = (const char *)&engine->lcores[lcore] + lcore_numbers[i].at;
+			uint64_t value = atomic_load_explicit((const _Atomic uint64_t *)(const void *)at,
+				memory_order_relaxed);
+
+			add_series(g, lcore_numbers[i].name, json_pack("{s:s}", "lcore", instance),
+				lcore_numbers[i].ns ? json_real(seconds(value)) :
+						      json_integer((json_int_t)value));
+		}
 	}
 }
 
@@ -288,9 +330,11 @@ catalogue(void)
 	for (size_t i = 0; i < ARRAY_COUNT(port_numbers); i++) {
 		add_family(&g, port_numbers[i].name, "counter", "lane,driver", port_numbers[i].help);
 	}
-	for (size_t i = 0; i < ARRAY_COUNT(control_names); i++) {
-		add_family(&g, control_names[i], strstr(control_names[i], "_total") ? "counter" : "gauge",
-			i < 4 ? "" : "lcore", i < 4 ? "the control socket's own" : "of the lcore's loop");
+	for (size_t i = 0; i < ARRAY_COUNT(control_numbers); i++) {
+		add_family(&g, control_numbers[i].name, control_numbers[i].type, "", control_numbers[i].help);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(lcore_numbers); i++) {
+		add_family(&g, lcore_numbers[i].name, "counter", "lcore", lcore_numbers[i].help);
 	}
 	return g.list;
 }

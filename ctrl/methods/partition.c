@@ -12,13 +12,14 @@ METHOD_BODY(partition_list)
 {
 	struct engine *engine = body_engine(call);
 	uint32_t count = atomic_load(&engine->routes->partition_count);
-	uint32_t i = params->cursor ? (uint32_t)strtoul(params->cursor, NULL, 10) : 0;
+	uint32_t i;
 	uint32_t topic_index = 0;
 	json_t *list;
 	json_t *result;
 	char next[16];
 
-	if (params->topic && !body_topic(call, params->topic, &topic_index)) {
+	if (!body_cursor(call, params->cursor, count, &i) ||
+		(params->topic && !body_topic(call, params->topic, &topic_index))) {
 		return;
 	}
 	list = json_array();

@@ -72,11 +72,15 @@ METHOD_BODY(topic_list)
 {
 	struct engine *engine = body_engine(call);
 	uint32_t count = atomic_load(&engine->routes->topic_count);
-	uint32_t i = params->cursor ? (uint32_t)strtoul(params->cursor, NULL, 10) : 0;
-	json_t *list = json_array();
+	uint32_t i;
+	json_t *list;
 	json_t *result;
 	char next[16];
 
+	if (!body_cursor(call, params->cursor, count, &i)) {
+		return;
+	}
+	list = json_array();
 	for (; i < count && json_array_size(list) < params->limit; i++) {
 		const struct route_topic *topic = &engine->routes->topics[i];
 

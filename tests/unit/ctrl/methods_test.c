@@ -679,6 +679,59 @@ numbers_of_the_port_are_metrics_where_the_driver_has_them(void **state)
 	assert_int_equal(metric(f, "penstock_port_missed_total"), -1);
 }
 
+static void
+numbers_of_the_control_socket_are_metrics_with_a_help_of_their_own(void **state)
+{
+	struct fixture *f = *state;
+	json_int_t refused = metric(f, "penstock_ctl_protocol_closes_total");
+	size_t i, j;
+	json_t *a, *b;
+
+	assert_int_equal(refused, 0);
+	assert_int_equal(send(f->fds[1], "x\nx\nx\nx\nx\nx\nx\nx\nx\nx\nhalf", 24, MSG_NOSIGNAL), 24);
+	turn(f);
+	assert_int_equal(metric(f, "penstock_ctl_protocol_closes_total"), 1);
+	assert_int_equal(metric(f, "penstock_ctl_halves_discarded_total"), 1);
+	assert_int_equal(metric(f, "penstock_ctl_connections"), CLIENTS_MAX - 1);
+	assert_int_equal(metric(f, "penstock_ctl_connections_opened_total"), CLIENTS_MAX);
+	assert_int_equal(metric(f, "penstock_ctl_connections_refused_total"), 0);
+	assert_int_equal(metric(f, "penstock_ctl_line_timeouts_total"), 0);
+	assert_int_equal(metric(f, "penstock_ctl_slow_readers_total"), 0);
+	ask(f, 0, "metric.list", json_object());
+	json_t *result = answer(f, 0);
+	json_t *list = json_object_get(result, "metrics");
+
+	json_array_foreach(list, i, a) {
+		json_array_foreach(list, j, b) {
+			const char *name = json_string_value(json_object_get(a, "name"));
+
+			if (i != j && strstr(name, "penstock_ctl_") == name) {
+				assert_false(json_equal(json_object_get(a, "help"), json_object_get(b, "help")));
+			}
+		}
+	}
+	json_decref(result);
+}
+
+static void
+a_cursor_that_nobody_was_given_is_not_page_one(void **state)
+{
+	static const char *const methods[] = {"topic.list", "partition.list"};
+	static const char *const cursors[] = {"x", "", "-1", "1x", "99", " 0", "99999999999999999999"};
+	struct fixture *f = *state;
+
+	for (size_t m = 0; m < ARRAY_COUNT(methods); m++) {
+		for (size_t c = 0; c < ARRAY_COUNT(cursors); c++) {
+			expect_kind(f, methods[m], json_pack("{s:s}", "cursor", cursors[c]), "not_found");
+		}
+		ask(f, 0, methods[m], json_pack("{s:s}", "cursor", "0"));
+		json_t *result = answer(f, 0);
+
+		assert_null(json_object_get(result, "kind"));
+		json_decref(result);
+	}
+}
+
 int
 main(void)
 {
@@ -691,6 +744,8 @@ main(void)
 		CASE(a_path_that_is_no_utf8_is_shown_with_replacement_characters),
 		CASE(alarms_are_reasons_of_health_that_leave_it_ready),
 		CASE(numbers_of_the_port_are_metrics_where_the_driver_has_them),
+		CASE(numbers_of_the_control_socket_are_metrics_with_a_help_of_their_own),
+		CASE(a_cursor_that_nobody_was_given_is_not_page_one),
 		CASE(a_command_to_an_lcore_that_does_not_turn_is_answered),
 		CASE(a_question_to_a_shard_that_does_not_turn_is_answered),
 		CASE(offsets_by_time_are_told_of_every_partition_of_a_wide_topic),
