@@ -3,6 +3,7 @@
 """The one generator: ctrl/schema/*.yaml and counters.def -> C tables, man pages, reference, OpenRPC.
 
 Usage: gen.py --manual SOURCE_ROOT OUTPUT_DIR    man pages
+       gen.py --tools SOURCE_ROOT OUTPUT_DIR VERSION    openrpc.json, completion for bash
        gen.py --reference SOURCE_ROOT            docs/reference/*.md, which are committed
        gen.py --baseline SOURCE_ROOT             api_baseline.json, after a change that breaks nobody
        gen.py SOURCE_ROOT OUTPUT_DIR DATA_DIR PLUGIN_DIR BIN_DIR. One function an output; outputs are never committed.
@@ -18,6 +19,7 @@ import gen_common
 import gen_config
 import gen_manual
 import gen_methods
+import gen_openrpc
 import gen_profile
 import gen_reference
 
@@ -89,6 +91,12 @@ def manual(root):
     return gen_manual.pages(gen_common.load(os.path.join(root, 'ctrl', 'schema', 'cli.yaml')), methods, config)
 
 
+def tools(root, version):
+    _, methods, errors, _ = tables(root)
+    yield 'openrpc.json', gen_openrpc.openrpc(methods, errors, version)
+    yield 'penstock.bash', gen_openrpc.bash(methods, gen_common.load(os.path.join(root, 'ctrl', 'schema', 'cli.yaml')))
+
+
 def reference(root):
     """(path beneath the root, text) of the committed pages."""
     config, methods, errors, events = tables(root)
@@ -108,6 +116,8 @@ def main(arguments):
     try:
         if words[:1] == ['--manual'] and len(words) == 3:
             written, folder = manual(words[1]), words[2]
+        elif words[:1] == ['--tools'] and len(words) == 4:
+            written, folder = tools(words[1], words[3]), words[2]
         elif words[:1] == ['--reference'] and len(words) == 2:
             written, folder = reference(words[1]), words[1]
         elif words[:1] == ['--baseline'] and len(words) == 2:

@@ -57,7 +57,8 @@ class Tree:
 def everything_is_there(tree):
     for end in ('/bin/penstock', '/bin/penstockd', '/include/penstock.h', '/include/penstock_worker.h', '/pkgconfig/penstock.pc',
                 '/libpenstock.so.0', '/penstock/plugins/delays.so', '/share/penstock/profiles/laptop.yaml',
-                '/share/penstock/profiles/vm-generic.yaml', '/share/penstock/profile.schema.yaml',
+                '/share/penstock/profiles/vm-generic.yaml', '/share/penstock/profile.schema.yaml', '/share/penstock/openrpc.json',
+                '/share/bash-completion/completions/penstock.bash',
                 '/share/penstock/examples/flights-2013.csv.xz', '/share/penstock/examples/SOURCE.md',
                 '/share/penstock/examples/producer.c', '/share/penstock/examples/delays.c', '/man/man1/penstock.1',
                 '/man/man8/penstockd.8', '/man/man5/penstock.yaml.5'):

@@ -10,6 +10,9 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
+
+import jsonschema
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('PENSTOCK_BUILD', 'build'))
@@ -65,6 +68,41 @@ def help_and_manual_have_the_same_words():
     said = subprocess.run([BUILD / 'penstockd', '--help'], stdout=subprocess.PIPE, text=True, check=True).stdout
     assert set(re.findall(r'--[a-z]+', said.split('\n\n')[1])) >= {f['long'] for f in cli['daemon_flags']}, said
     assert {f['long'] for f in cli['daemon_flags']} >= set(re.findall(r'^  (--[a-z]+)', said, re.M)), said
+
+
+def openrpc_takes_what_the_schema_takes():
+    _, methods, _, _ = gen.tables(str(ROOT))
+    document = json.loads(dict(gen.tools(str(ROOT), '1'))['openrpc.json'])
+    entries = {entry['name']: entry for entry in document['methods']}
+    assert list(entries) == [method['method'] for method in methods]
+    for method in methods:
+        params = {param['name']: param for param in entries[method['method']]['params']}
+        for param in params.values():
+            jsonschema.Draft7Validator.check_schema(param['schema'])
+        jsonschema.Draft7Validator.check_schema(entries[method['method']]['result']['schema'])
+        for example in method['examples']:
+            assert {name for name, param in params.items() if param['required']} <= set(example['params'])
+            for name, value in example['params'].items():
+                jsonschema.validate(value, params[name]['schema'])
+            jsonschema.validate(example.get('result', {}), entries[method['method']]['result']['schema'])
+
+
+def completed(script, *words):
+    line = '; '.join([f'source {script}', 'COMP_WORDS=(penstock ' + ' '.join(f"'{word}'" for word in words) + ')',
+                      f'COMP_CWORD={len(words)}', '_penstock', 'echo "${COMPREPLY[@]}"'])
+    return subprocess.run(['bash', '--norc', '-c', line], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+
+def bash_completes_nouns_verbs_and_flags():
+    with tempfile.NamedTemporaryFile('w', suffix='.bash') as script:
+        script.write(dict(gen.tools(str(ROOT), '1'))['penstock.bash'])
+        script.flush()
+        assert completed(script.name, 'to') == ['topic']
+        assert completed(script.name, 'topic', 'de') == ['describe', 'delete']
+        assert completed(script.name, 'topic', 'create', '--part') == ['--partitions']
+        assert completed(script.name, 'topic', 'create', 'flights', '--conf') == ['--configs']
+        assert completed(script.name, 'demo', '--no-') == ['--no-progress']
+        assert {'demo', 'explain', 'partition'} <= set(completed(script.name, ''))
 
 
 def changes(old):
@@ -132,6 +170,7 @@ def every_breaking_change_is_caught():
 
 if __name__ == '__main__':
     for check in (committed_pages_are_what_the_tables_say, nothing_is_undocumented, no_key_promises_what_no_method_does, man_pages_lint_clean,
-                  help_and_manual_have_the_same_words, every_breaking_change_is_caught):
+                  help_and_manual_have_the_same_words, openrpc_takes_what_the_schema_takes,
+                  bash_completes_nouns_verbs_and_flags, every_breaking_change_is_caught):
         check()
         print(f'ok {check.__name__}')
