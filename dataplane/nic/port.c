@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "nic/nic_dpdk.h"
+#include "nic/port_steering.h"
 #include "nic/rt_signals.h"
 
 #define LINK_POLL_NS  (20 * NS_PER_MS)
@@ -31,7 +32,8 @@
 struct port {
 	uint16_t port_id;
 	uint16_t queue_count;
-	bool started, configured, steers;
+	bool started, configured;
+	enum port_steering steering;
 	bool asks_interrupts; /* of every rx queue */
 	struct rte_ether_addr mac;
 	struct port_options options;
@@ -315,7 +317,7 @@ port_set_mtu(struct port *port)
 /* --- steering --------------------------------------------------------------------------------------- */
 
 static struct rte_flow *
-flow_to_queue(struct port *port, uint16_t queue, bool ip6, bool create)
+flow_to_queue(struct port *port, uint16_t queue, bool ip6, bool create, struct rte_flow_error *ret_error)
 {
 	struct rte_flow_attr attr = {.ingress = 1};
 	struct rte_flow_item_udp spec = {.hdr.dst_port =
@@ -332,15 +334,14 @@ flow_to_queue(struct port *port, uint16_t queue, bool ip6, bool create)
 		{.type = RTE_FLOW_ACTION_TYPE_QUEUE, .conf = &target},
 		{.type = RTE_FLOW_ACTION_TYPE_END},
 	};
-	struct rte_flow_error error;
 
 	if (!create) {
 		/* A marker that is no flow: the caller only asks whether it would do. */
-		return rte_flow_validate(port->port_id, &attr, pattern, actions, &error) == 0
+		return rte_flow_validate(port->port_id, &attr, pattern, actions, ret_error) == 0
 			? (struct rte_flow *)port
 			: NULL;
 	}
-	return rte_flow_create(port->port_id, &attr, pattern, actions, &error);
+	return rte_flow_create(port->port_id, &attr, pattern, actions, ret_error);
 }
 
 static void
@@ -353,28 +354,53 @@ flows_destroy(struct port *port)
 
 /* All rules or none: half a set would send some lanes' packets to the wrong queue. */
 static bool
-port_steer(struct port *port)
+port_rules_create(struct port *port, struct rte_flow_error *ret_error)
 {
 	uint16_t n = port->options.queues;
 
 	if (port->options.udp_port_first == 0 || port->options.driver->is_virtual) {
-		return n == 1;
+		ret_error->message = "none was asked for";
+		return false;
 	}
 	for (uint16_t i = 0; i < n * FLOWS_A_QUEUE; i++) {
-		if (!flow_to_queue(port, i / FLOWS_A_QUEUE, i % FLOWS_A_QUEUE, false)) {
-			return n == 1;
+		if (!flow_to_queue(port, i / FLOWS_A_QUEUE, i % FLOWS_A_QUEUE, false, ret_error)) {
+			return false;
 		}
 	}
 	for (uint16_t i = 0; i < n * FLOWS_A_QUEUE; i++) {
-		struct rte_flow *flow = flow_to_queue(port, i / FLOWS_A_QUEUE, i % FLOWS_A_QUEUE, true);
+		struct rte_flow *flow =
+			flow_to_queue(port, i / FLOWS_A_QUEUE, i % FLOWS_A_QUEUE, true, ret_error);
 
 		if (!flow) {
 			flows_destroy(port);
-			return n == 1;
+			return false;
 		}
 		port->flows[port->flow_count++] = flow;
 	}
 	return true;
+}
+
+/* An isolated device without rules would start, and never receive anything. */
+static int
+port_steer(struct port *port)
+{
+	struct rte_flow_error error = {.message = NULL};
+	struct port_steering_in in = {.queues = port->options.queues, .isolate = port->options.isolate};
+	int rc;
+
+	rte_errno = 0;
+	in.rules = port_rules_create(port, &error);
+	rc = rte_errno ? -rte_errno : -ENOTSUP;
+	port->steering = port_steering(&in);
+	if (port->steering != PORT_STEERING_DEAF) {
+		return 0;
+	}
+	port_fail(port, rc, "flow rules");
+	port_say(port,
+		": %s; the device is shared with the kernel and gives us only what rules name, so nothing would "
+		"arrive (all of it does with ports[].net_mode: own)",
+		error.message ? error.message : "the driver says no more");
+	return rc;
 }
 
 /* --- start -------------------------------------------------------------------------------------------- */
@@ -529,9 +555,11 @@ port_start(struct port *port)
 	for (uint16_t i = 0; i < port->options.queues; i++) {
 		queue_finish(port, i);
 	}
-	port->steers = port_steer(port);
-	port_wait_link(port);
-	return 0;
+	rc = port_steer(port);
+	if (rc == 0) {
+		port_wait_link(port);
+	}
+	return rc;
 }
 
 int
@@ -643,5 +671,5 @@ port_join(struct port *port, uint8_t (*macs)[6], uint32_t count)
 bool
 port_steers(const struct port *port)
 {
-	return port->steers;
+	return port->steering != PORT_STEERING_PEER;
 }
