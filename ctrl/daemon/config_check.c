@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules that concern more than one key (config_loader.h), each told with the place of the value. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "ctrl/daemon/config_loader.h"
@@ -110,6 +111,12 @@ config_check_relations(struct config_loader *loader)
 			" log.group.max.bytes\n",
 			config_check_place(loader, &config->origins[CONFIG_KEY_LOG_BUFFER_BYTES], place,
 				sizeof(place)));
+	}
+	if (config->batcher_pin_bytes > config->log_cache_bytes / 2) {
+		return config_report(loader, -EINVAL, "%sbatcher.pin.bytes: is %" PRIu64 ", and log.cache.bytes %" PRIu64
+			": must be at most half of it, because what windows hold cannot take new records; auto is a"
+			" quarter\n", config_check_place(loader, &config->origins[CONFIG_KEY_BATCHER_PIN_BYTES], place,
+				sizeof(place)), config->batcher_pin_bytes, config->log_cache_bytes);
 	}
 	if (config->native_validate == CONFIG_NATIVE_VALIDATE_DEEP) {
 		return config_report(loader, -EINVAL, "%snative.validate: deep unpacks compressed batches, and"

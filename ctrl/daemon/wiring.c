@@ -139,7 +139,8 @@ wiring_batcher(struct wiring *w)
 		.client = w->batcher_client,
 		.shard_count = e->shard_count,
 		.worker_count = e->worker_count,
-		.pin_bytes_max = w->config->batcher_pin_bytes,
+		.pin_bytes_max = w->config->batcher_pin_bytes ? w->config->batcher_pin_bytes
+							       : w->config->log_cache_bytes / 4,
 		.answered = &w->control_waker,
 	};
 

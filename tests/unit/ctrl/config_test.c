@@ -410,6 +410,21 @@ words_of_a_profile_are_as_strict_as_the_configuration(void **state)
 }
 
 static void
+what_windows_hold_leaves_the_log_its_cache(void **state)
+{
+	static struct config config;
+
+	(void)state;
+	assert_int_equal(load("log.cache.bytes: 64MiB\n", &config), 0);
+	assert_int_equal(config.batcher_pin_bytes, 0); /* auto: a quarter */
+	assert_int_equal(load("log.cache.bytes: 64MiB\nbatcher.pin.bytes: 32MiB\n", &config), 0);
+	assert_int_equal(config.batcher_pin_bytes, 32 * MIB);
+	assert_int_equal(load("log.cache.bytes: 64MiB\nbatcher.pin.bytes: 33MiB\n", &config), -EINVAL);
+	assert_non_null(strstr(report, ":2: batcher.pin.bytes: is 34603008, and log.cache.bytes 67108864"));
+	assert_int_equal(load("batcher.pin.bytes: auto\n", &config), 0);
+}
+
+static void
 mode_dev_changes_the_defaults_beneath_the_file(void **state)
 {
 	static struct config config;
@@ -466,6 +481,7 @@ main(void)
 		cmocka_unit_test(shipped_profiles_need_no_file),
 		cmocka_unit_test(an_unknown_profile_is_told_with_its_place_and_the_nearest),
 		cmocka_unit_test(words_of_a_profile_are_as_strict_as_the_configuration),
+		cmocka_unit_test(what_windows_hold_leaves_the_log_its_cache),
 		cmocka_unit_test(mode_dev_changes_the_defaults_beneath_the_file),
 		cmocka_unit_test(values_read_as_people_write_them),
 	};
