@@ -347,6 +347,8 @@ firing_task_done(struct job *job, const struct window_done *done)
 		firing_finish(job);
 		return;
 	case -EAGAIN:
+		job->counters[JOB_task_retries]++;
+		job->dirty = true;
 		job->phase = JOB_PHASE_RETRY;
 		job->retry_ns = job->batcher->now_ns + JOB_RETRY_NS;
 		return;

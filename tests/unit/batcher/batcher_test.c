@@ -413,6 +413,7 @@ failed_attempts_are_repeated_with_the_same_ranges_then_the_job_fails(void **stat
 	assert_int_equal(status.error, -EPERM);
 	assert_non_null(strstr(status.reason, "failed 4 times on window [100, 200)"));
 	assert_int_equal(status.counters[JOB_task_failures], 6);
+	assert_int_equal(status.counters[JOB_task_retries], 1);
 	assert_int_equal(f.fault.closed, PENSTOCK_CLOSE_FAILED);
 	assert_int_equal(f.rig.log.pins, 0);
 	assert_int_equal(rig_change(&f.rig, f.job, BATCHER_DRAIN), -EPERM);
