@@ -105,7 +105,57 @@ watch_row(struct ledger_watch_row *row, const struct ledger_equation *e, const c
 }
 
 static void
-watch_lane(struct ledger_watch *w, const struct engine *engine, uint32_t lane)
+watch_sign_event(enum ledger_watch_sign_kind kind, uint32_t lane, uint64_t more, uint64_t count)
+{
+	unsigned long long n = more, all = count;
+
+	switch (kind) {
+	case WATCH_ADDRESS_CONFLICT:
+		event_address_conflict("lane %u: %llu packets more, %llu since the start. %s fix: %s", lane, n,
+			all, EVENT_ADDRESS_CONFLICT_CAUSE, EVENT_ADDRESS_CONFLICT_FIX);
+		break;
+	case WATCH_ADDRESS_DUPLICATE:
+		event_address_duplicate("lane %u: %llu packets more, %llu since the start. %s fix: %s", lane, n,
+			all, EVENT_ADDRESS_DUPLICATE_CAUSE, EVENT_ADDRESS_DUPLICATE_FIX);
+		break;
+	case WATCH_IP_FRAGMENTS:
+		event_ip_fragments("lane %u: %llu more, %llu since the start. %s fix: %s", lane, n, all,
+			EVENT_IP_FRAGMENTS_CAUSE, EVENT_IP_FRAGMENTS_FIX);
+		break;
+	case WATCH_SIGNS:
+		break;
+	}
+}
+
+/* Each is told when it grows, at most once a minute. */
+static void
+watch_signs(struct ledger_watch *w, uint32_t lane, const uint64_t *values, uint64_t now_ns)
+{
+	const uint64_t counts[WATCH_SIGNS] = {
+		[WATCH_ADDRESS_CONFLICT] = values[LANE_arp_conflict] + values[LANE_ndp_conflict],
+		[WATCH_ADDRESS_DUPLICATE] = values[LANE_ndp_duplicate],
+		[WATCH_IP_FRAGMENTS] = values[LANE_ip_fragment],
+	};
+
+	for (uint32_t i = 0; i < WATCH_SIGNS; i++) {
+		struct ledger_watch_sign *sign = &w->signs[lane][i];
+
+		if (counts[i] > sign->count) {
+			sign->grown_ns = now_ns;
+		}
+		sign->count = counts[i];
+		if (sign->count > sign->told_count &&
+			(sign->told_ns == 0 || now_ns - sign->told_ns >= LEDGER_WATCH_LOSS_TELL_NS)) {
+			watch_sign_event((enum ledger_watch_sign_kind)i, lane, sign->count - sign->told_count,
+				sign->count);
+			sign->told_count = sign->count;
+			sign->told_ns = now_ns;
+		}
+	}
+}
+
+static void
+watch_lane(struct ledger_watch *w, const struct engine *engine, uint32_t lane, uint64_t now_ns)
 {
 	uint64_t values[COUNTER_SLOTS_MAX];
 	uint32_t count = ledger_watch_snapshot(engine, lane, values, w->equations);
@@ -115,6 +165,7 @@ watch_lane(struct ledger_watch *w, const struct engine *engine, uint32_t lane)
 	for (uint32_t i = 0; i < count; i++) {
 		watch_row(&w->rows[lane][i], &w->equations[i], where);
 	}
+	watch_signs(w, lane, values, now_ns);
 }
 
 static void
@@ -163,7 +214,7 @@ ledger_watch_poll(struct ledger_watch *w, const struct engine *engine, uint64_t 
 	}
 	w->looked_ns = now_ns;
 	for (uint32_t lane = 0; lane < engine->lane_count; lane++) {
-		watch_lane(w, engine, lane);
+		watch_lane(w, engine, lane, now_ns);
 		watch_port(w, engine, lane, now_ns);
 	}
 	watch_log(w, engine);
@@ -197,6 +248,29 @@ reason_losses(const struct ledger_watch_port *port, uint32_t lane, uint64_t now_
 	}
 }
 
+static void
+reason_addresses(
+	const struct ledger_watch_sign signs[WATCH_SIGNS], uint32_t lane, uint64_t now_ns, json_t *reasons)
+{
+	const struct ledger_watch_sign *conflict = &signs[WATCH_ADDRESS_CONFLICT];
+	char text[640];
+
+	if (signs[WATCH_ADDRESS_DUPLICATE].count > 0) {
+		snprintf(text, sizeof(text),
+			"address: an IPv6 address of the port of lane %u is in use by another host. %s fix: %s", lane,
+			EVENT_ADDRESS_DUPLICATE_CAUSE, EVENT_ADDRESS_DUPLICATE_FIX);
+		json_array_append_new(reasons, json_string(text));
+	}
+	if (conflict->grown_ns != 0 && now_ns - conflict->grown_ns < LEDGER_WATCH_LOSS_SHOWN_NS) {
+		snprintf(text, sizeof(text),
+			"address: another host claims an address of the port of lane %u, the last time %llu s ago. "
+			"%s fix: %s",
+			lane, (unsigned long long)((now_ns - conflict->grown_ns) / NS_PER_S),
+			EVENT_ADDRESS_CONFLICT_CAUSE, EVENT_ADDRESS_CONFLICT_FIX);
+		json_array_append_new(reasons, json_string(text));
+	}
+}
+
 void
 ledger_watch_reasons(const struct ledger_watch *w, uint64_t now_ns, json_t *reasons)
 {
@@ -208,6 +282,7 @@ ledger_watch_reasons(const struct ledger_watch *w, uint64_t now_ns, json_t *reas
 			reason_broken(&w->rows[lane][i], where, reasons);
 		}
 		reason_losses(&w->ports[lane], lane, now_ns, reasons);
+		reason_addresses(w->signs[lane], lane, now_ns, reasons);
 	}
 	for (uint32_t i = 0; i < LEDGER_LOG_EQUATIONS; i++) {
 		reason_broken(&w->log[i], "log", reasons);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The drop ledger looked at once a second, so that a difference and a loss are told when nobody asks:
- * as an event in the log and as a reason in health.get. Control thread; reads published copies only.
+ * as an event in the log and as a reason in health.get. So are signs of a network set up wrongly,
+ * which only counters saw. Control thread; reads published copies only.
  *
  * What is in flight is no difference. An equation counts as broken when LEDGER_WATCH_LOOKS looks one
  * after the other found a remainder of one sign that never shrank. One whose terms belong to several
@@ -35,11 +36,26 @@ struct ledger_watch_port {
 	uint64_t told_missed, told_ns;
 };
 
+/* What is wrong in the network, and only a person can mend. */
+enum ledger_watch_sign_kind {
+	WATCH_ADDRESS_CONFLICT,
+	WATCH_ADDRESS_DUPLICATE, /* failed its detection: a reason until the next start, as it stays in use */
+	WATCH_IP_FRAGMENTS,      /* told in the log only: whoever may send to the port can make them */
+	WATCH_SIGNS
+};
+
+struct ledger_watch_sign {
+	uint64_t count;
+	uint64_t grown_ns; /* last seen to grow; 0 never */
+	uint64_t told_count, told_ns;
+};
+
 struct ledger_watch {
 	uint64_t looked_ns;
 	struct ledger_watch_row rows[LANES_MAX][LEDGER_EQUATIONS_MAX];
 	struct ledger_watch_row log[LEDGER_LOG_EQUATIONS];
 	struct ledger_watch_port ports[LANES_MAX];
+	struct ledger_watch_sign signs[LANES_MAX][WATCH_SIGNS];
 	struct ledger_equation equations[LEDGER_EQUATIONS_MAX]; /* of one look */
 };
 
@@ -50,7 +66,10 @@ uint32_t ledger_watch_snapshot(const struct engine *engine, uint32_t lane, uint6
 void ledger_watch_log_snapshot(const struct engine *engine, struct ledger_equation *ret_equations);
 /* Looks if a second is over. Zeroed memory is a watch that has not looked yet. */
 void ledger_watch_poll(struct ledger_watch *watch, const struct engine *engine, uint64_t now_ns);
-/* Appends a sentence for each equation that is broken and each port that lost packets of late. */
+/*
+ * Appends a sentence for each equation that is broken, each port that lost packets of late and each address
+ * that another host claims.
+ */
 void ledger_watch_reasons(const struct ledger_watch *watch, uint64_t now_ns, json_t *reasons);
 
 #endif

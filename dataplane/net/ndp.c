@@ -152,6 +152,13 @@ ndp_well_formed(const struct net_packet *p, uint8_t type)
 		ip_checksum_right(p, PROTOCOL_ICMP6, p->left);
 }
 
+/* While we probe, another's claim means that the address is a duplicate (RFC 4862, 5.4.3, 5.4.4). */
+static enum lane_counter
+ndp_conflict(const struct net_packet *p)
+{
+	return p->now_ns < p->port->tentative_until_ns ? LANE_ndp_duplicate : LANE_ndp_conflict;
+}
+
 /*
  * An answer by reflection, or to all if a host probes for an address that is ours already. While we
  * are probing ourselves we say nothing, but another's probe means that both want it.
@@ -167,7 +174,7 @@ ndp_solicited(struct net_packet *p, bool from_us)
 	bool sent;
 
 	if (probe && !from_us) {
-		p->info = LANE_ndp_conflict;
+		p->info = ndp_conflict(p);
 	}
 	if (from_us || p->now_ns < p->port->tentative_until_ns) {
 		return net_consumed(LANE_ndp);
@@ -198,7 +205,7 @@ ndp_input(struct net_packet *p, uint8_t type)
 		return ndp_solicited(p, from_us);
 	}
 	if (!from_us) {
-		p->info = LANE_ndp_conflict;
+		p->info = ndp_conflict(p);
 	}
 	return net_consumed(LANE_ndp);
 }

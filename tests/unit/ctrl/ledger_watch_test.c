@@ -305,6 +305,65 @@ losses_of_a_port_are_told_by_its_first_queue_and_only_where_the_driver_sees_them
 }
 
 static void
+a_claimed_address_is_told_once_a_minute_and_shown_for_ten(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(look(f), 0);
+	f->lanes[1].values[LANE_arp_conflict] = 1;
+	assert_int_equal(look(f), 1);
+	assert_true(reason_has(f, 0, "another host claims an address of the port of lane 1"));
+	assert_true(reason_has(f, 0, "fix: Give one of them another address"));
+	for (uint32_t i = 0; i < 59; i++) {
+		f->lanes[1].values[LANE_ndp_conflict]++;
+		assert_int_equal(look(f), 1);
+	}
+	assert_int_equal(logged(f, "event=PEN-3004"), 1);
+	(void)look(f);
+	assert_true(strstr(f->log, "lane 1: 59 packets more, 60 since the start") != NULL);
+	assert_int_equal(logged(f, "event=PEN-3004"), 1);
+	for (uint32_t i = 0; i < 598; i++) {
+		assert_int_equal(look(f), 1);
+	}
+	assert_int_equal(look(f), 0);
+	assert_int_equal(logged(f, "event=PEN-3004"), 0);
+}
+
+static void
+an_address_that_failed_its_detection_stays_a_reason(void **state)
+{
+	struct fixture *f = *state;
+
+	f->lanes[0].values[LANE_ndp_duplicate] = 1;
+	assert_int_equal(look(f), 1);
+	assert_true(reason_has(f, 0, "an IPv6 address of the port of lane 0 is in use by another host"));
+	assert_true(reason_has(f, 0, "Duplicate address detection failed"));
+	assert_true(reason_has(f, 0, "then start the daemon again: it probes anew."));
+	for (uint32_t i = 0; i < 1000; i++) {
+		assert_int_equal(look(f), 1);
+	}
+	assert_int_equal(logged(f, "event=PEN-3005"), 1);
+}
+
+/* No reason of bad health: anybody on the network can send them. */
+static void
+fragments_are_warned_of_once_a_minute(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint32_t i = 0; i < 60; i++) {
+		f->lanes[0].values[LANE_rx_packets] = f->ports[0].stats.queue_ipackets =
+			f->lanes[0].values[LANE_ip_fragment] += 5;
+		assert_int_equal(look(f), 0);
+	}
+	assert_true(strstr(f->log, "fix: Lower the sender's datagrams") != NULL);
+	assert_int_equal(logged(f, "event=PEN-3006"), 1);
+	assert_int_equal(look(f), 0);
+	assert_true(strstr(f->log, "lane 0: 295 more, 300 since the start") != NULL);
+	assert_int_equal(logged(f, "event=PEN-3006"), 1);
+}
+
+static void
 it_looks_once_a_second(void **state)
 {
 	struct fixture *f = *state;
@@ -330,6 +389,9 @@ main(void)
 		CASE(what_is_stored_is_held_against_what_the_log_appended),
 		CASE(losses_are_told_once_a_minute_and_shown_for_ten),
 		CASE(losses_of_a_port_are_told_by_its_first_queue_and_only_where_the_driver_sees_them),
+		CASE(a_claimed_address_is_told_once_a_minute_and_shown_for_ten),
+		CASE(an_address_that_failed_its_detection_stays_a_reason),
+		CASE(fragments_are_warned_of_once_a_minute),
 		CASE(it_looks_once_a_second),
 	};
 

@@ -174,12 +174,14 @@ announcements_come_three_times(void **state)
 	f->port.reply_count = 0;
 	net_tick(&f->port, NOW + NS_PER_S - 1);
 	assert_int_equal(f->port.reply_count, 0);
-	/* Tentative: no answer yet, but another's probe is noticed. */
+	/* Tentative: no answer yet, but another's claim or probe is noticed. */
 	f->now_ns = NOW + NS_PER_S - 1;
 	nd(f, 135, peer6, our6);
 	expect(f, NET_CONSUMED, LANE_ndp, NET_NO_INFO);
 	nd(f, 135, zeros, our6);
-	expect(f, NET_CONSUMED, LANE_ndp, LANE_ndp_conflict);
+	expect(f, NET_CONSUMED, LANE_ndp, LANE_ndp_duplicate);
+	nd(f, 136, peer6, our6);
+	expect(f, NET_CONSUMED, LANE_ndp, LANE_ndp_duplicate);
 	assert_int_equal(f->port.reply_count, 0);
 	net_tick(&f->port, NOW + NS_PER_S);
 	assert_int_equal(f->port.reply_count, 2);
