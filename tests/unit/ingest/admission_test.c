@@ -226,6 +226,251 @@ shares_stay_within_the_lane_budget(void **state)
 	lane_harness_fini(h);
 }
 
+/* --- floors that take turns, the cap, few buffers ------------------------------------------------ */
+
+#define MANY 20 /* sessions on 7 descriptors: three groups */
+
+static struct lane_client many[MANY];
+
+/* A lane with a small pool. 31 buffers are 7 descriptors at least, as a quarter of the pool counts. */
+static struct lane_harness *
+begin_small(uint32_t buffers, uint32_t descriptors)
+{
+	struct nic_fake_options nic;
+
+	nic_fake_options_init(&nic);
+	nic.rx_buffer_count = buffers;
+	nic.rx_descriptors = descriptors;
+	lane_harness_init_nic(&harness, &nic);
+	harness.options.sessions_max = MANY;
+	lane_harness_create(&harness);
+	return &harness;
+}
+
+static void
+connect_many(uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		lane_harness_advance(&harness, NS_PER_MS);
+		lane_harness_discard(&harness);
+		lane_client_init(&many[i], (uint8_t)(i + 1));
+		lane_client_connect(&many[i], &harness);
+	}
+}
+
+/* 50 ms later: which of them were told of a floor, as bits, and of how many bytes at most. */
+static uint32_t
+next_group(uint64_t credit_bytes[MANY])
+{
+	struct session_msg_ack ack;
+	struct frame frame;
+	uint32_t told = 0;
+
+	lane_harness_advance(&harness, 50 * NS_PER_MS);
+	while (lane_harness_take(&harness, &frame)) {
+		assert_int_equal(frame.type, FRAME_ACK);
+		assert_int_equal(session_msg_ack_decode(frame.body, frame.body_len, &ack), 0);
+		for (uint32_t i = 0; i < MANY; i++) {
+			if (many[i].session_id == frame.session_id) {
+				assert_false(told & 1u << i);
+				told |= 1u << i;
+				credit_bytes[i] = ack.credit_bytes;
+			}
+		}
+	}
+	return told;
+}
+
+/* Two packets while all have room at once, then one. */
+static void
+floors_shrink_to_one_packet_when_the_descriptors_are_few(void **state)
+{
+	struct lane_harness *h = begin_small(31, 4);
+	uint64_t max_datagram = h->options.max_datagram;
+
+	h->log_buffer_free = 0; /* bytes: floors only */
+	connect_many(6);
+	assert_int_equal(many[0].accept.credit_bytes, 2 * max_datagram);
+	assert_int_equal(many[3].accept.credit_bytes, 2 * max_datagram);
+	/* Four sessions are open: two packets each are more than 7. */
+	assert_int_equal(many[4].accept.credit_bytes, max_datagram);
+	assert_int_equal(many[5].accept.credit_bytes, max_datagram);
+	/* One group: nobody waits for a turn, so nobody is told of one. */
+	lane_harness_discard(h);
+	for (uint32_t i = 0; i < 5; i++) {
+		uint64_t credit[MANY];
+
+		assert_int_equal(next_group(credit), 0);
+	}
+	lane_harness_fini(h);
+}
+
+static void
+floors_of_more_sessions_than_descriptors_take_turns(void **state)
+{
+	struct lane_harness *h = begin_small(31, 4);
+	uint64_t credit[MANY] = {0};
+	uint32_t groups[3], all = 0;
+
+	h->log_buffer_free = 0;
+	connect_many(MANY);
+	(void)next_group(credit);
+	for (uint32_t i = 0; i < 3; i++) {
+		groups[i] = next_group(credit);
+		assert_true(__builtin_popcount(groups[i]) >= 6 && __builtin_popcount(groups[i]) <= 7);
+		assert_int_equal(all & groups[i], 0);
+		all |= groups[i];
+	}
+	assert_int_equal(all, (1u << MANY) - 1);
+	for (uint32_t i = 0; i < 6; i++) {
+		assert_int_equal(next_group(credit), groups[i % 3]);
+	}
+	/* Not before its 50 ms are over. */
+	lane_harness_advance(h, 49 * NS_PER_MS);
+	assert_false(lane_harness_take(h, &(struct frame){0}));
+	lane_harness_fini(h);
+}
+
+/* What a session used up comes back as a floor when its group has its turn, and not before. */
+static void
+a_floor_is_given_at_the_groups_turn_only(void **state)
+{
+	struct lane_harness *h = begin_small(31, 4);
+	struct lane_client *last = &many[MANY - 1];
+	uint64_t credit[MANY] = {0};
+	struct append_req req;
+	uint32_t told, bit = 1u << (MANY - 1), waited = 0;
+
+	h->log_buffer_free = 0;
+	connect_many(MANY);
+	while (!(next_group(credit) & bit)) {
+		assert_true(++waited < 3);
+	}
+	/* Its turn is over at the next tick; then a batch of it becomes durable. */
+	(void)next_group(credit);
+	assert_int_equal(credit[MANY - 1], last->accept.credit_bytes);
+	lane_harness_open_stream(h, last, 1, &req);
+	lane_harness_done(h, &req, APPEND_COPIED, 1);
+	lane_harness_done(h, &req, APPEND_DURABLE, 1);
+	turn();
+	client = *last;
+	assert_int_equal(ping().credit_bytes, last->accept.credit_bytes);
+	lane_harness_discard(h);
+	told = next_group(credit);
+	assert_false(told & bit);
+	told = next_group(credit);
+	assert_true(told & bit);
+	assert_int_equal(credit[MANY - 1], last->accept.credit_bytes + req.batch_len);
+	lane_harness_fini(h);
+}
+
+/* So many batches of one record, each of them durable at once. */
+static void
+batches_through(int32_t *sequence, uint32_t count)
+{
+	struct append_req req;
+
+	for (uint32_t i = 0; i < count; i++) {
+		data(*sequence, 1);
+		assert_true(lane_harness_request(&harness, &req));
+		lane_harness_done(&harness, &req, APPEND_COPIED, *sequence);
+		lane_harness_done(&harness, &req, APPEND_DURABLE, *sequence);
+		turn();
+		lane_harness_discard(&harness);
+		++*sequence;
+	}
+}
+
+/* The lane could give more: 512 descriptors and nobody else. */
+static void
+a_share_is_at_most_twice_the_recent_use(void **state)
+{
+	struct lane_harness *h = begin();
+	uint64_t floor_bytes = 2ull * h->options.max_datagram;
+	struct append_req req;
+	struct session_msg_ack ack;
+	int32_t sequence = 2;
+
+	lane_harness_advance(h, 300 * NS_PER_MS);
+	lane_harness_open_stream(h, &client, 1, &req);
+	lane_harness_done(h, &req, APPEND_COPIED, 1);
+	lane_harness_done(h, &req, APPEND_DURABLE, 1);
+	turn();
+	batches_through(&sequence, 9);
+	ack = ping();
+	assert_int_equal(ack.credit_pkts, 10 + 2 + 128); /* the first share, as the use is small */
+	assert_true(ack.credit_bytes > floor_bytes + 256 * KIB);
+	assert_true(ack.credit_bytes < floor_bytes + 256 * KIB + 10 * 200);
+	batches_through(&sequence, 90);
+	assert_int_equal(ping().credit_pkts, 100 + 2 + 200);
+	/* The use of the period before counts too. */
+	lane_harness_advance(h, 101 * NS_PER_MS);
+	batches_through(&sequence, 20);
+	assert_int_equal(ping().credit_pkts, 120 + 2 + 200);
+	/* That before it does not: what is given is never taken back, so it has to be used up first. */
+	for (uint32_t i = 0; i < 3; i++) {
+		lane_harness_advance(h, 101 * NS_PER_MS);
+		batches_through(&sequence, 60);
+	}
+	assert_int_equal(ping().credit_pkts, 300 + 2 + 128);
+	lane_harness_fini(h);
+}
+
+/* Batches of one session that the log does not copy, as far as its credit and the buffers go. */
+static void
+hold_buffers(struct lane_client *one, uint32_t stream, struct append_req *reqs, uint32_t *held)
+{
+	struct lane_harness *h = &harness;
+	int32_t sent = 1;
+
+	lane_harness_open_stream(h, one, stream, &reqs[(*held)++]);
+	client = *one;
+	while (h->nic->ops->buffers_free(h->nic) > 3 && (uint64_t)sent < ping().credit_pkts) {
+		lane_client_data(&client, h, stream, 2 * sent++, 2);
+		turn();
+		assert_true(lane_harness_request(h, &reqs[(*held)++]));
+	}
+	*one = client;
+}
+
+/* Who holds none still has the floor, who holds more has to wait. */
+static void
+acks_tell_that_buffers_are_low(void **state)
+{
+	struct lane_harness *h = begin_small(63, 60);
+	static struct append_req reqs[64];
+	uint32_t held = 0;
+
+	connect_many(8);
+	client = many[7];
+	assert_int_equal(ping().busy, SESSION_MSG_BUSY_NONE);
+	many[7] = client;
+	for (uint32_t i = 0; i < 7 && h->nic->ops->buffers_free(h->nic) > 3; i++) {
+		hold_buffers(&many[i], 1 + i, reqs, &held);
+	}
+	assert_int_equal(held, 60);
+	lane_harness_advance(h, NS_PER_MS);
+	assert_int_equal(COUNT(credit_exceeded), 0);
+	lane_client_data(&many[0], h, 1, 1000, 2);
+	turn();
+	assert_int_equal(COUNT(credit_exceeded), 1);
+	client = many[7];
+	assert_int_equal(ping().busy, SESSION_MSG_BUSY_MBUFS_LOW);
+	lane_client_data(&client, h, 8, 0, 2);
+	turn();
+	assert_int_equal(COUNT(credit_exceeded), 1);
+	lane_harness_state(h, -1);
+	turn();
+	lane_harness_expect_batch(h, 0, &reqs[held++]);
+	for (uint32_t i = 0; i < held; i++) {
+		lane_harness_done(h, &reqs[i], APPEND_COPIED, i);
+		turn();
+	}
+	lane_harness_advance(h, NS_PER_MS);
+	assert_int_equal(ping().busy, SESSION_MSG_BUSY_NONE);
+	lane_harness_fini(h);
+}
+
 int
 main(void)
 {
@@ -237,6 +482,11 @@ main(void)
 		cmocka_unit_test(credit_never_decreases),
 		cmocka_unit_test(what_an_earlier_session_left_costs_no_credit),
 		cmocka_unit_test(shares_stay_within_the_lane_budget),
+		cmocka_unit_test(floors_shrink_to_one_packet_when_the_descriptors_are_few),
+		cmocka_unit_test(floors_of_more_sessions_than_descriptors_take_turns),
+		cmocka_unit_test(a_floor_is_given_at_the_groups_turn_only),
+		cmocka_unit_test(a_share_is_at_most_twice_the_recent_use),
+		cmocka_unit_test(acks_tell_that_buffers_are_low),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

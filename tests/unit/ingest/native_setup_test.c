@@ -297,6 +297,41 @@ too_many_sessions_are_told_so(void **state)
 	lane_harness_fini(h);
 }
 
+/* Silence: the client repeats. The place of one that is answered is free at once. */
+static void
+hellos_that_wait_for_control_are_at_most_256(void **state)
+{
+	struct lane_harness *h = &harness;
+	struct session_msg_hello hello;
+	struct control_ask asks[256], ask;
+	struct frame frame;
+
+	lane_harness_init(h);
+	h->options.sessions_max = 300;
+	lane_harness_create(h);
+	for (uint32_t i = 0; i < 256; i++) {
+		lane_client_init(&client, (uint8_t)(1 + i % 128));
+		client.nonce[1] = (uint8_t)(1 + i / 128);
+		lane_client_knock(&client, h, &asks[i]);
+	}
+	lane_client_init(&client, 200);
+	hello_with_cookie(&hello);
+	say_hello(&hello);
+	assert_int_equal(COUNT(hello_pending), 1);
+	assert_false(lane_harness_take(h, &frame));
+	assert_false(lane_harness_ask(h, &ask));
+	lane_harness_control(h, &(struct control_answer){.kind = CONTROL_PRODUCER,
+					.session_index = asks[0].session_index,
+					.token = asks[0].token,
+					.error = KAFKA_UNKNOWN_SERVER_ERROR});
+	(void)lane_harness_turn(h);
+	lane_harness_expect(h, FRAME_CLOSED, &frame);
+	say_hello(&hello);
+	assert_int_equal(COUNT(hello_pending), 1);
+	assert_true(lane_harness_ask(h, &ask));
+	lane_harness_fini(h);
+}
+
 static void
 a_draining_lane_takes_no_new_session(void **state)
 {
@@ -374,6 +409,7 @@ main(void)
 		cmocka_unit_test(a_foreign_version_is_told_ours),
 		cmocka_unit_test(authentication_is_refused_after_the_cookie),
 		cmocka_unit_test(too_many_sessions_are_told_so),
+		cmocka_unit_test(hellos_that_wait_for_control_are_at_most_256),
 		cmocka_unit_test(a_draining_lane_takes_no_new_session),
 		cmocka_unit_test(errors_of_control_become_reasons),
 		cmocka_unit_test(a_full_ring_to_control_leaves_nothing_behind),
