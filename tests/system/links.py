@@ -55,8 +55,24 @@ class Link:
 
 
 class Socket(Link):
-    """Kernel UDP sockets on the loopback interface: needs nothing."""
+    """Kernel UDP sockets on the loopback interface: needs nothing. The producer counts what its kernel took, which arrives or is
+    dropped at the daemon's full socket buffer, and that the driver sees: E1 is held against it exactly."""
     name = 'socket'
+    LAST = 16  # datagrams of a session after the library's numbers were read: three of CLOSE, probes of the path's MTU
+
+    def check(self, daemon, report):
+        """E1: what the lanes received and saw lost is what the kernel took, and that is what the library says that it sent."""
+        until = time.monotonic() + 10
+        while True:
+            lanes = [e1_terms(lane) for lane in daemon.call('drop.list')['lanes']]
+            assert all(value is not None for terms in lanes for value in terms.values()), lanes
+            unseen = report['kernel_sent'] - sum(sum(terms.values()) for terms in lanes)
+            if unseen == 0 or time.monotonic() > until:
+                break
+            time.sleep(0.2)
+        assert unseen == 0 and report['kernel_sent'] > 0, (unseen, lanes, report)
+        last = report['kernel_sent'] + report['kernel_refused'] - report['datagrams_sent']
+        assert 0 < last <= self.LAST * report['sessions'], (last, report)
 
 
 class Memif(Link):
