@@ -12,13 +12,32 @@
  *   log shard              --commit_note-> batcher
  *   batcher                --window_task-> worker    --window_done--> back
  *   lane                   --control_ask-> control   --control_answer-> back, FENCE notes to all lanes
- *   batcher                --pressure_note--> lanes;  --hw_release, held_cut--> log shard
  *
- * Table: which struct brings what an answer to a producer needs.
- *   native ACK   received_seq: ingest itself    durable_seq, durable_offset: append_done DURABLE
- *                (APPENDED on a relaxed topic)   error, error_seq: append_done REFUSED
- *   RESOLVED     control_answer (error, topic index), then the route table of base/route_table.h
- *   ACCEPT       control_answer (producer id, epoch)
+ * Laid down, but nobody sends them in this version: batcher --pressure_note--> lanes, and
+ * batcher --hw_release, held_cut--> log shard.
+ *
+ * Table: every field of an answer, and which struct brings it. "Itself": known to the lane without
+ * asking anybody, so it is in no struct here.
+ *   ACCEPT     producer id, epoch: control_answer PRODUCER          the rest: itself
+ *   CLOSED     to a HELLO: control_answer PRODUCER, error           to a session: itself, or
+ *              control_answer FENCE (fenced)
+ *   RESOLVED   error, topic index: control_answer RESOLVE
+ *              partitions, leader epochs, topic id, limits, version: base/route_table.h by it
+ *   ACK        recv_upto, bitmap, echo: itself
+ *     entry    received_seq: itself; a stream that opens: append_done STATE
+ *              durable_seq, durable_offset: append_done DURABLE (relaxed topics: APPENDED)
+ *              error, error_seq: itself (admission, epoch, order), append_done REFUSED or FAILED
+ *     credit   packets grow by COPIED, bytes by DURABLE, both by REFUSED; shares: itself, over
+ *              lane_options.log_buffer_free, which is a call and no ring
+ *     busy     itself; disk full: lane_options.log_disk_full
+ * Those who append or read without a session, by the same structs (control's records, offset.list,
+ * windows; a Kafka answer would need no other):
+ *   append     base offset: append_done COPIED, offset - (record_count - 1); with DUPLICATE it is
+ *              the original's   acked: DURABLE (cumulative by offset)   error: REFUSED, FAILED
+ *              append time: append_req.rx_time_ns, as it was asked
+ *   read       records, next offset, error: read_done   high watermark, last stable offset, log
+ *              start, leader epoch: commit_note
+ *   window     result, time it took: window_done
  */
 #ifndef BASE_HANDOFF_H
 #define BASE_HANDOFF_H
