@@ -189,16 +189,20 @@ tx_mbuf(const struct packet_view *view)
 	return m;
 }
 
-/* Offers what waits, oldest first. A driver may take part of a burst. */
+/* Offers what waits, oldest first, within the budget. A driver may take part of a burst. */
 static void
-tx_drain(struct nic_dpdk *q)
+tx_drain(struct nic_dpdk *q, uint32_t *budget)
 {
-	while (q->tx_queue.count > 0) {
+	while (q->tx_queue.count > 0 && *budget > 0) {
 		/* Tokens are pointers of the same size: the queue is an array of mbufs. */
 		uint32_t count = q->tx_queue.count < NIC_BURST_MAX ? q->tx_queue.count : NIC_BURST_MAX;
-		uint16_t sent = rte_eth_tx_burst(q->port_id, q->queue,
+		uint16_t sent;
+
+		count = count < *budget ? count : *budget;
+		sent = rte_eth_tx_burst(q->port_id, q->queue,
 			(struct rte_mbuf **)(void *)q->tx_queue.tokens, (uint16_t)count);
 
+		*budget -= sent;
 		tx_queue_drop_front(&q->tx_queue, sent);
 		count_add(&q->tx_packets, sent);
 		if (sent < count) {
@@ -213,7 +217,7 @@ static uint32_t
 nic_dpdk_tx(struct nic *nic, const struct packet_view *views, uint32_t n)
 {
 	struct nic_dpdk *q = dpdk_of(nic);
-	uint32_t given_up = 0;
+	uint32_t given_up = 0, budget = q->tx_budget;
 
 	if (n == 0 && q->tx_queue.count == 0) {
 		if (q->driver->reaps_on_tx) {
@@ -221,12 +225,12 @@ nic_dpdk_tx(struct nic *nic, const struct packet_view *views, uint32_t n)
 		}
 		return 0;
 	}
-	tx_drain(q);
+	tx_drain(q, &budget);
 	for (uint32_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = tx_mbuf(&views[i]);
 
 		if (tx_queue_room(&q->tx_queue) == 0) {
-			tx_drain(q);
+			tx_drain(q, &budget);
 		}
 		if (tx_queue_room(&q->tx_queue) == 0) {
 			rte_pktmbuf_free(m);
@@ -235,7 +239,7 @@ nic_dpdk_tx(struct nic *nic, const struct packet_view *views, uint32_t n)
 		}
 		tx_queue_push(&q->tx_queue, (uint64_t)(uintptr_t)m);
 	}
-	tx_drain(q);
+	tx_drain(q, &budget);
 	return given_up;
 }
 

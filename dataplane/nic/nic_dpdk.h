@@ -26,6 +26,7 @@ struct nic_dpdk {
 	int rx_fd;
 	bool interrupts; /* rx_fd is an epoll descriptor of ours over the device's; else it is the device's own */
 	uint32_t rx_desc;
+	uint32_t tx_budget; /* packets that one tx call may give the driver: port_tx_budget() */
 	struct rte_mempool *rx_pool, *tx_pool;
 	uint32_t pool_count;
 	uint32_t pool_held; /* buffers that the driver took at start */

@@ -486,6 +486,7 @@ queue_finish(struct port *port, uint16_t queue)
 			   q->queue < RTE_ETHDEV_QUEUE_STAT_CNTRS;
 	q->tx_udp_csum = port->tx_offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	q->rx_desc = port->options.rx_desc;
+	q->tx_budget = port_tx_budget(port->options.driver, port->options.devargs);
 	queue_find_fd(port, queue);
 	memcpy(q->mac, port->mac.addr_bytes, 6);
 	q->pool_count = port->options.plan.pool_count;

@@ -15,7 +15,7 @@ static const struct port_driver port_drivers[] = {
 		.counts_sent = true, .forgets_packets = true, .reaps_on_tx = true, .mtu_max = 9000, .idle_rx_every = 1, .defaults = "rsize=10"},
 	{.name = "af_packet", .eal_name = "net_af_packet", .package = PACKAGE("net-af-packet"),
 		.is_virtual = true, .needs_interface = true, .counts_sent = true, .oerrors_taken = true,
-		.mtu_max = 1500, .idle_rx_every = 1, .queues_key = "qpairs",
+		.mtu_max = 1500, .idle_rx_every = 1, .queues_key = "qpairs", .tx_slots_key = "framecnt",
 		.defaults = "blocksz=16384,framesz=2048,framecnt=4096,qdisc_bypass=1"},
 	{.name = "af_xdp", .eal_name = "net_af_xdp", .package = PACKAGE("net-af-xdp"),
 		.is_virtual = true, .needs_interface = true, .counts_losses = true,
@@ -136,6 +136,19 @@ port_devarg_number(const char *devargs, const char *key, uint32_t otherwise)
 	const char *value = devarg_find(devargs, key);
 
 	return value ? (uint32_t)strtoul(value, NULL, 10) : otherwise;
+}
+
+uint32_t
+port_tx_budget(const struct port_driver *driver, const char *devargs)
+{
+	uint32_t slots;
+
+	if (!driver->tx_slots_key) {
+		return UINT32_MAX;
+	}
+	slots = port_devarg_number(driver->defaults, driver->tx_slots_key, 2);
+	slots = port_devarg_number(devargs, driver->tx_slots_key, slots);
+	return slots < 2 ? 1 : slots / 2;
 }
 
 bool

@@ -34,6 +34,7 @@ struct port_driver {
 	uint32_t extra_buffers; /* taken at queue set-up besides */
 	uint32_t chunk_bytes; /* a buffer with all its headers must be this long; 0: any length */
 	const char *queues_key; /* devarg that holds the number of queues, or NULL */
+	const char *tx_slots_key; /* devarg: slots of a tx ring that the driver waits for when full; NULL: it refuses */
 	const char *defaults; /* devargs added where the profile says nothing */
 };
 
@@ -69,6 +70,11 @@ int port_devargs(const struct port_devargs_in *in, char ret_argument[PORT_DEVARG
 	uint32_t text_bytes) MUST_CHECK;
 /* The value of a devarg as a number, or otherwise if it is absent. */
 uint32_t port_devarg_number(const char *devargs, const char *key, uint32_t otherwise);
+/*
+ * How many packets one tx call may give the driver: UINT32_MAX, or half the slots of a ring that it
+ * would wait for without end (devargs as in the profile or as port_devargs() made them; or NULL).
+ */
+uint32_t port_tx_budget(const struct port_driver *driver, const char *devargs);
 /* Copies the value of a devarg. False if absent or too long. */
 bool port_devarg_text(const char *devargs, const char *key, char *ret_value, uint32_t bytes);
 

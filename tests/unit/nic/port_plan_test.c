@@ -204,6 +204,34 @@ devarg_values(void **state)
 }
 
 static void
+a_driver_that_waits_for_slots_gets_half_of_them(void **state)
+{
+	const struct port_driver *waits = port_driver_find("af_packet");
+
+	assert_int_equal(port_tx_budget(waits, NULL), 2048);
+	assert_int_equal(port_tx_budget(waits, "iface=ps0,blocksz=4096"), 2048);
+	assert_int_equal(port_tx_budget(waits, "iface=ps0,framecnt=64,qpairs=2"), 32);
+	assert_int_equal(port_tx_budget(waits, "framecnt=65"), 32);
+	assert_int_equal(port_tx_budget(waits, "framecnt=1"), 1);
+	assert_int_equal(port_tx_budget(waits, "framecnt=0"), 1);
+	assert_int_equal(port_tx_budget(port_driver_find("memif"), "framecnt=64"), UINT32_MAX);
+}
+
+/* Every default that a rule of ours reads stands in the row itself. */
+static void
+keys_of_rings_have_defaults(void **state)
+{
+	const struct port_driver *rows;
+	uint32_t n = port_driver_all(&rows);
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (rows[i].tx_slots_key) {
+			assert_true(port_devarg_number(rows[i].defaults, rows[i].tx_slots_key, 0) > 0);
+		}
+	}
+}
+
+static void
 drivers_by_either_name(void **state)
 {
 	assert_ptr_equal(port_driver_find("memif"), port_driver_find("net_memif"));
@@ -228,6 +256,8 @@ main(void)
 		cmocka_unit_test(devargs_get_their_defaults),
 		cmocka_unit_test(devargs_that_could_hurt_are_refused),
 		cmocka_unit_test(devarg_values),
+		cmocka_unit_test(a_driver_that_waits_for_slots_gets_half_of_them),
+		cmocka_unit_test(keys_of_rings_have_defaults),
 		cmocka_unit_test(drivers_by_either_name),
 	};
 
