@@ -11,6 +11,7 @@
 #include "ctrl/daemon/config.h"
 #include "ctrl/schema/value.h"
 #include "nic/eal.h"
+#include "nic/memif_socket.h"
 #include "nic/port.h"
 #include "nic/port_pci.h"
 
@@ -416,6 +417,21 @@ dpdk_tell_findings(struct dpdk_start *s, const char *findings)
 	return -EINVAL;
 }
 
+/* A daemon that was killed leaves them, and DPDK does not start over one. What stays is DPDK's to tell. */
+static void
+dpdk_remove_stale_sockets(const struct eal_options *eal)
+{
+	struct log_site site = {0};
+	char path[MEMIF_SOCKET_PATH_MAX + 1];
+
+	for (uint32_t i = 0; i < eal->port_count; i++) {
+		memif_socket_path(eal->ports[i].argument, path);
+		if (*path && memif_socket_remove_stale(path) == 1) {
+			log_line(&site, LOG_INFO, "ports", "removed %s: nobody listened on it any more", path);
+		}
+	}
+}
+
 static int
 dpdk_eal_start(struct dpdk_start *s)
 {
@@ -428,6 +444,7 @@ dpdk_eal_start(struct dpdk_start *s)
 	if (eal_preflight(&s->eal, text, sizeof(text)) > 0) {
 		return dpdk_tell_findings(s, text);
 	}
+	dpdk_remove_stale_sockets(&s->eal);
 	rc = eal_start(&s->eal, text, sizeof(text));
 	if (rc < 0) {
 		dpdk_fail(s, "error: %s\n", text);

@@ -18,6 +18,7 @@
 #include <rte_config.h>
 #include "base/bytes.h"
 #include "nic/eal.h"
+#include "nic/memif_socket.h"
 
 #define CAP_NET_ADMIN_BIT 12
 #define CAP_NET_RAW_BIT	  13
@@ -409,6 +410,30 @@ check_pci(struct findings *f, const struct eal_options *options, const struct ea
 	}
 }
 
+/* DPDK would only say that the address is in use. A stale file is no failure: the start removes it. */
+static void
+check_memif_socket(struct findings *f, const struct eal_options *options, const struct eal_port *port)
+{
+	char name[MEMIF_SOCKET_PATH_MAX + 1], path[512];
+	enum memif_socket_state state;
+
+	memif_socket_path(port->argument, name);
+	if (!*name) {
+		return;
+	}
+	snprintf(path, sizeof(path), "%s%s", options->root, name);
+	state = memif_socket_state(path);
+	if (state == MEMIF_SOCKET_TAKEN) {
+		finding_add(f,
+			"driver memif: another process listens on %s, or it cannot be asked. fix: stop that one (ss -xlp "
+			"shows it), or name another file in socket=",
+			name);
+	} else if (state == MEMIF_SOCKET_FOREIGN) {
+		finding_add(f, "driver memif: %s is there and no socket. fix: rm %s, or name another file in socket=",
+			name, name);
+	}
+}
+
 uint32_t
 eal_preflight(const struct eal_options *options, char *text, uint32_t text_bytes)
 {
@@ -429,6 +454,7 @@ eal_preflight(const struct eal_options *options, char *text, uint32_t text_bytes
 		if (!port->driver->is_virtual) {
 			check_pci(&f, options, port);
 		}
+		check_memif_socket(&f, options, port);
 	}
 	return f.count;
 }

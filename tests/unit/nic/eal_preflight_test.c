@@ -225,6 +225,17 @@ arguments_hold_what_the_options_say(void **state)
 	assert_non_null(strstr(f->text, "no-dash"));
 }
 
+static void
+a_memif_file_that_is_no_socket_is_named(void **state)
+{
+	struct fixture *f = *state;
+
+	use_driver(f, "memif", "net_memif0,role=server,id=0,socket=/run/m.sock,socket-abstract=no");
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	fake_root_put(&f->root, "/run/m.sock", "precious\n");
+	expect(f, "/run/m.sock is there and no socket", "rm /run/m.sock");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -241,6 +252,7 @@ main(void)
 		CASE(af_xdp_refuses_a_link_longer_than_its_chunks),
 		CASE(missing_privileges_are_named),
 		CASE(a_driver_that_is_not_installed_names_its_package),
+		CASE(a_memif_file_that_is_no_socket_is_named),
 		CASE(a_pci_device_must_be_there_and_bound),
 		CASE(arguments_hold_what_the_options_say),
 	};
