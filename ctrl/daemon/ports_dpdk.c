@@ -390,6 +390,7 @@ dpdk_eal_options(struct dpdk_start *s)
 			return dpdk_fail(s, "error: %s\n", text);
 		}
 	}
+	s->eal.iova_pa = eal_needs_iova_pa(&s->eal);
 	return 0;
 }
 

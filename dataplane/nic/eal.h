@@ -61,6 +61,11 @@ uint32_t eal_preflight(const struct eal_options *options, char *text, uint32_t t
  * as before afterwards. On failure text has DPDK's own words and ours.
  */
 int eal_start(const struct eal_options *options, char *text, uint32_t text_bytes) MUST_CHECK;
+/*
+ * Whether a PCI port is in a vfio group without an IOMMU, which takes physical addresses only: what
+ * options->iova_pa is to be. Reads sysfs below options->root.
+ */
+bool eal_needs_iova_pa(const struct eal_options *options);
 /* Whether this many MiB of pages of that size are free. root as in the options. */
 bool eal_hugepages_free(const char *root, uint32_t hugepage_kib, uint32_t memory_mib);
 /* Whether the library of a driver ("net_memif") is where DPDK looks for it. */

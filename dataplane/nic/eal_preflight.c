@@ -434,6 +434,24 @@ check_memif_socket(struct findings *f, const struct eal_options *options, const 
 	}
 }
 
+bool
+eal_needs_iova_pa(const struct eal_options *options)
+{
+	for (uint32_t i = 0; i < options->port_count; i++) {
+		const struct eal_port *port = &options->ports[i];
+		char path[1024], group[32];
+
+		snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%.*s/iommu_group/name", options->root,
+			(int)strcspn(port->argument, ","), port->argument);
+		/* The name that vfio gives to a group that it makes up itself. */
+		if (!port->driver->is_virtual && file_line(path, group, sizeof(group)) &&
+			strncmp(group, "vfio-noiommu", 12) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 uint32_t
 eal_preflight(const struct eal_options *options, char *text, uint32_t text_bytes)
 {

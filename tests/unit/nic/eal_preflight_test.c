@@ -201,6 +201,25 @@ a_pci_device_must_be_there_and_bound(void **state)
 }
 
 static void
+only_a_device_without_an_iommu_needs_physical_addresses(void **state)
+{
+	struct fixture *f = *state;
+
+	use_driver(f, "i40e", "0000:41:00.0,x=1");
+	assert_false(eal_needs_iova_pa(&f->options));
+	fake_root_put(&f->root, "/sys/bus/pci/devices/0000:41:00.0/iommu_group/name", "group\n");
+	assert_false(eal_needs_iova_pa(&f->options));
+	fake_root_put(&f->root, "/sys/bus/pci/devices/0000:41:00.0/iommu_group/name", "vfio-noiommu\n");
+	assert_true(eal_needs_iova_pa(&f->options));
+	f->options.ports[1] = f->options.ports[0];
+	f->options.port_count = 2;
+	snprintf(f->options.ports[0].argument, sizeof(f->options.ports[0].argument), "0000:42:00.0");
+	assert_true(eal_needs_iova_pa(&f->options));
+	use_driver(f, "memif", "net_memif0");
+	assert_false(eal_needs_iova_pa(&f->options));
+}
+
+static void
 arguments_hold_what_the_options_say(void **state)
 {
 	struct fixture *f = *state;
@@ -254,6 +273,7 @@ main(void)
 		CASE(a_driver_that_is_not_installed_names_its_package),
 		CASE(a_memif_file_that_is_no_socket_is_named),
 		CASE(a_pci_device_must_be_there_and_bound),
+		CASE(only_a_device_without_an_iommu_needs_physical_addresses),
 		CASE(arguments_hold_what_the_options_say),
 	};
 
