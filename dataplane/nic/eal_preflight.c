@@ -337,6 +337,32 @@ check_interface(struct findings *f, const struct eal_options *options, const str
 	}
 }
 
+/* What the kernel was built with: it lists each kind of socket that it has. */
+static void
+check_xdp_sockets(struct findings *f, const struct eal_options *options, const struct eal_port *port)
+{
+	char path[512], line[512];
+	bool found = false;
+	FILE *file;
+
+	if (strcmp(port->driver->name, "af_xdp") != 0) {
+		return;
+	}
+	snprintf(path, sizeof(path), "%s/proc/net/protocols", options->root);
+	file = fopen(path, "re");
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		found = strncmp(line, "XDP ", 4) == 0;
+	}
+	if (file) {
+		fclose(file);
+	}
+	if (!found) {
+		finding_add(f,
+			"driver af_xdp: this kernel has no AF_XDP sockets. fix: a kernel with CONFIG_XDP_SOCKETS=y, or "
+			"driver af_packet on the same interface");
+	}
+}
+
 static void
 check_privileges(struct findings *f, const struct eal_options *options, const struct eal_port *port)
 {
@@ -466,6 +492,7 @@ eal_preflight(const struct eal_options *options, char *text, uint32_t text_bytes
 
 		check_driver_package(&f, port->driver);
 		check_privileges(&f, options, port);
+		check_xdp_sockets(&f, options, port);
 		if (port->driver->needs_interface) {
 			check_interface(&f, options, port);
 		}

@@ -22,6 +22,7 @@ setup(void **state)
 	f->options.memory_mib = 64;
 	fake_root_put(&f->root, "/proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n");
 	fake_root_put(&f->root, "/proc/self/cgroup", "0::/user\n");
+	fake_root_put(&f->root, "/proc/net/protocols", "protocol size\nUDP 1472\nXDP 1024\n");
 	fake_root_put(&f->root, "/sys/class/net/veth0/flags", "0x1003\n");
 	fake_root_put(&f->root, "/sys/class/net/veth0/mtu", "1500\n");
 	*state = f;
@@ -170,6 +171,19 @@ missing_privileges_are_named(void **state)
 }
 
 static void
+a_kernel_without_af_xdp_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	use_driver(f, "af_xdp", "net_af_xdp0,iface=veth0");
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	fake_root_put(&f->root, "/proc/net/protocols", "protocol size\nUDP 1472\nXDPX 1024\n");
+	expect(f, "this kernel has no AF_XDP sockets", "CONFIG_XDP_SOCKETS=y");
+	use_driver(f, "af_packet", "net_af_packet0,iface=veth0");
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+}
+
+static void
 a_driver_that_is_not_installed_names_its_package(void **state)
 {
 	static struct port_driver_guess guess;
@@ -270,6 +284,7 @@ main(void)
 		CASE(an_interface_with_a_global_address_is_refused),
 		CASE(af_xdp_refuses_a_link_longer_than_its_chunks),
 		CASE(missing_privileges_are_named),
+		CASE(a_kernel_without_af_xdp_is_told),
 		CASE(a_driver_that_is_not_installed_names_its_package),
 		CASE(a_memif_file_that_is_no_socket_is_named),
 		CASE(a_pci_device_must_be_there_and_bound),
