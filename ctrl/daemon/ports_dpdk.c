@@ -386,6 +386,7 @@ dpdk_eal_options(struct dpdk_start *s)
 			.queues = p->row->lane_count};
 
 		port->driver = p->driver;
+		port->own_net = p->row->own_net;
 		if (port_devargs(&in, port->argument, text, sizeof(text)) < 0) {
 			return dpdk_fail(s, "error: %s\n", text);
 		}

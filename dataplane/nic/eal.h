@@ -21,6 +21,7 @@
 struct eal_port {
 	const struct port_driver *driver;
 	char argument[PORT_DEVARGS_MAX]; /* of port_devargs() */
+	bool own_net; /* every packet is ours: the kernel may have no address on the device (mlx5) */
 };
 
 struct eal_options {

@@ -305,6 +305,19 @@ check_interface_state(struct findings *f, const struct eal_port *port, const cha
 }
 
 static void
+check_interface_unused(struct findings *f, const struct eal_options *options, const struct eal_port *port,
+	const char *name, const struct interface_state *state)
+{
+	if (state->has_address || interface_has_route4(options->root, name) ||
+		interface_has_address6(options->root, name)) {
+		finding_add(f,
+			"driver %s: %s is in use by the kernel (it has an address or a route), which would answer "
+			"besides us. fix: name another interface, or ip addr flush dev %s",
+			port->driver->name, name, name);
+	}
+}
+
+static void
 check_interface(struct findings *f, const struct eal_options *options, const struct eal_port *port)
 {
 	char name[IFNAMSIZ], path[512];
@@ -328,12 +341,8 @@ check_interface(struct findings *f, const struct eal_options *options, const str
 		return;
 	}
 	check_interface_state(f, port, name, &state);
-	if (!filtered && (state.has_address || interface_has_route4(options->root, name) ||
-				 interface_has_address6(options->root, name))) {
-		finding_add(f,
-			"driver %s: %s is in use by the kernel (it has an address or a route), which would answer "
-			"besides us. fix: name another interface, or ip addr flush dev %s",
-			port->driver->name, name, name);
+	if (!filtered) {
+		check_interface_unused(f, options, port, name, &state);
 	}
 }
 
@@ -401,6 +410,28 @@ check_privileges(struct findings *f, const struct eal_options *options, const st
 	}
 }
 
+/* The kernel's interfaces of a device that stays with it too. */
+static void
+check_pci_interfaces(struct findings *f, const struct eal_options *options, const struct eal_port *port,
+	const char *address)
+{
+	struct interface_state state;
+	const struct dirent *entry;
+	char path[512];
+	DIR *folder;
+
+	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/net", options->root, address);
+	folder = port->own_net ? opendir(path) : NULL;
+	while (folder && (entry = readdir(folder)) != NULL) {
+		if (entry->d_name[0] != '.' && interface_state(options->root, entry->d_name, &state)) {
+			check_interface_unused(f, options, port, entry->d_name, &state);
+		}
+	}
+	if (folder) {
+		closedir(folder);
+	}
+}
+
 /* A PCI device must be bound to a user-space driver; mlx5 stays with the kernel's. */
 static void
 check_pci(struct findings *f, const struct eal_options *options, const struct eal_port *port)
@@ -419,6 +450,7 @@ check_pci(struct findings *f, const struct eal_options *options, const struct ea
 		return;
 	}
 	if (strcmp(port->driver->name, "mlx5") == 0) {
+		check_pci_interfaces(f, options, port, address);
 		return;
 	}
 	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/driver", options->root, address);

@@ -64,6 +64,21 @@ expect(struct fixture *f, const char *cause, const char *fix)
 	assert_non_null(strstr(mark, fix));
 }
 
+/* Drivers that are not installed here have findings besides. */
+static void
+expect_among(struct fixture *f, const char *cause)
+{
+	(void)eal_preflight(&f->options, f->text, sizeof(f->text));
+	assert_non_null(strstr(f->text, cause));
+}
+
+static void
+expect_not(struct fixture *f, const char *cause)
+{
+	(void)eal_preflight(&f->options, f->text, sizeof(f->text));
+	assert_null(strstr(f->text, cause));
+}
+
 static void
 a_link_that_is_up_and_free_passes(void **state)
 {
@@ -214,6 +229,23 @@ a_pci_device_must_be_there_and_bound(void **state)
 	expect(f, "a PCI device needs hugepages", "memory.hugepage_size: auto");
 }
 
+/* mlx5 stays with the kernel, which must not use it where every packet becomes ours. */
+static void
+a_management_interface_is_refused_behind_pci_too(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_root_put(&f->root, "/sys/bus/pci/devices/0000:41:00.0/net/veth0/flags", "0x1003\n");
+	fake_root_put(&f->root, "/proc/net/route", "Iface\tDestination\nveth1\t000200C0\n");
+	use_driver(f, "mlx5", "0000:41:00.0,mprq_en=0");
+	f->options.ports[0].own_net = true;
+	expect_not(f, "in use by the kernel");
+	fake_root_put(&f->root, "/proc/net/route", "Iface\tDestination\nveth0\t000200C0\n");
+	expect_among(f, "veth0 is in use by the kernel");
+	f->options.ports[0].own_net = false;
+	expect_not(f, "in use by the kernel");
+}
+
 static void
 only_a_device_without_an_iommu_needs_physical_addresses(void **state)
 {
@@ -288,6 +320,7 @@ main(void)
 		CASE(a_driver_that_is_not_installed_names_its_package),
 		CASE(a_memif_file_that_is_no_socket_is_named),
 		CASE(a_pci_device_must_be_there_and_bound),
+		CASE(a_management_interface_is_refused_behind_pci_too),
 		CASE(only_a_device_without_an_iommu_needs_physical_addresses),
 		CASE(arguments_hold_what_the_options_say),
 	};
