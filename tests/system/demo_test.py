@@ -31,7 +31,7 @@ class Place:
     """A directory for everything a demo makes; afterwards it must be empty and nothing of it may run."""
 
     def __init__(self):
-        self.path = tempfile.mkdtemp(prefix='pst-demo-', dir='/tmp')
+        self.path = tempfile.mkdtemp(prefix='pst-demo-', dir='/var/tmp')  # a disk: in memory the demo takes no place
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith(('XDG_', 'PENSTOCK_'))}
         self.environment.update(TMPDIR=self.path, HOME=self.path, TERM='xterm')
 
