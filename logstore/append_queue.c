@@ -73,10 +73,12 @@ append_queue_add(struct append_queue *queue, struct partition *p, const struct a
 }
 
 const struct append_req *
-append_queue_first(const struct append_queue *queue, const struct partition *p)
+append_queue_first(const struct append_queue *queue)
 {
-	ensure(p->append_first != APPEND_QUEUE_NONE);
-	return &queue->items[p->append_first].req;
+	uint32_t index = queue->first->append_first;
+
+	ensure(index != APPEND_QUEUE_NONE);
+	return &queue->items[index].req;
 }
 
 void

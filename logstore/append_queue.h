@@ -34,9 +34,8 @@ int append_queue_init(struct append_queue *queue, uint32_t requests_max);
 void append_queue_close(struct append_queue *queue);
 /* Adds behind the partition's other requests. False: full, nothing changed. */
 bool append_queue_add(struct append_queue *queue, struct partition *p, const struct append_req *req);
-/* The partition's oldest request; it has one. Valid until it is taken. */
-const struct append_req *append_queue_first(const struct append_queue *queue,
-	const struct partition *p);
+/* The oldest request of the first partition; there is one. Valid until it is taken. */
+const struct append_req *append_queue_first(const struct append_queue *queue);
 /* Takes the oldest request of the first partition away; the partition leaves the list if it was its last. */
 void append_queue_pop(struct append_queue *queue);
 /* The first partition goes behind the others. */

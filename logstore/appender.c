@@ -557,7 +557,7 @@ poll_queue(struct log_shard *shard)
 	uint32_t looks = 0, done = 0;
 
 	while (queue->first && looks < QUEUE_LOOKS_MAX) {
-		enum append_step step = append_one(shard, append_queue_first(queue, queue->first));
+		enum append_step step = append_one(shard, append_queue_first(queue));
 
 		if (step == STEP_ANSWERED) {
 			append_queue_pop(queue);

@@ -101,6 +101,34 @@ log_bench_free(struct log_bench *b)
 	}
 }
 
+struct log_bench *
+log_bench_start(const struct log_bench_options *options)
+{
+	struct log_bench *b = malloc(sizeof(*b));
+	struct log_bench_options usual;
+
+	ensure(b);
+	log_bench_options_init(&usual, 1);
+	log_bench_init(b, options ? options : &usual);
+	log_bench_open(b);
+	return b;
+}
+
+int
+log_bench_set_up(void **state)
+{
+	*state = log_bench_start(NULL);
+	return 0;
+}
+
+int
+log_bench_tear_down(void **state)
+{
+	log_bench_free(*state);
+	free(*state);
+	return 0;
+}
+
 /* --- open and end ------------------------------------------------------------------------------ */
 
 static void

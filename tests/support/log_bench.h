@@ -94,6 +94,11 @@ struct log_bench {
 void log_bench_options_init(struct log_bench_options *options, uint64_t seed);
 void log_bench_init(struct log_bench *b, const struct log_bench_options *options);
 void log_bench_free(struct log_bench *b);
+/* A fresh bench, opened; `options` NULL: the small sizes with seed 1. Ended by log_bench_tear_down. */
+struct log_bench *log_bench_start(const struct log_bench_options *options);
+/* For cmocka: *state is a bench as log_bench_start(NULL) gives it. */
+int log_bench_set_up(void **state);
+int log_bench_tear_down(void **state);
 /* Opens the store on the disk as it is. Aborts unless 0 comes back; log_bench_try_open gives rc. */
 void log_bench_open(struct log_bench *b);
 int log_bench_try_open(struct log_bench *b);

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -13,27 +12,6 @@
 #include "logstore/log_shard.h"
 #include "support/log_bench.h"
 #include "wire/record_batch.h"
-
-static int
-set_up(void **state)
-{
-	struct log_bench *b = malloc(sizeof(*b));
-	struct log_bench_options o;
-
-	log_bench_options_init(&o, 1);
-	log_bench_init(b, &o);
-	log_bench_open(b);
-	*state = b;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	log_bench_free(*state);
-	free(*state);
-	return 0;
-}
 
 static void
 a_batch_becomes_durable_and_is_read_back(void **state)
@@ -446,7 +424,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, log_bench_set_up, log_bench_tear_down)
 		CASE(a_batch_becomes_durable_and_is_read_back),
 		CASE(many_batches_of_many_sizes_roll_segments),
 		CASE(clean_stop_and_start_keeps_everything),

@@ -8,7 +8,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <cmocka.h>
 #include "base/errcode.h"
 #include "logstore/log_shard.h"
@@ -18,12 +17,8 @@
 static int
 set_up(void **state)
 {
-	struct log_bench *b = malloc(sizeof(*b));
-	struct log_bench_options o;
+	struct log_bench *b = log_bench_start(NULL);
 
-	log_bench_options_init(&o, 1);
-	log_bench_init(b, &o);
-	log_bench_open(b);
 	log_bench_create(b, "orders", 0, NULL);
 	log_bench_create(b, "audit", 0, NULL);
 	for (uint32_t p = 0; p < 2; p++) {
@@ -32,14 +27,6 @@ set_up(void **state)
 	}
 	log_bench_run_ns(b, NS_PER_S);
 	*state = b;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	log_bench_free(*state);
-	free(*state);
 	return 0;
 }
 
@@ -214,7 +201,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, log_bench_tear_down)
 		CASE(a_failed_flush_turns_writing_off_and_is_never_repeated),
 		CASE(a_failed_guard_write_turns_writing_off),
 		CASE(a_short_guard_write_turns_writing_off),

@@ -18,12 +18,8 @@
 static int
 set_up(void **state)
 {
-	struct log_bench *b = malloc(sizeof(*b));
-	struct log_bench_options o;
+	struct log_bench *b = log_bench_start(NULL);
 
-	log_bench_options_init(&o, 1);
-	log_bench_init(b, &o);
-	log_bench_open(b);
 	log_bench_create(b, "orders", 0, NULL);
 	/* 10 KiB and a bit: two whole blocks and a begun one. */
 	for (uint32_t i = 0; i < 10; i++) {
@@ -33,14 +29,6 @@ set_up(void **state)
 	log_bench_run_ns(b, 20 * NS_PER_MS); /* a mark proves it */
 	log_bench_sigkill(b);
 	*state = b;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	log_bench_free(*state);
-	free(*state);
 	return 0;
 }
 
@@ -711,7 +699,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, log_bench_tear_down)
 		CASE(damage_below_the_durable_mark_is_quarantined_never_cut),
 		CASE(damage_in_the_tail_block_is_repaired_from_the_guard),
 		CASE(a_quarantined_segment_is_as_it_was_after_later_starts),

@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 #include "base/errcode.h"
@@ -15,27 +14,6 @@
 #include "support/log_bench.h"
 
 #define DISK_BYTES (1ull << 30)
-
-static int
-set_up(void **state)
-{
-	struct log_bench *b = malloc(sizeof(*b));
-	struct log_bench_options o;
-
-	log_bench_options_init(&o, 1);
-	log_bench_init(b, &o);
-	log_bench_open(b);
-	*state = b;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	log_bench_free(*state);
-	free(*state);
-	return 0;
-}
 
 static int16_t
 command(struct log_bench *b, uint32_t partition, enum log_command_kind kind)
@@ -344,7 +322,7 @@ a_closed_segment_of_a_poisoned_partition_holds_no_snapshot(void **state)
 int
 main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, log_bench_set_up, log_bench_tear_down)
 	const struct CMUnitTest tests[] = {
 		CASE(a_full_disk_refuses_producers_and_not_internal_topics),
 		CASE(an_early_spare_without_room_refuses_nobody),

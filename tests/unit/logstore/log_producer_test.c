@@ -5,33 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 #include "base/bytes.h"
 #include "base/errcode.h"
 #include "support/log_bench.h"
-
-static int
-set_up(void **state)
-{
-	struct log_bench *b = malloc(sizeof(*b));
-	struct log_bench_options o;
-
-	log_bench_options_init(&o, 1);
-	log_bench_init(b, &o);
-	log_bench_open(b);
-	*state = b;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	log_bench_free(*state);
-	free(*state);
-	return 0;
-}
 
 static void
 a_duplicate_is_answered_with_the_first_offset(void **state)
@@ -277,7 +255,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, log_bench_set_up, log_bench_tear_down)
 		CASE(a_duplicate_is_answered_with_the_first_offset),
 		CASE(a_duplicate_after_restart_is_still_one),
 		CASE(a_query_brings_durable_for_what_another_session_left),

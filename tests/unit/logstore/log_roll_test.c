@@ -4,34 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <cmocka.h>
 #include "base/bytes.h"
 #include "base/errcode.h"
 #include "logstore/keeper_msg.h"
 #include "logstore/log_shard.h"
 #include "support/log_bench.h"
-
-static int
-set_up(void **state)
-{
-	struct log_bench *b = malloc(sizeof(*b));
-	struct log_bench_options o;
-
-	log_bench_options_init(&o, 1);
-	log_bench_init(b, &o);
-	log_bench_open(b);
-	*state = b;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	log_bench_free(*state);
-	free(*state);
-	return 0;
-}
 
 /* Partitions fed alike roll in the same turn: the keeper knew when they were half full. */
 static void
@@ -64,15 +42,12 @@ partitions_that_roll_together_find_their_segments(void **state)
 static int
 set_up_small(void **state)
 {
-	struct log_bench *b = malloc(sizeof(*b));
 	struct log_bench_options o;
 
 	log_bench_options_init(&o, 1);
 	o.spare_bytes = 1 << 20;
 	o.cache_bytes = 64 << 10;
-	log_bench_init(b, &o);
-	log_bench_open(b);
-	*state = b;
+	*state = log_bench_start(&o);
 	return 0;
 }
 
@@ -214,14 +189,11 @@ a_partition_without_a_segment_holds_up_no_other(void **state)
 static int
 set_up_guard(void **state)
 {
-	struct log_bench *b = malloc(sizeof(*b));
 	struct log_bench_options o;
 
 	log_bench_options_init(&o, 1);
 	o.guard_bytes = 16 << 20;
-	log_bench_init(b, &o);
-	log_bench_open(b);
-	*state = b;
+	*state = log_bench_start(&o);
 	return 0;
 }
 
@@ -418,15 +390,12 @@ a_roll_with_a_checkpoint_due_waits_for_an_index_page(void **state)
 static int
 set_up_recovery(void **state)
 {
-	struct log_bench *b = malloc(sizeof(*b));
 	struct log_bench_options o;
 
 	log_bench_options_init(&o, 1);
 	o.spare_bytes = 1 << 20;
 	o.recovery_max_bytes = 400000;
-	log_bench_init(b, &o);
-	log_bench_open(b);
-	*state = b;
+	*state = log_bench_start(&o);
 	return 0;
 }
 
@@ -480,20 +449,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, log_bench_set_up, log_bench_tear_down)
 		CASE(partitions_that_roll_together_find_their_segments),
 		cmocka_unit_test_setup_teardown(a_reader_behind_ends_at_a_segment_that_waits_for_its_seal,
-			set_up_small, tear_down),
+			set_up_small, log_bench_tear_down),
 		CASE(a_sleeping_keeper_holds_up_no_append),
 		CASE(a_partition_without_a_segment_holds_up_no_other),
-		cmocka_unit_test_setup_teardown(appends_go_on_while_no_anchor_fits, set_up_guard, tear_down),
+		cmocka_unit_test_setup_teardown(appends_go_on_while_no_anchor_fits, set_up_guard, log_bench_tear_down),
 		CASE(a_spare_is_kept_for_internal_topics),
 		CASE(a_deleted_partition_answers_what_waited_in_it),
 		CASE(index_pages_come_before_seals),
 		cmocka_unit_test_setup_teardown(half_of_what_a_start_may_read_asks_for_a_checkpoint,
-			set_up_recovery, tear_down),
+			set_up_recovery, log_bench_tear_down),
 		cmocka_unit_test_setup_teardown(appends_stop_at_what_a_start_may_read, set_up_recovery,
-			tear_down),
+			log_bench_tear_down),
 		CASE(a_roll_with_a_checkpoint_due_waits_for_an_index_page),
 	};
 
