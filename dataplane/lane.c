@@ -265,6 +265,7 @@ lane_drain_turn(struct lane *lane)
 			}
 		}
 		lane_tx_flush(lane);
+		lane_release_flush(lane);
 	}
 	atomic_store_explicit(&lane->drained,
 		lane->counters[LANE_owners_held] == 0 && lane->pending_count == 0 &&

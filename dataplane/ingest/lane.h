@@ -31,6 +31,7 @@
 #define LANE_RESOLVES_PER_SECOND  100
 #define LANE_RETRIES_PER_SECOND   10000
 #define LANE_RESETS_PER_SECOND    100 /* RESET and VERSION */
+#define LANE_CLOSED_PER_SECOND    1000 /* repeated CLOSED(DRAINING) */
 #define LANE_VIOLATION_CREDIT_MAX 100
 #define LANE_STREAMS_MAX          (1u << 18)
 #define LANE_TX_MAX               NIC_BURST_MAX
@@ -141,7 +142,7 @@ struct lane {
 	uint32_t resolve_serial;
 	uint32_t resolve_next;
 	struct lane_admission admission;
-	struct lane_rate retry_rate, reset_rate;
+	struct lane_rate retry_rate, reset_rate, closed_rate;
 	uint64_t sweep_ns;
 	uint32_t sweep_part;
 	uint32_t idle_turns;
@@ -205,6 +206,8 @@ bool native_order_input(struct lane *lane, struct native_stream *stream,
 	const struct native_batch *batch, bool *ret_kept);
 /* Offers what was parked and is in order now. */
 void native_order_advance(struct lane *lane, struct native_stream *stream);
+/* Of a session that drains: what is parked behind a gap goes, because nothing fills that any more. */
+void native_order_settle(struct lane *lane, struct native_stream *stream);
 /* Error e at sequence S: discards what is parked and rewinds; S -1: none could be read. */
 void native_order_refuse(
 	struct lane *lane, struct native_stream *stream, int16_t error, int32_t error_seq);

@@ -40,6 +40,15 @@ native_input_prefetch(struct lane *lane, const struct datagram *datagram)
 	}
 }
 
+/* Told when the drain began; that may be lost, or come before the ACCEPT that it belongs to. */
+static void
+input_closed_again(struct lane *lane, struct native_session *session)
+{
+	if (lane_rate_allows(&lane->closed_rate, lane->now_ns, LANE_CLOSED_PER_SECOND)) {
+		reply_closed(lane, session, FRAME_DRAINING, LANE_RETRY_AFTER_MS);
+	}
+}
+
 /* The counter of the session check that fails, or LANE_COUNTER_COUNT. Fills in session_index. */
 static enum lane_counter
 input_session(struct lane *lane, struct datagram *datagram)
@@ -65,6 +74,7 @@ input_session(struct lane *lane, struct datagram *datagram)
 	}
 	if (session->state == SESSION_DRAINING &&
 		(frame->type == FRAME_DATA || frame->type == FRAME_RESOLVE)) {
+		input_closed_again(lane, session);
 		return LANE_closed;
 	}
 	if (frame->pn == 0 || frame->pn_low_delta >= FRAME_PN_WINDOW ||

@@ -356,9 +356,9 @@ order_next(struct lane *lane, struct native_stream *stream, const struct native_
 	bool *ret_kept)
 {
 	const struct frame *frame = &batch->datagram->frame;
-	int16_t error = batch->error != 0
-				? batch->error
-				: order_judge(lane, stream, batch->header, frame->body, frame->body_len);
+	int16_t error = batch->error != 0 ? batch->error
+					  : order_judge(lane, stream, batch->header, frame->body,
+						    frame->body_len);
 	uint32_t index;
 
 	if (error != 0) {
@@ -429,6 +429,15 @@ order_judge_parked(struct lane *lane, const struct native_stream *stream, const 
 }
 
 void
+native_order_settle(struct lane *lane, struct native_stream *stream)
+{
+	if (stream->state == STREAM_OPEN &&
+		order_session(lane, stream)->state == SESSION_DRAINING) {
+		native_order_discard(lane, stream, LANE_discarded_close);
+	}
+}
+
+void
 native_order_advance(struct lane *lane, struct native_stream *stream)
 {
 	struct record_batch header;
@@ -470,4 +479,5 @@ native_order_advance(struct lane *lane, struct native_stream *stream)
 		lane->parked_count--;
 		order_accept(lane, stream, index);
 	}
+	native_order_settle(lane, stream);
 }

@@ -83,6 +83,10 @@ native_session_drain(struct lane *lane, uint32_t index)
 
 	reply_closed(lane, session, FRAME_DRAINING, LANE_RETRY_AFTER_MS);
 	native_session_set_state(&lane->sessions, session, SESSION_DRAINING);
+	for (uint32_t i = session->stream_first; i != STREAM_NONE;
+		i = native_stream_at(&lane->streams, i)->session_next) {
+		native_order_settle(lane, native_stream_at(&lane->streams, i));
+	}
 }
 
 /* Batches that were copied but will never be told durable. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
+#include "ingest/lane.h"
 #include "support/lane_harness.h"
 
 static struct lane_harness harness;
@@ -126,6 +127,73 @@ parked_batches_of_a_closed_session_are_discarded(void **state)
 	lane_harness_fini(h);
 }
 
+/* What fills the gap is not taken any more, so nothing would ever end the wait for it. */
+static void
+parked_batches_of_a_draining_session_are_discarded(void **state)
+{
+	struct lane_harness *h = begin();
+	struct append_req req;
+
+	lane_harness_open_stream(h, &client, 1, &req);
+	data(5, 1);
+	assert_int_equal(COUNT(hold), 2);
+	lane_drain_begin(h->lane);
+	turn();
+	assert_int_equal(COUNT(discarded_close), 1);
+	lane_harness_done(h, &req, APPEND_COPIED, 1);
+	lane_harness_done(h, &req, APPEND_DURABLE, 1);
+	turn();
+	assert_int_equal(COUNT(hold), 0);
+	assert_true(lane_drained(h->lane));
+	lane_harness_fini(h);
+}
+
+/* Those of a stream that the log is still asked about go on in order; the rest is discarded. */
+static void
+parked_batches_of_a_draining_session_wait_for_the_log(void **state)
+{
+	struct lane_harness *h = begin();
+	struct append_req req;
+
+	data(0, 2);
+	data(5, 1);
+	lane_drain_begin(h->lane);
+	turn();
+	assert_int_equal(COUNT(hold), 2);
+	assert_false(lane_drained(h->lane));
+	lane_harness_state(h, -1);
+	turn();
+	lane_harness_expect_batch(h, 0, &req);
+	assert_int_equal(COUNT(discarded_close), 1);
+	lane_harness_done(h, &req, APPEND_COPIED, 1);
+	lane_harness_done(h, &req, APPEND_DURABLE, 1);
+	turn();
+	assert_true(lane_drained(h->lane));
+	lane_harness_fini(h);
+}
+
+/* CLOSED(DRAINING) was lost, or came before ACCEPT: whoever still sends is told again. */
+static void
+data_to_a_draining_session_is_answered_closed(void **state)
+{
+	struct lane_harness *h = begin();
+
+	lane_drain_begin(h->lane);
+	turn();
+	lane_harness_discard(h);
+	data(0, 1);
+	assert_int_equal(COUNT(closed), 1);
+	assert_int_equal(closed_reason(), FRAME_DRAINING);
+	uint64_t sent = COUNT(tx_sent);
+
+	for (uint32_t i = 1; i < 2 * LANE_CLOSED_PER_SECOND; i++) {
+		data(0, 1);
+		lane_harness_discard(h);
+	}
+	assert_int_equal(COUNT(tx_sent), sent + LANE_CLOSED_PER_SECOND - 1);
+	lane_harness_fini(h);
+}
+
 static void
 a_slot_is_not_reused_before_the_log_has_answered(void **state)
 {
@@ -162,7 +230,8 @@ a_slot_is_not_reused_before_the_log_has_answered(void **state)
 	lane_harness_fini(h);
 }
 
-/* A flush that hangs for a minute: the slot is given up, and its answer comes when another has it. */
+/* A flush that hangs for a minute: the slot is given up, and its answer comes when another has it.
+ */
 static void
 an_answer_to_an_older_session_of_the_slot_acknowledges_nothing(void **state)
 {
@@ -272,9 +341,8 @@ a_newer_epoch_fences_at_the_next_frame(void **state)
 static struct control_answer
 fence(int64_t producer_id, int16_t epoch)
 {
-	return (struct control_answer){.kind = CONTROL_FENCE,
-		.producer_id = producer_id,
-		.producer_epoch = epoch};
+	return (struct control_answer){
+		.kind = CONTROL_FENCE, .producer_id = producer_id, .producer_epoch = epoch};
 }
 
 /*
@@ -410,6 +478,9 @@ main(void)
 		cmocka_unit_test(close_is_answered_and_repeats_get_our_reset),
 		cmocka_unit_test(the_reason_of_close_is_counted),
 		cmocka_unit_test(parked_batches_of_a_closed_session_are_discarded),
+		cmocka_unit_test(parked_batches_of_a_draining_session_are_discarded),
+		cmocka_unit_test(parked_batches_of_a_draining_session_wait_for_the_log),
+		cmocka_unit_test(data_to_a_draining_session_is_answered_closed),
 		cmocka_unit_test(a_slot_is_not_reused_before_the_log_has_answered),
 		cmocka_unit_test(an_answer_to_an_older_session_of_the_slot_acknowledges_nothing),
 		cmocka_unit_test(pending_batches_of_a_closed_session_are_discarded),
