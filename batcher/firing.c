@@ -237,8 +237,7 @@ firing_read_done(struct job *job, const struct read_done *done)
 	job->reads_in_flight--;
 	job->batcher->pin_bytes -= job->grant;
 	if (done->error) {
-		job_fail(job, -EIO, "%s-%u: reading from offset %lld failed with Kafka error %d",
-			slice->topic, slice->partition, (long long)job->fill.offset, done->error);
+		job_read_failed(job, slice->topic, slice->partition, job->fill.offset, done->error);
 		return;
 	}
 	job->batcher->pin_bytes += done->data_len;

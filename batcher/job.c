@@ -220,6 +220,40 @@ job_fail(struct job *job, int error, const char *format, ...)
 	job_stop(job, PENSTOCK_CLOSE_FAILED);
 }
 
+/*
+ * Stops a job one of whose topics was deleted. Its routes are closed before its records go, so this
+ * is seen at the latest when a read is refused. A topic made again under the name is another one.
+ */
+static bool
+job_source_deleted(struct job *job)
+{
+	const struct route_table *routes = job->batcher->options.routes;
+
+	for (uint32_t i = 0; i < job->spec.source_count; i++) {
+		struct route_topic *topic = &routes->topics[job->spec.source_topics[i]];
+
+		if (unlikely(route_state_acquire(&topic->state) == ROUTE_DELETED)) {
+			job_fail(job, -ENOENT,
+				"source_deleted: topic \"%s\" was deleted; what the job had of "
+				"it and not yet in a fired window is gone. fix: penstock "
+				"job delete %s --yes, then create it over topics that exist",
+				topic->name, job->spec.name);
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+job_read_failed(
+	struct job *job, const char *topic, uint32_t partition, int64_t offset, int16_t error)
+{
+	if (!job_source_deleted(job)) {
+		job_fail(job, -EIO, "%s-%u: reading from offset %lld failed with Kafka error %d",
+			topic, partition, (long long)offset, error);
+	}
+}
+
 void
 job_drain(struct job *job)
 {
@@ -309,6 +343,9 @@ job_poll(struct job *job)
 	if (job->task_due) {
 		firing_dispatch(job, job->task.inner.kind);
 		return job->task_out;
+	}
+	if (job->phase > JOB_PHASE_OPEN && job->phase < JOB_PHASE_STOP && job_source_deleted(job)) {
+		return 1;
 	}
 	switch (job->phase) {
 	case JOB_PHASE_IDLE:

@@ -174,6 +174,9 @@ void job_start(struct job *job);
 uint32_t job_poll(struct job *job);
 /* Stops with `error` (negative errno) and a reason; the job ends as FAILED. */
 void job_fail(struct job *job, int error, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The log refused a read, `error` is a Kafka code: stops with what that means here. */
+void job_read_failed(
+	struct job *job, const char *topic, uint32_t partition, int64_t offset, int16_t error);
 /* Stops for good once everything in flight is back. */
 void job_stop(struct job *job, enum penstock_close_reason reason);
 void job_drain(struct job *job);

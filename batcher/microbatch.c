@@ -269,8 +269,7 @@ microbatch_read_done(struct job *job, uint32_t partition, const struct read_done
 	job->reads_in_flight--;
 	job->batcher->pin_bytes -= p->grant;
 	if (done->error) {
-		job_fail(job, -EIO, "%s-%u: reading from offset %lld failed with Kafka error %d",
-			p->topic, p->partition, (long long)p->at, done->error);
+		job_read_failed(job, p->topic, p->partition, p->at, done->error);
 		return;
 	}
 	job->batcher->pin_bytes += done->data_len;

@@ -274,6 +274,8 @@ run_command(struct log_shard *shard, struct log_command *command, struct partiti
 		if (command->kind == LOG_COMMAND_DELETE) {
 			p->state = LOG_PARTITION_DELETED;
 			partition_publish(p);
+			commit_notes_add(
+				shard, p, 0, 0, -1); /* wakes the batcher: jobs that read it end */
 		}
 		/* Both wait for room or quiet; the chores of every turn look again. */
 		command->internal = p->waiting_command;

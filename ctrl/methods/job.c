@@ -478,6 +478,8 @@ refusal_words(int error)
 		return "exists already";
 	case -EBUSY:
 		return "is being made or deleted";
+	case -ENOENT:
+		return "one of its topics was deleted meanwhile";
 	default:
 		return strerror(-error);
 	}
