@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* penstock explain: an error by code or kind, an event, a configuration key, a metric. Offline, from the tables. */
+/* penstock explain: an error by code or kind, an event, a key of the configuration or of a job, a
+ * metric. Offline, from the tables. */
 #include <stdio.h>
 #include <string.h>
 #include "base/bytes.h"
@@ -9,6 +10,7 @@
 #include "ctrl/schema/config_gen.h"
 #include "ctrl/schema/errors_gen.h"
 #include "ctrl/schema/events_gen.h"
+#include "ctrl/schema/job_gen.h"
 #include "ctrl/schema/value.h"
 
 /* Exit codes, which errors of this program itself carry in place of a code of the daemon. */
@@ -98,10 +100,15 @@ explain_key(const char *word, const char *prefix, const struct config_key *keys,
 		}
 		if (strncmp(word, prefix, strlen(prefix)) == 0 && strcmp(word + strlen(prefix), key->name) == 0) {
 			config_key_want(key, want, sizeof(want));
-			printf("%s (configuration key)\n  %s\n  want    %s\n  default %s%s%s\n  change  %s\n", word,
-				key->doc, want, key->default_text[0] ? key->default_text : "(empty)",
-				key->dev_text ? "; in dev mode " : "", key->dev_text ? key->dev_text : "",
-				reload_words(key->reload));
+			printf("%s (%s)\n  %s\n  want    %s\n  default %s%s%s\n", word,
+				keys == job_text_keys ? "key of a job's text" : "configuration key",
+				key->doc, want,
+				key->default_text[0] ? key->default_text : "(empty)",
+				key->dev_text ? "; in dev mode " : "",
+				key->dev_text ? key->dev_text : "");
+			if (keys != job_text_keys) {
+				printf("  change  %s\n", reload_words(key->reload));
+			}
 			return true;
 		}
 	}
@@ -159,6 +166,7 @@ explain_main(const struct cli *cli, int argc, char **argv)
 	found |= explain_event(word, &nearest);
 	found |= explain_key(word, "", config_keys, CONFIG_KEY_COUNT, &nearest);
 	found |= explain_key(word, "ports[].", config_port_keys, CONFIG_PORT_KEY_COUNT, &nearest);
+	found |= explain_key(word, "", job_text_keys, JOB_TEXT_KEY_COUNT, &nearest);
 	found |= explain_metric(word, "lane", lane_counter_rows, LANE_COUNTER_COUNT);
 	found |= explain_metric(word, "log", shard_counter_rows, SHARD_COUNTER_COUNT);
 	found |= explain_metric(word, "job", job_counter_rows, JOB_COUNTER_COUNT);

@@ -6,8 +6,7 @@
 #include "batcher/worker/plugin.h"
 #include "ctrl/methods/body.h"
 
-#define JOB_PARAMS_MAX	     64
-#define JOB_TEXT_BYTES	     256
+#define JOB_PARAMS_MAX 64
 
 struct job_record {
 	uint64_t id; /* the batcher's; 0 until it has taken the job */
@@ -22,6 +21,11 @@ struct job_record {
 /* job_text.c: the YAML of a job -> names and numbers of the record, not yet topics and function. */
 int job_text_parse(const char *text, const struct config *config, struct job_record *job,
 	char *ret_report, size_t report_bytes);
+/*
+ * job_prepare.c: the whole check of a job's text; the record is ready for the batcher. False after
+ * having answered what is wrong and what mends it.
+ */
+bool job_prepare(struct rpc_call *call, const char *text, struct job_record *job);
 void job_record_free(struct job_record *job);
 /* The batcher's index of a job; -ENOENT after having answered not_found. */
 int job_find(struct rpc_call *call, const char *name, uint32_t *ret_job);

@@ -120,6 +120,11 @@ parse_number(const struct config_key *key, void *place, const char *text, char *
 		snprintf(ret_why, why_bytes, "out of range; want %s", want);
 		return -EINVAL;
 	}
+	if (key->step && value % key->step != 0) {
+		format_number(key, key->step, want, sizeof(want));
+		snprintf(ret_why, why_bytes, "not a multiple of %s", want);
+		return -EINVAL;
+	}
 	if (key->power_of_two && (value & (value - 1)) != 0) {
 		snprintf(ret_why, why_bytes, "not a power of two; want %s", want);
 		return -EINVAL;

@@ -58,6 +58,7 @@ struct config_key {
 	uint32_t element_bytes;
 	uint64_t min;
 	uint64_t max; /* of strings: greatest length */
+	uint64_t step; /* a number is a multiple of it; 0: any */
 	bool has_auto;
 	bool power_of_two;
 	bool raw; /* Kafka's raw milliseconds or bytes, without a unit */

@@ -17,6 +17,7 @@ import gen_baseline
 import gen_cli
 import gen_common
 import gen_config
+import gen_job
 import gen_manual
 import gen_methods
 import gen_openrpc
@@ -61,6 +62,12 @@ def tables(root):
     return config, methods['methods'], errors['errors'], events['events']
 
 
+def job_table(root):
+    job = gen_common.load(os.path.join(root, 'ctrl', 'schema', 'job.yaml'))
+    gen_job.check_job(job)
+    return job
+
+
 def check_baseline(root, methods, errors):
     with open(os.path.join(root, BASELINE), encoding='utf-8') as file:
         broken = gen_baseline.broken(json.load(file), gen_baseline.surface(methods, errors))
@@ -71,6 +78,7 @@ def outputs(root, *places):
     """Yields (file name, text) of everything that is compiled."""
     config, methods, errors, events = tables(root)
     profile = gen_common.load(os.path.join(root, 'hw-config', 'profile.schema.yaml'))
+    job = job_table(root)
     check_baseline(root, methods, errors)
     yield 'config_gen.h', gen_config.config_header(config)
     yield 'paths_gen.h', paths_header(root, *places)
@@ -82,13 +90,15 @@ def outputs(root, *places):
     yield 'methods_gen.c', gen_methods.methods_source(methods)
     yield 'cli_gen.c', gen_cli.cli_source(methods)
     yield 'config_gen.c', gen_config.config_source(config)
+    yield 'job_gen.h', gen_job.header(job)
+    yield 'job_gen.c', gen_job.source(job)
     yield 'profile_gen.h', gen_profile.header(profile)
     yield 'profile_gen.c', gen_profile.source(profile, list(shipped_profiles(root)))
 
 
 def manual(root):
     config, methods, _, _ = tables(root)
-    return gen_manual.pages(gen_common.load(os.path.join(root, 'ctrl', 'schema', 'cli.yaml')), methods, config)
+    return gen_manual.pages(gen_common.load(os.path.join(root, 'ctrl', 'schema', 'cli.yaml')), methods, config, job_table(root))
 
 
 def tools(root, version):
@@ -102,7 +112,7 @@ def reference(root):
     config, methods, errors, events = tables(root)
     with open(os.path.join(root, 'dataplane', 'base', 'counters.def'), encoding='utf-8') as file:
         counters = file.read()
-    return (('docs/reference/' + name, text) for name, text in gen_reference.pages(config, methods, errors, events, counters))
+    return (('docs/reference/' + name, text) for name, text in gen_reference.pages(config, methods, errors, events, counters, job_table(root)))
 
 
 def baseline(root):

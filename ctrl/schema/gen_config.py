@@ -6,7 +6,7 @@ TYPES = {'bool', 'u32', 'u64', 'ppm', 'bytes', 'duration', 'enum', 'string', 'pa
 RELOAD = {'restart', 'fixed'}
 TEXT_MAX = {'string': 127, 'path': 511, 'addr': 45}
 ENTRY_WORDS = {'key', 'c', 'type', 'list', 'min', 'max', 'default', 'dev', 'reload', 'doc', 'values', 'auto',
-               'raw', 'power_of_two', 'dev_only'}
+               'raw', 'power_of_two', 'dev_only', 'step'}
 
 
 def number(key, value):
@@ -156,6 +156,8 @@ def table_row(key, prefix, struct):
         fields += [f'.list_max = {key["list"]}', f'.count_offset = offsetof(struct {struct}, {name}_count)']
     if key['type'] == 'enum':
         fields.append(f'.values = {prefix}_{stem(key)}_values')
+    if 'step' in key:
+        fields.append(f'.step = {number(key, key["step"])}u')
     for word, flag in (('auto', 'has_auto'), ('raw', 'raw'), ('power_of_two', 'power_of_two'),
                        ('dev_only', 'dev_only')):
         if key.get(word):

@@ -71,7 +71,13 @@ def method_item(method):
     return head, text
 
 
-def command_page(cli, methods):
+def job_items(job):
+    for key in job['keys']:
+        value = 'Required' if key.get('required') else f'Default: {default_text(key, key.get("default")) or "empty"}'
+        yield f'Ic {key["key"]}', roff(f'{key["doc"]} Kind: {key_kind(key)}. {value}.')
+
+
+def command_page(cli, methods, job):
     body = '.Sh SYNOPSIS\n.Nm\n.Op Ar flags\n.Ar command\n.Op Ar argument ...\n.Nm\n.Op Ar flags\n.Ar noun verb\n.Op Ar argument ...\n'
     body += ('.Sh DESCRIPTION\nDrives a\n.Xr penstockd 8\nover its control socket, and does what needs no daemon.\n'
              'The answer goes to standard output, talk and progress to standard error.\n')
@@ -80,6 +86,7 @@ def command_page(cli, methods):
                                       for c in cli['commands'])
     for noun, group in itertools.groupby(methods, lambda m: m['method'].split('.')[0]):
         body += f'.Ss Methods: {noun}\n' + listed(method_item(m) for m in group)
+    body += '.Ss The text of a job\n' + roff('What job create takes, strict YAML. Dots and nesting are the same.') + '\n' + listed(job_items(job))
     body += '.Sh ENVIRONMENT\n' + listed([('Ev PENSTOCK_SOCKET', 'The control socket, where no flag names it.'),
                                           ('Ev NO_COLOR', 'No colour, whatever the terminal can.')])
     body += '.Sh EXIT STATUS\n' + exits(cli['exit'])
@@ -133,7 +140,7 @@ def config_page(cli, config):
     return page('penstock.yaml', 5, cli['date'], 'configuration of penstockd', body + '.Sh SEE ALSO\n.Xr penstock 1 ,\n.Xr penstockd 8\n')
 
 
-def pages(cli, methods, config):
-    yield 'penstock.1', command_page(cli, methods)
+def pages(cli, methods, config, job):
+    yield 'penstock.1', command_page(cli, methods, job)
     yield 'penstockd.8', daemon_page(cli)
     yield 'penstock.yaml.5', config_page(cli, config)

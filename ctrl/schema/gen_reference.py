@@ -72,8 +72,17 @@ def counters_page(text):
     return page('Counters', body)
 
 
-def pages(config, methods, errors, events, counters):
+def jobs_page(job):
+    rows = ((f'`{key["key"]}`', key_kind(key), 'required' if key.get('required') else
+             f'`{default_text(key, key["default"])}`' if key.get('default') not in (None, '', []) else 'empty', key['doc']) for key in job['keys'])
+    return page('The text of a job', 'What `penstock job create FILE` takes: strict YAML. Dots and nesting are the same: `window.size: 10s` is '
+                '`window: {size: 10s}`. A wrong or unknown key is an error with line and column, and the nearest name.\n\n' +
+                table(('key', 'kind', 'default', 'meaning'), rows))
+
+
+def pages(config, methods, errors, events, counters, job):
     yield 'configuration.md', configuration(config)
+    yield 'jobs.md', jobs_page(job)
     yield 'methods.md', methods_page(methods)
     yield 'errors.md', errors_page(errors)
     yield 'events.md', events_page(events)
