@@ -114,6 +114,7 @@ checkpointer_done(struct log_shard *shard, struct partition *p, struct segment *
 	}
 	shard->uncheckpointed_bytes -= p->checkpoint_new.pos - s->checkpoint.pos;
 	s->checkpoint = p->checkpoint_new;
+	partition_publish_checkpoint(p);
 	shard->guard.anchor_due = true;
 }
 

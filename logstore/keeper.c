@@ -392,7 +392,7 @@ finish_stop(struct log_keeper *keeper)
 		struct writer w = writer_init(text, sizeof(text));
 
 		checkpoint_file_write_clean(&w, -1);
-		int rc = keeper_partition_write_checkpoints(keeper);
+		int rc = keeper_partition_write_checkpoints(keeper, true);
 
 		rc = rc < 0 ? rc
 			    : file_util_replace(keeper->io, NULL, ".kafka_cleanshutdown", text,
@@ -438,7 +438,7 @@ log_keeper_poll(struct log_keeper *keeper, uint64_t now_ns)
 	} else {
 		if (now_ns - keeper->checkpoint_ns >= CHECKPOINT_EVERY_NS) {
 			keeper->checkpoint_ns = now_ns;
-			(void)keeper_partition_write_checkpoints(keeper);
+			(void)keeper_partition_write_checkpoints(keeper, false);
 		}
 	}
 	/* At a stop too: a batch taken before it may still wait for a segment. */

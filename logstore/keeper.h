@@ -110,8 +110,12 @@ int keeper_partition_holds_log(struct log_keeper *keeper, const char *dir);
 int keeper_partition_remove(struct log_keeper *keeper, struct partition *p);
 int keeper_partition_write_epochs(struct log_keeper *keeper, const char *dir, int32_t epoch,
 	int64_t start_offset);
-/* recovery-point and log-start checkpoints of the data directory. */
-int keeper_partition_write_checkpoints(struct log_keeper *keeper);
+/*
+ * recovery-point and log-start checkpoints of the data directory. `ended`: at a clean stop the
+ * recovery point is the end of each log, which the next start holds its segments against; before,
+ * it is the checkpoint of the newest segment: Kafka looks at nothing below it (decision 0014).
+ */
+int keeper_partition_write_checkpoints(struct log_keeper *keeper, bool ended);
 /* Deletes every file of a directory and the directory. */
 int keeper_partition_erase_dir(struct log_keeper *keeper, const char *dir);
 

@@ -173,9 +173,27 @@ keeper_partition_remove(struct log_keeper *keeper, struct partition *p)
 	return 0;
 }
 
-/* One offset checkpoint of all partitions; kind 0: recovery point, 1: log start. */
+enum offsets_kind {
+	OFFSETS_CHECKPOINTED,
+	OFFSETS_END,
+	OFFSETS_LOG_START,
+};
+
+static int64_t
+offset_of(struct partition *p, enum offsets_kind kind)
+{
+	_Atomic int64_t *offset = &p->status.log_start_offset;
+
+	if (kind != OFFSETS_LOG_START) {
+		offset = kind == OFFSETS_END ? &p->status.durable_offset
+					     : &p->status.checkpointed_offset;
+	}
+	return atomic_load_explicit(offset, memory_order_relaxed);
+}
+
+/* One offset checkpoint of all partitions. */
 static int
-write_offsets(struct log_keeper *keeper, const char *name, int kind)
+write_offsets(struct log_keeper *keeper, const char *name, enum offsets_kind kind)
 {
 	struct logstore *store = keeper->store;
 	uint32_t count = atomic_load_explicit(&store->partition_count, memory_order_relaxed);
@@ -193,13 +211,11 @@ write_offsets(struct log_keeper *keeper, const char *name, int kind)
 
 	checkpoint_file_begin(&w, alive);
 	for (uint32_t i = 0; i < count; i++) {
-		struct partition *p = atomic_load_explicit(&store->partitions[i], memory_order_relaxed);
-		_Atomic int64_t *offset =
-			kind == 0 ? &p->status.durable_offset : &p->status.log_start_offset;
+		struct partition *p =
+			atomic_load_explicit(&store->partitions[i], memory_order_relaxed);
 
 		if (!p->removed) {
-			checkpoint_file_add_offset(&w, p->topic, p->partition,
-				atomic_load_explicit(offset, memory_order_relaxed));
+			checkpoint_file_add_offset(&w, p->topic, p->partition, offset_of(p, kind));
 		}
 	}
 	int rc = w.failed ? -ENOBUFS
@@ -210,9 +226,11 @@ write_offsets(struct log_keeper *keeper, const char *name, int kind)
 }
 
 int
-keeper_partition_write_checkpoints(struct log_keeper *keeper)
+keeper_partition_write_checkpoints(struct log_keeper *keeper, bool ended)
 {
-	int rc = write_offsets(keeper, "recovery-point-offset-checkpoint", 0);
+	int rc = write_offsets(keeper, "recovery-point-offset-checkpoint",
+		ended ? OFFSETS_END : OFFSETS_CHECKPOINTED);
 
-	return rc < 0 ? rc : write_offsets(keeper, "log-start-offset-checkpoint", 1);
+	return rc < 0 ? rc
+		      : write_offsets(keeper, "log-start-offset-checkpoint", OFFSETS_LOG_START);
 }

@@ -80,6 +80,22 @@ partition_publish(struct partition *p)
 	atomic_store_explicit(&s->segment_count, p->segment_count, memory_order_release);
 }
 
+void
+partition_publish_checkpoint(struct partition *p)
+{
+	const struct segment *newest = NULL;
+
+	for (uint32_t i = 0; i < SEGMENTS_OPEN_MAX; i++) {
+		const struct segment *s = &p->segments[i];
+
+		if (s->state != SEGMENT_FREE && (!newest || s->base > newest->base)) {
+			newest = s;
+		}
+	}
+	atomic_store_explicit(&p->status.checkpointed_offset,
+		newest ? newest->checkpoint.offset : p->durable_offset, memory_order_relaxed);
+}
+
 struct segment *
 partition_segment_take(struct partition *p, int64_t base)
 {

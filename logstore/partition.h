@@ -118,6 +118,7 @@ struct partition_status {
 	_Atomic int64_t log_end_offset;
 	_Atomic int64_t high_watermark;
 	_Atomic int64_t durable_offset;
+	_Atomic int64_t checkpointed_offset; /* of its newest segment; for Kafka: decision 0014 */
 	_Atomic uint64_t durable_position;
 	_Atomic int64_t active_base_offset;
 	_Atomic uint64_t size_bytes;
@@ -216,6 +217,12 @@ struct partition *partition_make(const struct partition_identity *identity, uint
 void partition_free(struct partition *p);
 /* Publishes the status atomics. Log lcore (or recovery). */
 void partition_publish(struct partition *p);
+/*
+ * Publishes the checkpoint of its newest unsealed segment, or the durable offset if all is sealed;
+ * for recovery-point-offset-checkpoint. Log lcore, when a segment begins and when a checkpoint or a
+ * seal is done (or recovery).
+ */
+void partition_publish_checkpoint(struct partition *p);
 /* A free segment object made active: counters at zero. NULL: all are in use. */
 struct segment *partition_segment_take(struct partition *p, int64_t base);
 /* The unsealed segment with that base, or NULL. */

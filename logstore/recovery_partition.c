@@ -619,6 +619,7 @@ set_offsets(struct recovery_context *c)
 	p->high_watermark = p->next_offset;
 	p->anchored_offset = p->active ? p->active->checkpoint.offset : p->next_offset;
 	p->checkpoint_ns = clock_now_ns(c->r->store->options.clock);
+	partition_publish_checkpoint(p);
 	partition_publish(p);
 }
 

@@ -129,6 +129,7 @@ take_spare(struct log_shard *shard, struct partition *p)
 	p->segment_count++;
 	log_shard_tell(shard,
 		&(struct keeper_msg){.kind = KEEPER_ROLLED, .partition = p, .segment = s});
+	partition_publish_checkpoint(p);
 	partition_publish(p);
 	return true;
 }
@@ -190,5 +191,6 @@ roll_sealed(struct log_shard *shard, struct segment *s)
 	if (p->checkpoint_segment == s) {
 		p->checkpoint_segment = NULL;
 	}
+	partition_publish_checkpoint(p);
 	partition_publish(p);
 }
