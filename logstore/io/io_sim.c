@@ -289,6 +289,10 @@ request_latency(struct sim_disk *sim, const struct sim_request *r)
 
 	switch (r->op) {
 	case IO_FAULT_WRITE:
+		if (sim->write_delay_ns > 0 && !r->faulted &&
+			strstr(r->file->path, sim->write_delay_path)) {
+			return sim->write_delay_ns;
+		}
 		latency = random_between(sim, o->write_ns_min, o->write_ns_max);
 		if (r->flags & IO_WRITE_DSYNC) {
 			latency += random_between(sim, o->flush_ns_min, o->flush_ns_max);

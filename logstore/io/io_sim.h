@@ -137,6 +137,9 @@ uint64_t sim_op_count(const struct sim_disk *sim, enum io_fault_op op);
 uint64_t sim_fault_count(const struct sim_disk *sim);
 /* Every flush submitted from now on takes this long; 0: by latency again. */
 void sim_set_flush_delay(struct sim_disk *sim, uint64_t delay_ns);
+/* Every write to a file so named that is submitted from now on takes this long, if no fault hits
+ * it; 0: by latency again. */
+void sim_set_write_delay(struct sim_disk *sim, const char *path_contains, uint64_t delay_ns);
 void sim_set_capacity(struct sim_disk *sim, uint64_t capacity_bytes);
 /* Decay at rest, durable and read alike. -ENOENT, -ERANGE. */
 int sim_flip_bit(struct sim_disk *sim, const char *path, uint64_t position, uint32_t bit)

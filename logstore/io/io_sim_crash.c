@@ -5,6 +5,7 @@
  * versions what is left; afterwards everything left is durable.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/bytes.h"
@@ -464,6 +465,13 @@ void
 sim_set_flush_delay(struct sim_disk *sim, uint64_t delay_ns)
 {
 	sim->flush_delay_ns = delay_ns;
+}
+
+void
+sim_set_write_delay(struct sim_disk *sim, const char *path_contains, uint64_t delay_ns)
+{
+	sim->write_delay_ns = delay_ns;
+	(void)snprintf(sim->write_delay_path, sizeof(sim->write_delay_path), "%s", path_contains);
 }
 
 void

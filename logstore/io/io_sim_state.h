@@ -69,6 +69,8 @@ struct sim_disk {
 	uint64_t op_counts[IO_FAULT_OP_COUNT];
 	uint64_t faults_fired;
 	uint64_t flush_delay_ns;
+	uint64_t write_delay_ns;
+	char write_delay_path[32];
 	struct sim_event *trace;
 	uint64_t trace_count;
 };
