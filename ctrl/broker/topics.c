@@ -202,6 +202,12 @@ topics_new(struct topics *t, const char *name, const uint8_t topic_id[16], uint3
 	return index;
 }
 
+static uint32_t
+topics_risk_flags(const struct topics *t, uint32_t topic_index)
+{
+	return (uint32_t)t->topics[topic_index].config.values[TOPIC_ACK_RISK] << ROUTE_RISK_SHIFT;
+}
+
 /* Copies the settings that lanes look at. The topic is not open, or the fields are plain words. */
 void
 topics_publish_config(struct topics *t, uint32_t topic_index)
@@ -213,15 +219,15 @@ topics_publish_config(struct topics *t, uint32_t topic_index)
 	route->timestamp_before_max_ms = config->values[TOPIC_TIMESTAMP_BEFORE_MAX_MS];
 	route->timestamp_after_max_ms = config->values[TOPIC_TIMESTAMP_AFTER_MAX_MS];
 	route->log_append_time = config->values[TOPIC_TIMESTAMP_TYPE] == 1;
+	route->flags = (route->flags & ROUTE_INTERNAL) | topics_risk_flags(t, topic_index);
 }
 
 static uint32_t
 topics_partition_flags(const struct topics *t, uint32_t topic_index)
 {
-	uint32_t risk = (uint32_t)t->topics[topic_index].config.values[TOPIC_ACK_RISK];
-
-	return (topics_route(t, topic_index)->flags & ROUTE_INTERNAL ? ROUTE_INTERNAL : ROUTE_WRITABLE) |
-	       risk << ROUTE_RISK_SHIFT;
+	return (topics_route(t, topic_index)->flags & ROUTE_INTERNAL ? ROUTE_INTERNAL
+								     : ROUTE_WRITABLE) |
+	       topics_risk_flags(t, topic_index);
 }
 
 /* An open topic's settings for lanes; clients are told to resolve again, for the ack point may have moved. */

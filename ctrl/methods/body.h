@@ -44,6 +44,9 @@ const struct route_topic *body_topic(struct rpc_call *call, const char *name,
 const struct route_topic *body_open_topic(struct rpc_call *call, const char *name,
 	uint32_t *ret_topic_index);
 extern const char *const body_topic_state_names[];
+/* What an acknowledged record of the topic may not survive: "power", "crash"; NULL: it is durable.
+ */
+const char *body_ack_risk(const struct route_topic *topic);
 /* The same for a partition's route index; -ENOENT. */
 int body_partition(struct rpc_call *call, const char *topic, uint32_t partition,
 	uint32_t *ret_partition_index);

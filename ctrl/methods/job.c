@@ -15,6 +15,9 @@
 #include "ctrl/schema/value.h"
 
 #define GUARANTEE "at least once: after a crash a window may be processed again"
+#define GUARANTEE_NONDURABLE                                                                       \
+	"; of what is durable: records that were acknowledged may be lost before "                 \
+	"(nondurable_sources)"
 
 static const char *const state_names[] = {"starting", "running", "draining", "drained", "failed",
 	"deleted"};
@@ -177,6 +180,30 @@ digest_json(uint64_t digest)
 	return json_string(text);
 }
 
+/* The topics whose records are acknowledged before they are durable, as their settings are now. */
+static json_t *
+nondurable_sources(const struct engine *engine, const struct job_record *record)
+{
+	json_t *topics = json_array();
+
+	for (uint32_t i = 0; i < record->spec.source_count; i++) {
+		if (body_ack_risk(&engine->routes->topics[record->spec.source_topics[i]])) {
+			json_array_append_new(topics, json_string(record->topics[i]));
+		}
+	}
+	return topics;
+}
+
+static const char *
+guarantee_words(const struct engine *engine, const struct job_record *record)
+{
+	json_t *nondurable = nondurable_sources(engine, record);
+	bool some = json_array_size(nondurable) > 0;
+
+	json_decref(nondurable);
+	return some ? GUARANTEE GUARANTEE_NONDURABLE : GUARANTEE;
+}
+
 METHOD_BODY(job_describe)
 {
 	struct methods *methods = body_methods(call);
@@ -201,15 +228,18 @@ METHOD_BODY(job_describe)
 	for (uint32_t i = 0; i < spec->source_count; i++) {
 		json_array_append_new(sources, json_string(record->topics[i]));
 	}
-	result = json_pack("{s:s,s:s,s:i,s:s,s:o,s:{s:s,s:s,s:I,s:I},s:I,s:o,s:i,s:I,s:o,s:s,s:s}", "job",
-		s.name, "state", state, "error", s.error, "reason", s.reason, "sources",
-		sources, "window", "kind", spec->window == JOB_WINDOW_NONE ? "none" : "tumbling", "time",
-		spec->time == JOB_TIME_EVENT ? "event" : "ingest", "size_ms",
+	result = json_pack("{s:s,s:s,s:i,s:s,s:o,s:{s:s,s:s,s:I,s:I},s:I,s:o,s:i,s:I,s:o,s:s,s:s}",
+		"job", s.name, "state", state, "error", s.error, "reason", s.reason, "sources",
+		sources, "window", "kind", spec->window == JOB_WINDOW_NONE ? "none" : "tumbling",
+		"time", spec->time == JOB_TIME_EVENT ? "event" : "ingest", "size_ms",
 		(json_int_t)spec->window_size_ms, "offset_ms", (json_int_t)spec->window_offset_ms,
 		"batch_sequence", (json_int_t)s.batch_sequence, "event_watermark_ms",
-		watermark_json(s.event_watermark_ms), "open_windows", (int)s.open_windows, "lag_records",
-		(json_int_t)s.lag_records, "counters", counters_json(&s), "guarantee", GUARANTEE,
-		"function", record->builtin[0] ? record->builtin : record->plugin_path);
+		watermark_json(s.event_watermark_ms), "open_windows", (int)s.open_windows,
+		"lag_records", (json_int_t)s.lag_records, "counters", counters_json(&s),
+		"guarantee", guarantee_words(methods->engine, record), "function",
+		record->builtin[0] ? record->builtin : record->plugin_path);
+	json_object_set_new(
+		result, "nondurable_sources", nondurable_sources(methods->engine, record));
 	json_object_set_new(result, "window_digest", digest_json(s.window_digest));
 	json_object_set_new(result, "discard_digest", digest_json(s.discard_digest));
 	rpc_call_result(call, result);
@@ -277,7 +307,8 @@ METHOD_BODY(job_create)
 		}
 	}
 	if (params->validate_only) {
-		rpc_call_result(call, json_pack("{s:s,s:s}", "job", job->spec.name, "guarantee", GUARANTEE));
+		rpc_call_result(call, json_pack("{s:s,s:s}", "job", job->spec.name, "guarantee",
+					      guarantee_words(methods->engine, job)));
 		job_record_free(job);
 		return;
 	}
@@ -445,8 +476,9 @@ answer(struct methods *methods, struct job_pending *pending)
 		ensure(!old);
 		pending->record->id = command->job_id;
 		methods->jobs[command->job] = pending->record;
-		answer_done(pending, json_pack("{s:s,s:s}", "job", pending->record->spec.name, "guarantee",
-			GUARANTEE));
+		answer_done(pending,
+			json_pack("{s:s,s:s}", "job", pending->record->spec.name, "guarantee",
+				guarantee_words(methods->engine, pending->record)));
 		break;
 	case BATCHER_DRAIN:
 		if (pending->call) {

@@ -14,6 +14,7 @@ struct job_record {
 	struct plugin plugin; /* handle NULL: a builtin */
 	char plugin_path[512];
 	char builtin[64];
+	bool allow_nondurable_source;
 	char topics[BATCHER_SOURCES_MAX][HANDOFF_TOPIC_NAME_MAX + 1];
 	char *params[2 * JOB_PARAMS_MAX]; /* name, value ...; ours */
 };

@@ -7,12 +7,39 @@
 #include <string.h>
 #include "ctrl/methods/job.h"
 
+/* False after having answered: records of the topic are acknowledged before they are durable, and
+ * the job's text does not allow it. */
+static bool
+source_durable(struct rpc_call *call, const struct job_record *job, const struct route_topic *topic)
+{
+	const char *risk = body_ack_risk(topic);
+	char alter[HANDOFF_TOPIC_NAME_MAX + 80];
+
+	if (!risk || job->allow_nondurable_source) {
+		return true;
+	}
+	snprintf(alter, sizeof(alter), "penstock topic alter %s --config penstock.ack.risk=none",
+		topic->name);
+	rpc_call_error(call, ERROR_PRECONDITION_FAILED,
+		json_pack("{s:s,s:[s,s]}", "cause",
+			"Windows only have what is durable: what producers were told is there may "
+			"be lost before.",
+			"fix", "allow_nondurable_source: true", alter),
+		"job \"%s\": topic \"%s\" acknowledges records before they are durable "
+		"(penstock.ack.risk=%s)",
+		job->spec.name, topic->name, risk);
+	return false;
+}
+
 /* Topics by name -> route indexes; -ENOENT after having answered. */
 static int
 resolve_topics(struct rpc_call *call, struct job_record *job)
 {
 	for (uint32_t i = 0; i < job->spec.source_count; i++) {
-		if (!body_open_topic(call, job->topics[i], &job->spec.source_topics[i])) {
+		const struct route_topic *topic =
+			body_open_topic(call, job->topics[i], &job->spec.source_topics[i]);
+
+		if (!topic || !source_durable(call, job, topic)) {
 			return -ENOENT;
 		}
 	}

@@ -220,6 +220,7 @@ take_values(struct job_record *job, const struct job_text *t, const struct confi
 	memcpy(job->topics, t->topics, sizeof(job->topics));
 	memcpy(job->plugin_path, t->function_plugin, sizeof(job->plugin_path));
 	memcpy(job->builtin, t->function_builtin, sizeof(job->builtin));
+	job->allow_nondurable_source = t->allow_nondurable_source;
 	spec->source_count = t->topics_count;
 	spec->start = t->start == JOB_TEXT_START_EARLIEST ? JOB_START_EARLIEST : JOB_START_LATEST;
 	spec->batch_interval_ns =

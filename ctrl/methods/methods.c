@@ -150,6 +150,14 @@ body_topic(struct rpc_call *call, const char *name, uint32_t *ret_topic_index)
 	return topic;
 }
 
+const char *
+body_ack_risk(const struct route_topic *topic)
+{
+	static const char *const names[] = {NULL, "power", "crash", NULL};
+
+	return names[topic->flags >> ROUTE_RISK_SHIFT & 3];
+}
+
 const char *const body_topic_state_names[] = {
 	[BROKER_TOPIC_CREATING] = "creating", [BROKER_TOPIC_OPEN] = "open",
 	[BROKER_TOPIC_DELETING] = "deleting", [BROKER_TOPIC_DELETED] = "deleted",

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job.* and window.list over the control socket, and what health says of workers. */
+#include "methods_rig.h"
+
+/* --- jobs ------------------------------------------------------------------------------------------ */
+
+static void
+two_deletions_of_a_job_never_take_the_one_that_got_its_place(void **state)
+{
+	struct fixture *f = *state;
+
+	ask_job(f, 0, "a");
+	expect(f, 0, "job", "a");
+	f->batcher.room = 0; /* all three wait, in this order */
+	ask(f, 0, "job.delete", json_pack("{s:s}", "job", "a"));
+	ask_job(f, 1, "b");
+	ask(f, 2, "job.delete", json_pack("{s:s}", "job", "a"));
+	for (int i = 0; i < 3; i++) {
+		f->batcher.room = 1;
+		turn(f);
+	}
+	expect(f, 0, "job", "a");
+	expect(f, 1, "job", "b");
+	expect(f, 2, "message", "no job \"a\" any more: it was deleted meanwhile");
+	assert_string_equal(f->batcher.jobs[0].name, "b");
+	assert_true(f->batcher.jobs[0].job_id != 0);
+	f->batcher.room = 1;
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "b"));
+	expect(f, 0, "state", "running");
+}
+
+static void
+a_drain_is_not_answered_about_the_job_that_got_the_place(void **state)
+{
+	struct fixture *f = *state;
+
+	ask_job(f, 0, "a");
+	expect(f, 0, "job", "a");
+	ask(f, 0, "job.drain", json_pack("{s:s}", "job", "a"));
+	assert_null(take(f, 0));
+	/* The place changes hands between two looks of the drain. */
+	f->batcher.room = 0;
+	ask(f, 1, "job.delete", json_pack("{s:s}", "job", "a"));
+	ask_job(f, 2, "b");
+	f->batcher.room = 2;
+	(void)methods_poll(f->methods, f->rig.clock.now_ns);
+	assert_string_equal(f->batcher.jobs[0].name, "b");
+	f->batcher.jobs[0].state = JOB_DRAINED;
+	expect(f, 0, "kind", "cancelled");
+	expect(f, 1, "job", "a");
+	expect(f, 2, "job", "b");
+}
+
+static void
+a_topic_that_acknowledges_early_is_read_only_if_the_text_allows_it(void **state)
+{
+	static const char head[] = "name: r\ntopics: [t, early]\nfunction: {builtin: count}\n";
+	struct fixture *f = *state;
+	char text[256];
+	json_t *job;
+
+	ask(f, 0, "topic.create", json_pack("{s:s,s:{s:s}}", "topic", "early", "configs", "penstock.ack.risk", "power"));
+	expect(f, 0, "topic", "early");
+	ask(f, 0, "job.create", json_pack("{s:s}", "text", head));
+	job = answer(f, 0);
+	assert_string_equal(json_string_value(json_object_get(job, "kind")), "precondition_failed");
+	assert_string_equal(json_string_value(json_object_get(job, "message")),
+		"job \"r\": topic \"early\" acknowledges records before they are durable (penstock.ack.risk=power)");
+	json_t *fix = json_object_get(json_object_get(job, "data"), "fix");
+
+	assert_string_equal(json_string_value(json_array_get(fix, 0)), "allow_nondurable_source: true");
+	assert_string_equal(json_string_value(json_array_get(fix, 1)),
+		"penstock topic alter early --config penstock.ack.risk=none");
+	json_decref(job);
+	snprintf(text, sizeof(text), "%sallow_nondurable_source: true\n", head);
+	ask(f, 0, "job.create", json_pack("{s:s}", "text", text));
+	job = answer(f, 0);
+	assert_non_null(strstr(json_string_value(json_object_get(job, "guarantee")), "may be lost before"));
+	json_decref(job);
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "r"));
+	job = answer(f, 0);
+	assert_non_null(strstr(json_string_value(json_object_get(job, "guarantee")), "may be lost before"));
+	assert_int_equal(json_array_size(json_object_get(job, "nondurable_sources")), 1);
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(job, "nondurable_sources"), 0)), "early");
+	json_decref(job);
+	/* As the setting is now. */
+	ask(f, 0, "topic.alter", json_pack("{s:s,s:{s:s}}", "topic", "early", "configs", "penstock.ack.risk", "none"));
+	expect(f, 0, "topic", "early");
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "r"));
+	job = answer(f, 0);
+	assert_int_equal(json_array_size(json_object_get(job, "nondurable_sources")), 0);
+	assert_null(strstr(json_string_value(json_object_get(job, "guarantee")), "may be lost before"));
+	json_decref(job);
+}
+
+/* The first reason of health, "" if there is none; checks live and ready. */
+static const char *
+health_reason(struct fixture *f, bool healthy, char *text, size_t room)
+{
+	json_t *health;
+	const char *reason;
+
+	ask(f, 0, "health.get", json_object());
+	health = answer(f, 0);
+	assert_int_equal(json_is_true(json_object_get(health, "live")), healthy);
+	assert_int_equal(json_is_true(json_object_get(health, "ready")), healthy);
+	reason = json_string_value(json_array_get(json_object_get(health, "reasons"), 0));
+	snprintf(text, room, "%s", reason ? reason : "");
+	json_decref(health);
+	return text;
+}
+
+static void
+a_function_within_its_timeout_is_no_stall_and_one_beyond_is_named(void **state)
+{
+	struct fixture *f = *state;
+	char text[512];
+
+	ask_job(f, 0, "a");
+	expect(f, 0, "job", "a");
+	f->worker.call = (struct worker_call){.since_ns = f->rig.clock.now_ns,
+		.timeout_ns = 10 * NS_PER_S,
+		.job_id = f->batcher.jobs[0].job_id,
+		.window_end_ms = 100,
+		.job = "a"};
+	/* The lcore is shared, so nothing else of it has moved for the 3 s either. */
+	f->rig.clock.now_ns += 3 * NS_PER_S;
+	assert_string_equal(health_reason(f, true, text, sizeof(text)), "");
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "state", "running");
+	f->rig.clock.now_ns += 8 * NS_PER_S;
+	assert_string_equal(health_reason(f, false, text, sizeof(text)),
+		"lcore 0 (rx 0, worker 0): the function of job \"a\" has not come back from window "
+		"[0, 100) for 11000 ms; its task_timeout is 10000 ms");
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "state", "stuck");
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "reason", text);
+	/* It came back this moment; the loop has not turned yet. */
+	f->worker.call.since_ns = 0;
+	f->worker.call.ended_ns = f->rig.clock.now_ns;
+	assert_string_equal(health_reason(f, true, text, sizeof(text)), "");
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "state", "running");
+	/* And now it does not. */
+	f->rig.clock.now_ns += 3 * NS_PER_S;
+	assert_string_equal(health_reason(f, false, text, sizeof(text)),
+		"lcore 0 (rx 0, worker 0): no heartbeat for 3000 ms");
+}
+
+static void
+a_command_to_an_lcore_that_does_not_turn_is_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	ask_job(f, 0, "a");
+	expect(f, 0, "job", "a");
+	f->batcher.mute = true; /* takes one command and does nothing more */
+	f->batcher.room = 1;
+	ask(f, 0, "job.delete", json_pack("{s:s}", "job", "a"));
+	ask_job(f, 1, "b");
+	f->rig.clock.now_ns += 3 * NS_PER_S / 2;
+	f->engine.lcores[0].heartbeat_ns = f->rig.clock.now_ns; /* slow is not silent */
+	assert_null(take(f, 0));
+	f->engine.lcores[0].heartbeat_ns -= 3 * NS_PER_S / 2;
+	expect_unresponsive(f, 0, "carried out when it turns again");
+	expect_unresponsive(f, 1, "job \"b\": lcore 0 (rx 0, worker 0) has not turned for 1500 ms; nothing was");
+	f->batcher.mute = false;
+	f->batcher.room = UINT32_MAX;
+	turn(f);
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "kind", "not_found");
+	ask_job(f, 0, "b");
+	expect(f, 0, "job", "b");
+}
+
+int
+main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		CASE(two_deletions_of_a_job_never_take_the_one_that_got_its_place),
+		CASE(a_drain_is_not_answered_about_the_job_that_got_the_place),
+		CASE(a_topic_that_acknowledges_early_is_read_only_if_the_text_allows_it),
+		CASE(a_function_within_its_timeout_is_no_stall_and_one_beyond_is_named),
+		CASE(a_command_to_an_lcore_that_does_not_turn_is_answered),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
