@@ -11,13 +11,14 @@
 
 static const char *const reason_names[] = {"microbatch", "on_time", "late", "early", "final"};
 
+/* `payload`: the asker may see what the function made of records' keys and values. */
 static json_t *
-window_json(const struct window_row *w)
+window_json(const struct window_row *w, bool payload)
 {
 	json_t *rows = json_array();
 	char digest[20];
 
-	for (uint32_t i = 0; i < w->print_count; i++) {
+	for (uint32_t i = 0; payload && i < w->print_count; i++) {
 		json_array_append_new(rows, problem_string(w->print_rows[i]));
 	}
 	snprintf(digest, sizeof(digest), "%016" PRIx64, w->digest);
@@ -32,6 +33,7 @@ window_json(const struct window_row *w)
 METHOD_BODY(window_list)
 {
 	const struct engine *engine = body_engine(call);
+	bool payload = rpc_call_role(call) >= RPC_ROLE_OPERATOR;
 	struct window_row *rows;
 	json_t *windows;
 	uint32_t count;
@@ -48,8 +50,8 @@ METHOD_BODY(window_list)
 	windows = json_array();
 	count = batcher_windows(engine->batcher, job, params->since, rows, params->limit);
 	for (uint32_t i = 0; i < count; i++) {
-		json_array_append_new(windows, window_json(&rows[i]));
+		json_array_append_new(windows, window_json(&rows[i], payload));
 	}
 	free(rows);
-	rpc_call_result(call, json_pack("{s:o}", "windows", windows));
+	rpc_call_result(call, json_pack("{s:o,s:b}", "windows", windows, "rows_hidden", !payload));
 }

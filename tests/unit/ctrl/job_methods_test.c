@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job.* and window.list over the control socket, and what health says of workers. */
 #include "methods_rig.h"
+#include <sys/stat.h>
 
 /* --- jobs ------------------------------------------------------------------------------------------ */
 
@@ -94,6 +95,61 @@ a_topic_that_acknowledges_early_is_read_only_if_the_text_allows_it(void **state)
 	json_decref(job);
 }
 
+/* The socket anew, by rules that make a viewer of whoever is not root: as that, all clients come
+ * back. */
+static void
+become_viewer(struct fixture *f)
+{
+	static const uid_t somebody = 12345;
+	struct rpc_server_options options;
+	bool root = geteuid() == 0;
+	char text[256];
+
+	rpc_server_destroy(f->server);
+	methods_server_options(f->methods, &options);
+	options.rules = (struct peer_rules){.viewer_gid = getegid(),
+		.operator_gid = (gid_t)-1,
+		.admin_gid = (gid_t)-1,
+		.admin_uid = (uid_t)-1};
+	assert_int_equal(rpc_server_create(&options, &f->server, text, sizeof(text)), 0);
+	methods_set_server(f->methods, f->server);
+	assert_int_equal(chmod(f->dir, 0755) | chmod(f->engine.ctl_socket, 0666), 0);
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		close(f->fds[i]);
+		assert_int_equal(root ? seteuid(somebody) : 0, 0);
+		f->fds[i] = dial(f->engine.ctl_socket);
+		assert_int_equal(root ? seteuid(0) : 0, 0);
+		json_decref(take(f, i));
+	}
+}
+
+static void
+expect_window(struct fixture *f, json_int_t rows, bool hidden)
+{
+	ask(f, 0, "window.list", json_pack("{s:s}", "job", "a"));
+	json_t *result = answer(f, 0);
+	const json_t *window = json_array_get(json_object_get(result, "windows"), 0);
+
+	assert_int_equal(json_integer_value(json_object_get(window, "records")), 7);
+	assert_int_equal(json_array_size(json_object_get(window, "rows")), rows);
+	assert_int_equal(json_is_true(json_object_get(result, "rows_hidden")), hidden);
+	json_decref(result);
+}
+
+static void
+a_viewer_sees_windows_but_not_what_is_in_them(void **state)
+{
+	struct fixture *f = *state;
+
+	ask_job(f, 0, "a");
+	expect(f, 0, "job", "a");
+	f->batcher.window = (struct window_row){
+		.sequence = 1, .record_count = 7, .print_count = 1, .print_rows = {"key value"}};
+	expect_window(f, 1, false);
+	become_viewer(f);
+	expect_window(f, 0, true);
+}
+
 /* The first reason of health, "" if there is none; checks live and ready. */
 static const char *
 health_reason(struct fixture *f, bool healthy, char *text, size_t room)
@@ -183,6 +239,7 @@ main(void)
 		CASE(two_deletions_of_a_job_never_take_the_one_that_got_its_place),
 		CASE(a_drain_is_not_answered_about_the_job_that_got_the_place),
 		CASE(a_topic_that_acknowledges_early_is_read_only_if_the_text_allows_it),
+		CASE(a_viewer_sees_windows_but_not_what_is_in_them),
 		CASE(a_function_within_its_timeout_is_no_stall_and_one_beyond_is_named),
 		CASE(a_command_to_an_lcore_that_does_not_turn_is_answered),
 	};
