@@ -11,6 +11,14 @@
 #include "batcher/job.h"
 #include "batcher/sink/sink.h"
 
+/* Tumbling windows that end at or before it are on time. */
+static int64_t
+firing_bound_ms(const struct job *job)
+{
+	return job->spec.time == JOB_TIME_EVENT ? job->watermark.value_ms
+						: (int64_t)(job->batch_time_ns / NS_PER_MS);
+}
+
 /* Why the window with the least start fires now; false if it does not. */
 static bool
 firing_reason(const struct job *job, const struct window *w, enum penstock_fire_reason *ret_reason)
@@ -20,9 +28,7 @@ firing_reason(const struct job *job, const struct window *w, enum penstock_fire_
 		*ret_reason = PENSTOCK_FIRE_MICROBATCH;
 		return true;
 	}
-	if (job->spec.time == JOB_TIME_EVENT
-			? w->end_ms <= job->watermark.value_ms
-			: w->end_ms <= (int64_t)(job->batch_time_ns / NS_PER_MS)) {
+	if (w->end_ms <= firing_bound_ms(job)) {
 		return true;
 	}
 	*ret_reason = PENSTOCK_FIRE_FINAL;
@@ -152,6 +158,34 @@ firing_begin(struct job *job, enum penstock_fire_reason reason)
 	firing_chapter_begin(job, firing_start_place(t));
 }
 
+/*
+ * All windows that are on time have fired. Every end between the bound before and the one now is
+ * one of theirs or belongs to a window that nothing fell into. Before the first firing by event
+ * time there is no bound: the first window begins it.
+ */
+static void
+firing_count_skipped(struct job *job)
+{
+	int64_t size_ms = (int64_t)job->spec.window_size_ms;
+	int64_t offset_ms = job->spec.window_offset_ms;
+	int64_t bound_ms = firing_bound_ms(job);
+
+	if (job->spec.window != JOB_WINDOW_TUMBLING || bound_ms == EVENT_WATERMARK_NONE) {
+		return;
+	}
+	if (job->passed_ms != EVENT_WATERMARK_NONE) {
+		uint64_t passed =
+			(uint64_t)((window_start_ms(bound_ms, size_ms, offset_ms) -
+					   window_start_ms(job->passed_ms, size_ms, offset_ms)) /
+				   size_ms);
+
+		ensure(passed >= job->fired_on_time);
+		job->counters[JOB_windows_skipped] += passed - job->fired_on_time;
+	}
+	job->passed_ms = bound_ms;
+	job->fired_on_time = 0;
+}
+
 uint32_t
 firing_next(struct job *job)
 {
@@ -167,6 +201,7 @@ firing_next(struct job *job)
 		firing_forget_exclusions(
 			job, job->watermark.value_ms - (int64_t)job->spec.window_size_ms);
 	}
+	firing_count_skipped(job);
 	job->dirty = true;
 	job->phase = JOB_PHASE_IDLE;
 	if (job->final) {
@@ -298,7 +333,14 @@ firing_finish(struct job *job)
 		sink_call(t, job->spec.sink_callback, job->spec.sink_user_data);
 	}
 	history_add(&job->batcher->histories[job->index], row);
+	job->counters[JOB_window_rows_overrun] += row->sequence > HISTORY_ROWS;
 	job->counters[JOB_fired]++;
+	if (t->info.reason == PENSTOCK_FIRE_ON_TIME) {
+		job->fired_on_time++;
+		if (job->passed_ms == EVENT_WATERMARK_NONE) {
+			job->passed_ms = w->start_ms;
+		}
+	}
 	job->counters[JOB_output_records] += t->output_records;
 	job->counters[JOB_window_records] += w->records;
 	job->counters[JOB_open_records] -= w->records;

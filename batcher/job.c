@@ -390,6 +390,10 @@ job_open_done(struct job *job, int result)
 	job->phase = JOB_PHASE_IDLE;
 	job->dirty = true;
 	batch_clock_start(&job->clock, job->spec.batch_interval_ns, b->wall_ns);
+	job->passed_ms =
+		job->spec.time == JOB_TIME_EVENT
+			? EVENT_WATERMARK_NONE
+			: (int64_t)((job->clock.next_ns - job->spec.batch_interval_ns) / NS_PER_MS);
 	event_watermark_start(&job->watermark, b->now_ns);
 	batcher_answer(b, command, 0);
 }

@@ -113,6 +113,10 @@ struct job {
 	uint32_t exclusion_count;
 	struct job_exclusion *exclusions;
 
+	/* Tumbling windows that end at or before it fired, or were skipped and counted. */
+	int64_t passed_ms;
+	uint64_t fired_on_time; /* of the micro-batch in progress */
+
 	/* The firing in progress. */
 	uint32_t firing_window;
 	struct task_place fill;

@@ -725,6 +725,7 @@ history_keeps_the_last_256_windows(void **state)
 	assert_int_equal(batcher_windows(rig.batcher, job, 0, rows, 300), 256);
 	assert_int_equal(rows[0].sequence, 45);
 	assert_int_equal(rows[255].sequence, 300);
+	assert_int_equal(rig_status(&rig, job).counters[JOB_window_rows_overrun], 44);
 	assert_int_equal(batcher_windows(rig.batcher, job, 298, rows, 300), 2);
 	assert_int_equal(batcher_windows(rig.batcher, job, 300, rows, 300), 0);
 	assert_int_equal(batcher_windows(rig.batcher, BATCHER_JOBS_MAX, 0, rows, 300), 0);
