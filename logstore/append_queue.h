@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Append requests of partitions that cannot go on now (no prepared segment, no index page), in order
- * per partition, so that they hold up no request of another partition behind them. Bounded: when it is
- * full, requests stay in the client's ring as before. Log lcore.
+ * Append requests of partitions that cannot go on now (no prepared segment, no index page, or they
+ * had their share of the open group), in order per partition, so that they hold up no request of
+ * another partition behind them. Bounded: when it is full, requests stay in the client's ring as
+ * before. Log lcore.
  *
  * Invariant: a partition is in the list of waiting partitions exactly while it has a request here.
  */
@@ -28,6 +29,12 @@ struct append_queue {
 	uint32_t count; /* requests here */
 	struct partition *first, *last; /* by append_queue_next; asked in turn */
 };
+
+static inline bool
+append_queue_is_full(const struct append_queue *queue)
+{
+	return queue->free_first == APPEND_QUEUE_NONE;
+}
 
 /* Start-up. -ENOMEM. */
 int append_queue_init(struct append_queue *queue, uint32_t requests_max);

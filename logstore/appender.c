@@ -500,11 +500,25 @@ answer_at_once(struct log_shard *shard, struct append *a)
 	return judge(shard, a);
 }
 
+/* A partition that has had its share of the open group makes way for requests nobody has looked at
+ * yet. */
+static bool
+has_had_its_share(struct log_shard *shard, const struct partition *p)
+{
+	if (!p || !p->dirty ||
+		p->active->end_pos - shard->open->parts[p->open_part].start_pos <
+			shard->part_bytes_now) {
+		return false;
+	}
+	shard->part_limit_met = true;
+	return true;
+}
+
 enum append_step {
 	STEP_ANSWERED,
 	/* Nothing has changed that asking again would not find. */
 	STEP_SHARD_WAITS,     /* memory, the group or notes are short: nobody can go on */
-	STEP_PARTITION_WAITS, /* it has no segment or no index page; others may go on */
+	STEP_PARTITION_WAITS, /* it has no segment, no index page, or its share; others may go on */
 	STEP_NO_ANSWER_ROOM,  /* the client's done ring is full */
 };
 
@@ -515,6 +529,9 @@ append_one(struct log_shard *shard, const struct append_req *req)
 
 	if (ring_free(shard->rings[req->client].append_done) == 0) {
 		return STEP_NO_ANSWER_ROOM;
+	}
+	if (has_had_its_share(shard, a.p)) {
+		return STEP_PARTITION_WAITS;
 	}
 	if (shard->notes.free_count < ANSWERS_A_REQUEST) {
 		return STEP_SHARD_WAITS;
@@ -630,6 +647,43 @@ poll_client(struct log_shard *shard, uint32_t client)
 	return done;
 }
 
+/* All requests there are were looked at, as far as their clients can be answered. */
+static bool
+nobody_is_behind(const struct log_shard *shard)
+{
+	for (uint32_t c = 0; c < shard->store->options.client_count; c++) {
+		const struct log_client_rings *rings = &shard->rings[c];
+
+		if (rings->append_req && ring_free(rings->append_done) > 0 &&
+			(shard->inbox[c].at < shard->inbox[c].count ||
+				ring_used(rings->append_req) > 0)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Partitions that had their share get another one, each in turn, while the group has room and
+ * nobody waits behind them. A full queue: the rest of their requests stand before those of others.
+ */
+static uint32_t
+poll_shares(struct log_shard *shard)
+{
+	uint32_t done = 0;
+
+	if (!append_queue_is_full(&shard->appends) && !nobody_is_behind(shard)) {
+		return 0;
+	}
+	while (shard->part_limit_met &&
+		shard->part_bytes_now < shard->store->options.group_max_bytes) {
+		shard->part_bytes_now += shard->part_bytes_max;
+		shard->part_limit_met = false;
+		done += poll_queue(shard);
+	}
+	return done;
+}
+
 uint32_t
 appender_poll(struct log_shard *shard)
 {
@@ -639,6 +693,8 @@ appender_poll(struct log_shard *shard)
 	if (shard->stopping) {
 		return 0;
 	}
+	shard->part_bytes_now = shard->part_bytes_max;
+	shard->part_limit_met = false;
 	if (shard->appends.count > 0) {
 		done += poll_queue(shard);
 	}
@@ -650,6 +706,9 @@ appender_poll(struct log_shard *shard)
 		}
 	}
 	shard->next_client = (shard->next_client + 1) % client_count;
+	if (shard->part_limit_met) {
+		done += poll_shares(shard);
+	}
 	return done;
 }
 

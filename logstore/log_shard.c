@@ -23,7 +23,7 @@
 #define PRODUCER_EXPIRY_NS (24 * 3600 * NS_PER_S)
 #define MESSAGES_A_TURN	  32
 #define NOTES_MAX	  65536u
-#define STOP_SLICE	  16
+#define SHARD_GROUP_SHARES 4 /* a partition's share of a small group */
 
 void
 log_shard_tell(struct log_shard *shard, const struct keeper_msg *msg)
@@ -132,6 +132,10 @@ log_shard_init(struct log_shard *shard, struct logstore *store, uint32_t index)
 	shard->index = index;
 	shard->io = o->shard_io[index];
 	shard->block_bytes = store->block_bytes;
+	shard->part_bytes_max = (uint32_t)(o->group_max_bytes / SHARD_GROUP_SHARES);
+	if (shard->part_bytes_max > SHARD_PART_BYTES_MAX) {
+		shard->part_bytes_max = SHARD_PART_BYTES_MAX;
+	}
 	shard->flush_fd = -1;
 	shard->guard.fd = -1;
 	counter_set_init(&shard->counters);

@@ -29,6 +29,7 @@
 #define SHARD_WRITE_MAX	 (512u << 10)
 #define SHARD_INBOX	 32
 #define SHARD_APPENDS_MAX 4096
+#define SHARD_PART_BYTES_MAX (2u << 20) /* of one partition in a group, while others wait */
 #define SHARD_SPARES_MAX 64
 #define SHARD_SPARES_INTERNAL 1 /* kept for "__..." topics: their records let a full disk be emptied */
 #define SHARD_READS_MAX	 32
@@ -110,6 +111,9 @@ struct log_shard {
 	struct shard_inbox inbox[LOG_CLIENTS_MAX];
 	struct note_list waiting[LOG_CLIENTS_MAX];
 	struct append_queue appends; /* of partitions that cannot go on now */
+	uint32_t part_bytes_max;     /* a partition's share of a group, while others may wait */
+	uint32_t part_bytes_now;     /* that, or more of them: nobody else waits */
+	bool part_limit_met;         /* this turn: some partition has had its share */
 	struct ring *commit_notes;
 	uint32_t next_client;
 	/* keeper */
