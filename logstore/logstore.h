@@ -88,6 +88,8 @@ uint32_t logstore_slots(uint32_t partitions_max);
 struct log_topic_config {
 	uint64_t segment_bytes;
 	int64_t segment_ms;
+	int64_t segment_jitter_ms; /* each segment rolls earlier by a part of this, drawn by its
+				      file id */
 	uint32_t index_interval_bytes;
 	uint32_t index_bytes_max;
 	uint32_t max_message_bytes;

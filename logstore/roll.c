@@ -16,6 +16,22 @@ segment_limit(const struct partition *p)
 	return p->config.segment_bytes < s->alloc_bytes ? p->config.segment_bytes : s->alloc_bytes;
 }
 
+/*
+ * Kafka's segment.ms less a part of segment.jitter.ms. The part is the segment's own, also over a
+ * restart: partitions that began together do not roll together.
+ */
+static bool
+is_old(const struct partition *p, const struct segment *s, int64_t age_ms)
+{
+	int64_t limit = p->config.segment_ms;
+	int64_t jitter = p->config.segment_jitter_ms < limit ? p->config.segment_jitter_ms : limit;
+
+	if (limit <= 0 || age_ms <= limit - jitter) {
+		return false;
+	}
+	return age_ms > limit || age_ms > limit - (int64_t)(s->file_id % (uint64_t)jitter);
+}
+
 static bool
 roll_wanted(const struct log_shard *shard, const struct partition *p,
 	const struct record_batch *batch, uint32_t len)
@@ -28,8 +44,8 @@ roll_wanted(const struct log_shard *shard, const struct partition *p,
 	if ((uint64_t)s->end_pos + len > segment_limit(p)) {
 		return true;
 	}
-	if (s->has_first_timestamp && p->config.segment_ms > 0 &&
-		batch->max_timestamp_ms - s->first_timestamp_ms > p->config.segment_ms) {
+	if (s->has_first_timestamp &&
+		is_old(p, s, batch->max_timestamp_ms - s->first_timestamp_ms)) {
 		return true;
 	}
 	return segment_index_full(&s->index,

@@ -21,12 +21,15 @@ struct key_row {
 static const struct key_row key_rows[TOPIC_CONFIG_COUNT] = {
 	[TOPIC_SEGMENT_BYTES] = {"segment.bytes", 1 << 20, INT32_MAX, 1 << 30, NULL, NULL},
 	[TOPIC_SEGMENT_MS] = {"segment.ms", 1, INT64_MAX, 7 * MS_PER_DAY, NULL, NULL},
+	[TOPIC_SEGMENT_JITTER_MS] = {"segment.jitter.ms", 0, INT64_MAX, 0, NULL, NULL},
 	[TOPIC_INDEX_INTERVAL_BYTES] = {"index.interval.bytes", 0, INT32_MAX, 4096, NULL, NULL},
-	[TOPIC_SEGMENT_INDEX_BYTES] = {"segment.index.bytes", 4096, INT32_MAX, 10 << 20, NULL, NULL},
+	[TOPIC_SEGMENT_INDEX_BYTES] = {"segment.index.bytes", 4096, INT32_MAX, 10 << 20, NULL,
+		NULL},
 	[TOPIC_MAX_MESSAGE_BYTES] = {"max.message.bytes", 1024, 16 << 20, 1048588, NULL, NULL},
-	[TOPIC_TIMESTAMP_TYPE] = {"message.timestamp.type", 0, 1, 0, "CreateTime LogAppendTime", NULL},
-	[TOPIC_TIMESTAMP_BEFORE_MAX_MS] = {"message.timestamp.before.max.ms", 0, INT64_MAX, INT64_MAX,
-		NULL, NULL},
+	[TOPIC_TIMESTAMP_TYPE] = {"message.timestamp.type", 0, 1, 0, "CreateTime LogAppendTime",
+		NULL},
+	[TOPIC_TIMESTAMP_BEFORE_MAX_MS] = {"message.timestamp.before.max.ms", 0, INT64_MAX,
+		INT64_MAX, NULL, NULL},
 	[TOPIC_TIMESTAMP_AFTER_MAX_MS] = {"message.timestamp.after.max.ms", 0, INT64_MAX, 3600000,
 		NULL, NULL},
 	[TOPIC_ACK_RISK] = {"penstock.ack.risk", 0, 2, 0, "none power crash", NULL},
@@ -40,10 +43,21 @@ static const struct key_row key_rows[TOPIC_CONFIG_COUNT] = {
 };
 
 static const char *const key_names[TOPIC_CONFIG_COUNT + 1] = {
-	"segment.bytes", "segment.ms", "index.interval.bytes", "segment.index.bytes",
-	"max.message.bytes", "message.timestamp.type", "message.timestamp.before.max.ms",
-	"message.timestamp.after.max.ms", "penstock.ack.risk", "penstock.flush.ms", "retention.ms",
-	"retention.bytes", "cleanup.policy", NULL,
+	"segment.bytes",
+	"segment.ms",
+	"segment.jitter.ms",
+	"index.interval.bytes",
+	"segment.index.bytes",
+	"max.message.bytes",
+	"message.timestamp.type",
+	"message.timestamp.before.max.ms",
+	"message.timestamp.after.max.ms",
+	"penstock.ack.risk",
+	"penstock.flush.ms",
+	"retention.ms",
+	"retention.bytes",
+	"cleanup.policy",
+	NULL,
 };
 
 const char *const *
@@ -68,6 +82,7 @@ topic_config_init(struct topic_config *config, const struct log_topic_config *de
 	}
 	config->values[TOPIC_SEGMENT_BYTES] = (int64_t)defaults->segment_bytes;
 	config->values[TOPIC_SEGMENT_MS] = defaults->segment_ms;
+	config->values[TOPIC_SEGMENT_JITTER_MS] = defaults->segment_jitter_ms;
 	config->values[TOPIC_INDEX_INTERVAL_BYTES] = defaults->index_interval_bytes;
 	config->values[TOPIC_SEGMENT_INDEX_BYTES] = defaults->index_bytes_max;
 	config->values[TOPIC_MAX_MESSAGE_BYTES] = defaults->max_message_bytes;
@@ -152,6 +167,7 @@ topic_config_to_log(const struct topic_config *config, struct log_topic_config *
 	log_topic_config_init(ret_config);
 	ret_config->segment_bytes = (uint64_t)config->values[TOPIC_SEGMENT_BYTES];
 	ret_config->segment_ms = config->values[TOPIC_SEGMENT_MS];
+	ret_config->segment_jitter_ms = config->values[TOPIC_SEGMENT_JITTER_MS];
 	ret_config->index_interval_bytes = (uint32_t)config->values[TOPIC_INDEX_INTERVAL_BYTES];
 	ret_config->index_bytes_max = (uint32_t)config->values[TOPIC_SEGMENT_INDEX_BYTES];
 	ret_config->max_message_bytes = (uint32_t)config->values[TOPIC_MAX_MESSAGE_BYTES];

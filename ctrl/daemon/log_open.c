@@ -26,6 +26,7 @@ log_open_topic_defaults(const struct config *c, struct log_topic_config *ret_con
 	log_topic_config_init(ret_config);
 	ret_config->segment_bytes = c->topic_segment_bytes;
 	ret_config->segment_ms = (int64_t)c->topic_segment_ms;
+	ret_config->segment_jitter_ms = (int64_t)c->topic_segment_jitter_ms;
 	ret_config->index_interval_bytes = c->topic_index_interval_bytes;
 	ret_config->index_bytes_max = c->topic_segment_index_bytes;
 	ret_config->max_message_bytes = c->topic_max_message_bytes;

@@ -386,6 +386,55 @@ a_roll_with_a_checkpoint_due_waits_for_an_index_page(void **state)
 	assert_true(log_bench_check(b, false));
 }
 
+/* Eight partitions fed alike with a batch each 100 ms, for two segments each. Rolls: how old each
+ * first segment was. */
+static void
+roll_by_time(struct log_bench *b, int64_t jitter_ms, int64_t ret_age_ms[8])
+{
+	struct log_topic_config config;
+	uint32_t p[8];
+
+	log_topic_config_init(&config);
+	config.segment_ms = 10000;
+	config.segment_jitter_ms = jitter_ms;
+	for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+		p[i] = log_bench_create(b, jitter_ms > 0 ? "apart" : "together", i, &config);
+		ret_age_ms[i] = 0;
+	}
+	for (int64_t ms = 0; ms <= 10200; ms += 100) {
+		for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+			assert_true(log_bench_append(b, p[i], 1, 100));
+		}
+		log_bench_run_ns(b, 100 * NS_PER_MS);
+		for (uint32_t i = 0; i < ARRAY_COUNT(p); i++) {
+			if (ret_age_ms[i] == 0 &&
+				log_bench_status(b, p[i]).active_base_offset > 0) {
+				ret_age_ms[i] = ms;
+			}
+		}
+	}
+}
+
+/* Kafka's segment.jitter.ms: by its default of 0 partitions that began together roll together. */
+static void
+jitter_spreads_rolls_by_time(void **state)
+{
+	int64_t age_ms[8], least = INT64_MAX, most = 0;
+
+	roll_by_time(*state, 0, age_ms);
+	for (uint32_t i = 0; i < ARRAY_COUNT(age_ms); i++) {
+		assert_int_equal(age_ms[i], 10100);
+	}
+	roll_by_time(*state, 5000, age_ms);
+	for (uint32_t i = 0; i < ARRAY_COUNT(age_ms); i++) {
+		assert_in_range(age_ms[i], 5100, 10100);
+		least = age_ms[i] < least ? age_ms[i] : least;
+		most = age_ms[i] > most ? age_ms[i] : most;
+	}
+	assert_true(most - least > 2000);
+	assert_true(log_bench_check(*state, false));
+}
+
 /* A bench whose start may read 400 KB of log. */
 static int
 set_up_recovery(void **state)
@@ -451,19 +500,22 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, log_bench_set_up, log_bench_tear_down)
 		CASE(partitions_that_roll_together_find_their_segments),
-		cmocka_unit_test_setup_teardown(a_reader_behind_ends_at_a_segment_that_waits_for_its_seal,
-			set_up_small, log_bench_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_reader_behind_ends_at_a_segment_that_waits_for_its_seal, set_up_small,
+			log_bench_tear_down),
 		CASE(a_sleeping_keeper_holds_up_no_append),
 		CASE(a_partition_without_a_segment_holds_up_no_other),
-		cmocka_unit_test_setup_teardown(appends_go_on_while_no_anchor_fits, set_up_guard, log_bench_tear_down),
+		cmocka_unit_test_setup_teardown(
+			appends_go_on_while_no_anchor_fits, set_up_guard, log_bench_tear_down),
 		CASE(a_spare_is_kept_for_internal_topics),
 		CASE(a_deleted_partition_answers_what_waited_in_it),
 		CASE(index_pages_come_before_seals),
 		cmocka_unit_test_setup_teardown(half_of_what_a_start_may_read_asks_for_a_checkpoint,
 			set_up_recovery, log_bench_tear_down),
-		cmocka_unit_test_setup_teardown(appends_stop_at_what_a_start_may_read, set_up_recovery,
-			log_bench_tear_down),
+		cmocka_unit_test_setup_teardown(appends_stop_at_what_a_start_may_read,
+			set_up_recovery, log_bench_tear_down),
 		CASE(a_roll_with_a_checkpoint_due_waits_for_an_index_page),
+		CASE(jitter_spreads_rolls_by_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
