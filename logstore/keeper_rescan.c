@@ -42,7 +42,25 @@ note_batch(struct rescan *r, const uint8_t *bytes, const struct record_batch *ba
 	return 0;
 }
 
-/* Reads one piece at r->pos and takes the whole batches in it. */
+/* Room for a batch larger than the buffer: only the segment itself knows how large its batches are. */
+static int
+scan_grow(struct rescan *r, const struct record_batch *batch, uint32_t total)
+{
+	if (batch->magic != RECORD_BATCH_MAGIC || batch->base_offset != r->next_offset ||
+		total <= r->room) {
+		return -EBADMSG;
+	}
+	uint8_t *buffer = realloc(r->buffer, total);
+
+	if (!buffer) {
+		return -ENOMEM;
+	}
+	r->buffer = buffer;
+	r->room = total;
+	return 0;
+}
+
+/* Reads one piece at r->pos and takes the whole batches in it, or makes room for the first one. */
 static int
 scan_piece(struct rescan *r)
 {
@@ -67,7 +85,7 @@ scan_piece(struct rescan *r)
 		}
 		if (total > len - at) {
 			if (at == 0) {
-				return -EBADMSG;
+				return scan_grow(r, &batch, (uint32_t)total);
 			}
 			break;
 		}
@@ -91,9 +109,7 @@ keeper_rescan(struct log_keeper *keeper, struct partition *p, struct segment *s,
 	struct rescan r = {.s = s, .io = keeper->io, .next_offset = s->base};
 	char path[FILE_PATH_MAX];
 
-	r.room = p->config.max_message_bytes * 2;
-	r.room = r.room > RESCAN_BYTES ? r.room : RESCAN_BYTES;
-	r.room = r.room < s->end_pos ? r.room : s->end_pos;
+	r.room = RESCAN_BYTES < s->end_pos ? RESCAN_BYTES : s->end_pos;
 	file_util_segment_path(path, p->dir, s->base, ".log");
 	r.fd = keeper->io->ops->open(keeper->io, path, IO_OPEN_READ_ONLY);
 	if (r.fd < 0) {

@@ -13,7 +13,7 @@
 
 #define PRODUCER_BASE 1000
 #define RING_COUNT    256
-#define BATCH_ROOM    (1u << 20)
+#define BATCH_ROOM (4u << 20)
 #define DRAIN_MAX_NS  (60 * NS_PER_S)
 
 static uint32_t

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include "base/bytes.h"
 #include "base/errcode.h"
 #include "logstore/keeper_msg.h"
@@ -35,6 +36,65 @@ partitions_that_roll_together_find_their_segments(void **state)
 	log_bench_drain(b);
 	assert_true(log_bench_counter(b, SHARD_rolls) >= 4 * ARRAY_COUNT(p));
 	assert_int_equal(log_bench_counter(b, SHARD_prep_miss), misses);
+	assert_true(log_bench_check(b, false));
+}
+
+static int64_t
+file_bytes(struct log_bench *b, const char *path)
+{
+	struct io_stat stat;
+	int rc = b->keeper_io->ops->stat(b->keeper_io, path, &stat);
+
+	return rc < 0 ? rc : (int64_t)stat.size_bytes;
+}
+
+/* A bench that takes batches of megabytes. */
+static int
+set_up_large(void **state)
+{
+	struct log_bench_options o;
+
+	log_bench_options_init(&o, 1);
+	o.spare_bytes = 8 << 20;
+	o.buffer_bytes = 16 << 20;
+	o.cache_bytes = 16 << 20;
+	o.group_max_bytes = 8 << 20;
+	*state = log_bench_start(&o);
+	return 0;
+}
+
+/* A segment of before a crash is read again to be sealed: by its own batches, not by today's settings. */
+static void
+a_lowered_batch_limit_does_not_doubt_older_batches(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_topic_config config;
+
+	log_topic_config_init(&config);
+	config.max_message_bytes = 4 << 20;
+	uint32_t p = log_bench_create(b, "orders", 0, &config);
+
+	assert_true(log_bench_append(b, p, 1, 100));
+	assert_true(log_bench_append(b, p, 100, 30000));
+	assert_true(log_bench_append(b, p, 1, 100));
+	log_bench_drain(b);
+	assert_int_equal(b->partitions[p].refused, 0);
+	log_bench_run_ns(b, 120 * NS_PER_S); /* a checkpoint: the next start knows no batch before it */
+	log_bench_sigkill(b);
+	log_bench_open(b);
+	config.max_message_bytes = 1000;
+	struct log_command alter = {.kind = LOG_COMMAND_CONFIG,
+		.partition_index = b->partitions[p].index,
+		.config = config};
+	struct log_command roll = {
+		.kind = LOG_COMMAND_ROLL, .partition_index = b->partitions[p].index};
+
+	assert_int_equal(log_bench_command(b, &alter), 0);
+	assert_int_equal(log_bench_command(b, &roll), 0);
+	log_bench_run_ns(b, 10 * NS_PER_S);
+	assert_int_equal(log_bench_status(b, p).state, LOG_PARTITION_SERVING);
+	assert_int_equal(file_bytes(b, "orders-0/quarantine.json"), -ENOENT);
+	assert_true(file_bytes(b, "orders-0/00000000000000000000.seal") > 0);
 	assert_true(log_bench_check(b, false));
 }
 
@@ -516,6 +576,8 @@ main(void)
 			set_up_recovery, log_bench_tear_down),
 		CASE(a_roll_with_a_checkpoint_due_waits_for_an_index_page),
 		CASE(jitter_spreads_rolls_by_time),
+		cmocka_unit_test_setup_teardown(a_lowered_batch_limit_does_not_doubt_older_batches, set_up_large,
+			log_bench_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
