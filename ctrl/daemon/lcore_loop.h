@@ -15,7 +15,9 @@
 #include "ctrl/daemon/lcore_idle.h"
 #include "ctrl/methods/engine.h"
 
-#define LCORE_POLLERS_MAX 40
+/* All stages of the largest configuration may share one lcore: every lane, shard and worker, and
+ * the batcher. */
+#define LCORE_POLLERS_MAX (LANES_MAX + LOG_SHARDS_MAX + 1 + BATCHER_WORKERS_MAX)
 
 /* One stage on an lcore. */
 struct poller {

@@ -31,7 +31,8 @@ enum engine_state {
 
 /* One lcore as lcore.list shows it; written by its loop, read by anyone (relaxed atomics). */
 struct engine_lcore {
-	char role[256]; /* "rx 0 (net_af_packet), log 0, batch 0, worker 0" */
+	char role[1024]; /* "rx 0 (net_af_packet), log 0, batch 0, worker 0"; room for every stage
+			    at once */
 	int cpu;	/* -1: not pinned */
 	char idle[128]; /* what it does without work: "sleep", or "interrupt, but polls rx 0, 1" */
 	_Atomic uint64_t heartbeat_ns;

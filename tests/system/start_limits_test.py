@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-from penstock_daemon import Daemon, tool
+from penstock_daemon import Daemon, produce, tool
 
 EXIT_CHECK, EXIT_USAGE, EXIT_CONFIG = 2, 64, 78
 NOBODY = '65534'
@@ -131,7 +131,20 @@ def arithmetic(place):
     os.unlink(os.path.join(state, 'stderr.txt'))
 
 
+def maxima():
+    """The greatest numbers that the keys allow, all on one lcore: it starts, serves and stops."""
+    with Daemon('ports=[{driver: socket, rx_queues: 16}]', 'log.shards=16', 'batcher.workers=16') as daemon:
+        rows = daemon.call('lcore.list')['lcores']
+        roles = rows[0]['role'].split(', ')
+        assert len(rows) == 1 and len(roles) == 16 + 16 + 1 + 16, rows
+        assert roles[-1] == 'worker 15' and roles[15] == 'rx 15 (socket)', roles
+        daemon.call('topic.create', topic='maxima', partitions=16)
+        produce(daemon, 'maxima', 16, 1, 1000, 100)
+        assert daemon.stop() == 0
+
+
 def main():
+    maxima()
     with Place() as place:
         configuration(place)
         io_uring(place)

@@ -177,6 +177,25 @@ what_cannot_be_armed_is_looked_at_soon_again(void **state)
 	device_stop(&d);
 }
 
+/* As `lcores.share: all` places the greatest numbers of config.yaml: rx_queues, log.shards,
+ * batcher.workers. */
+static void
+one_lcore_takes_every_stage_of_the_largest_configuration(void **state)
+{
+	struct device d = {0};
+
+	(void)state;
+	assert_int_equal(lcore_loop_init(&d.loop, clock_system(), &d.status), 0);
+	for (uint32_t i = 0; i < 16 + 16 + 1 + 16; i++) {
+		lcore_loop_add(
+			&d.loop, &(struct poller){.stage = &d, .poll = device_poll, .wait_fd = -1});
+	}
+	assert_int_equal(lcore_loop_start(&d.loop), 0);
+	assert_true(reaches(&d.polls, 16 + 16 + 1 + 16));
+	lcore_loop_stop(&d.loop);
+	lcore_loop_fini(&d.loop);
+}
+
 int
 main(void)
 {
@@ -185,6 +204,7 @@ main(void)
 		cmocka_unit_test(a_packet_from_before_the_arming_is_taken_without_a_sleep),
 		cmocka_unit_test(without_work_it_sleeps_long),
 		cmocka_unit_test(what_cannot_be_armed_is_looked_at_soon_again),
+		cmocka_unit_test(one_lcore_takes_every_stage_of_the_largest_configuration),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
