@@ -35,6 +35,7 @@ class Tidy(unittest.TestCase):
         tidy.ROOT, tidy.TIDY = self.root, self.root / "tests/tidy"
         self.put("tests/tidy/layers.txt", "dataplane/base:\nlogstore: dataplane/base\n"
                  "dataplane/ingest: dataplane/base\n")
+        self.put("tests/tidy/cold.txt", "dataplane/*/*.c: nobody\n")
         self.put("dataplane/base/counters.def", TABLE)
         self.put("dataplane/base/word.h", "int word_count(void);\n")
         self.put("dataplane/base/word.c", GOOD)
@@ -54,7 +55,8 @@ class Tidy(unittest.TestCase):
         sources = [tidy.Source(p) for p in tidy.tree_files(tidy.CODE_TOPS, {".c", ".h"})]
         return [(f.rule, f.where) for f in (
             *tidy.check_layers(sources), *tidy.check_lengths(sources, []), *tidy.check_names(),
-            *tidy.check_calls(sources), *tidy.check_hot(sources), *tidy.check_globals(sources), *tidy.check_debts(),
+            *tidy.check_libraries(sources), *tidy.check_calls(sources), *tidy.check_hot(sources),
+            *tidy.check_hot_or_cold(sources), *tidy.check_globals(sources), *tidy.check_debts(),
             *tidy.check_counters(sources), *tidy.check_tables(sources), *tidy.check_meson(), *tidy.check_docs(),
             *tidy.check_decisions(),
             *tidy.Headers(None, None).check(time.monotonic() + 30))]
@@ -95,14 +97,32 @@ class Tidy(unittest.TestCase):
         self.offence("int\nword_cp(void)\n{\n\tstrcpy(a, b);\n}\n", "call", "dataplane/base/word.c:strcpy")
 
     def test_hot(self):
+        self.put("tests/tidy/cold.txt", "dataplane/ingest/*.c: nobody\n")
         self.put("tests/tidy/hot.txt", "dataplane/base/word.c\ndataplane/base/*.h\n")
         self.offence("#include <stdlib.h>\nstatic inline int\nhot_create(void)\n{\n\treturn malloc(1) != 0;\n}\n"
                      "static inline int\nhot_get(void)\n{\n\treturn malloc(1) != 0;\n}\n", "hot",
                      "dataplane/base/hot.h:hot_get:malloc", "dataplane/base/hot.h")
 
     def test_hot_excuse_without_cause(self):
+        self.put("tests/tidy/cold.txt", "dataplane/ingest/*.c: nobody\n")
         self.put("tests/tidy/hot.txt", "dataplane/base/word.c\ndataplane/base/word.c:word_count: it does nothing\n")
         self.assertEqual(self.found(), [("hot", "dataplane/base/word.c:word_count")])
+
+    def test_hot_or_cold(self):
+        self.put("tests/tidy/cold.txt", "dataplane/base/*.c: nobody\nlogstore/*.c: nobody\n")
+        self.assertEqual(self.found(), [("hot", "dataplane/ingest/count.c"), ("hot", "logstore/*.c")])
+
+    def test_hot_and_cold(self):
+        self.put("tests/tidy/hot.txt", "dataplane/base/word.c\n")
+        self.assertEqual(self.found(), [("hot", "dataplane/base/word.c")])
+
+    def test_library(self):
+        self.put("tests/tidy/libraries.txt", "rte_: dataplane/ingest\n")
+        self.offence("#include <rte_ethdev.h>\n", "library", "dataplane/base/word.c><rte_ethdev.h>")
+
+    def test_library_that_nobody_includes(self):
+        self.put("tests/tidy/libraries.txt", "rte_: dataplane/base\n")
+        self.assertEqual(self.found(), [("library", "rte_")])
 
     def test_global(self):
         self.offence("static int word_last;\n", "global", "dataplane/base/word.c:word_last")
