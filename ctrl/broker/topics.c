@@ -156,6 +156,17 @@ topics_partition_command(struct topics *t, enum command_use use, enum log_comman
 	return c;
 }
 
+/* A field that lanes may be looking at. */
+#define PUBLISH(field, value) atomic_store_explicit(&(field), value, memory_order_relaxed)
+
+/* Behind everything that it stands for. */
+static void
+topics_raise_version(struct route_topic *route)
+{
+	atomic_store_explicit(&route->metadata_version, ROUTE_READ(route->metadata_version) + 1,
+		memory_order_release);
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 /*
@@ -191,7 +202,7 @@ topics_new(struct topics *t, const char *name, const uint8_t topic_id[16], uint3
 	route->partition_count = partitions;
 	route->name_len = (uint8_t)strlen(name);
 	memcpy(route->name, name, (size_t)route->name_len + 1);
-	route->flags = strncmp(name, "__", 2) == 0 ? ROUTE_INTERNAL : 0;
+	PUBLISH(route->flags, strncmp(name, "__", 2) == 0 ? ROUTE_INTERNAL : 0);
 	memset(&t->topics[index], 0, sizeof(t->topics[index]));
 	topic_config_init(&t->topics[index].config, &t->options.topic_defaults);
 	t->topics[index].config_step = partitions; /* CREATE brings them along */
@@ -208,25 +219,26 @@ topics_risk_flags(const struct topics *t, uint32_t topic_index)
 	return (uint32_t)t->topics[topic_index].config.values[TOPIC_ACK_RISK] << ROUTE_RISK_SHIFT;
 }
 
-/* Copies the settings that lanes look at. The topic is not open, or the fields are plain words. */
+/* Copies the settings that lanes look at, while they look (base/route_table.h). */
 void
 topics_publish_config(struct topics *t, uint32_t topic_index)
 {
 	struct route_topic *route = topics_route(t, topic_index);
 	const struct topic_config *config = &t->topics[topic_index].config;
 
-	route->max_message_bytes = (uint32_t)config->values[TOPIC_MAX_MESSAGE_BYTES];
-	route->timestamp_before_max_ms = config->values[TOPIC_TIMESTAMP_BEFORE_MAX_MS];
-	route->timestamp_after_max_ms = config->values[TOPIC_TIMESTAMP_AFTER_MAX_MS];
-	route->log_append_time = config->values[TOPIC_TIMESTAMP_TYPE] == 1;
-	route->flags = (route->flags & ROUTE_INTERNAL) | topics_risk_flags(t, topic_index);
+	PUBLISH(route->max_message_bytes, (uint32_t)config->values[TOPIC_MAX_MESSAGE_BYTES]);
+	PUBLISH(route->timestamp_before_max_ms, config->values[TOPIC_TIMESTAMP_BEFORE_MAX_MS]);
+	PUBLISH(route->timestamp_after_max_ms, config->values[TOPIC_TIMESTAMP_AFTER_MAX_MS]);
+	PUBLISH(route->log_append_time, config->values[TOPIC_TIMESTAMP_TYPE] == 1);
+	PUBLISH(route->flags,
+		(ROUTE_READ(route->flags) & ROUTE_INTERNAL) | topics_risk_flags(t, topic_index));
 }
 
 static uint32_t
 topics_partition_flags(const struct topics *t, uint32_t topic_index)
 {
-	return (topics_route(t, topic_index)->flags & ROUTE_INTERNAL ? ROUTE_INTERNAL
-								     : ROUTE_WRITABLE) |
+	return (ROUTE_READ(topics_route(t, topic_index)->flags) & ROUTE_INTERNAL ? ROUTE_INTERNAL
+										 : ROUTE_WRITABLE) |
 	       topics_risk_flags(t, topic_index);
 }
 
@@ -238,10 +250,10 @@ topics_publish_change(struct topics *t, uint32_t topic_index)
 
 	topics_publish_config(t, topic_index);
 	for (uint32_t p = 0; p < route->partition_count; p++) {
-		t->options.routes->partitions[route->first_partition_index + p].flags =
-			topics_partition_flags(t, topic_index);
+		PUBLISH(t->options.routes->partitions[route->first_partition_index + p].flags,
+			topics_partition_flags(t, topic_index));
 	}
-	route->metadata_version++;
+	topics_raise_version(route);
 }
 
 void
@@ -260,7 +272,7 @@ topics_publish_partition(struct topics *t, uint32_t topic_index, uint32_t partit
 	route->leader_epoch = status.leader_epoch;
 	route->shard = status.shard;
 	route->lane = (uint16_t)(status.shard % (t->options.lane_count ? t->options.lane_count : 1));
-	route->flags = topics_partition_flags(t, topic_index);
+	PUBLISH(route->flags, topics_partition_flags(t, topic_index));
 	if (partition_index >= used) {
 		atomic_store_explicit(&t->options.routes->partition_count, partition_index + 1,
 			memory_order_release);
@@ -279,7 +291,7 @@ topics_set_routes(struct topics *t, uint32_t topic_index, enum route_state state
 			memory_order_release);
 	}
 	t->topics[topic_index].opened |= state == ROUTE_OPEN;
-	topic->metadata_version++;
+	topics_raise_version(topic);
 	atomic_store_explicit(&topic->state, state, memory_order_release);
 }
 

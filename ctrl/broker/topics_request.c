@@ -111,7 +111,7 @@ topics_own(struct topics *t, const char *name, broker_done_fn done, void *user_d
 		done(user_data, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "no such topic");
 		return NO_TOPIC;
 	}
-	if (topics_route(t, index)->flags & ROUTE_INTERNAL) {
+	if (ROUTE_READ(topics_route(t, index)->flags) & ROUTE_INTERNAL) {
 		done(user_data, KAFKA_INVALID_TOPIC_EXCEPTION, "internal topic");
 		return NO_TOPIC;
 	}

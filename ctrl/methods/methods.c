@@ -155,7 +155,7 @@ body_ack_risk(const struct route_topic *topic)
 {
 	static const char *const names[] = {NULL, "power", "crash", NULL};
 
-	return names[topic->flags >> ROUTE_RISK_SHIFT & 3];
+	return names[ROUTE_READ(topic->flags) >> ROUTE_RISK_SHIFT & 3];
 }
 
 const char *const body_topic_state_names[] = {

@@ -30,8 +30,9 @@ METHOD_BODY(partition_list)
 		json_t *row;
 
 		if ((state != ROUTE_OPEN && state != ROUTE_CREATING) ||
-			(params->topic ? route->topic_index != topic_index :
-					 !params->internal && topic->flags & ROUTE_INTERNAL)) {
+			(params->topic ? route->topic_index != topic_index
+				       : !params->internal &&
+						 ROUTE_READ(topic->flags) & ROUTE_INTERNAL)) {
 			continue;
 		}
 		row = body_partition_row(engine, topic, i);

@@ -64,7 +64,8 @@ topic_row(struct engine *engine, uint32_t topic_index)
 		(int)topic->partition_count, "records", (json_int_t)sum.records, "size_bytes",
 		(json_int_t)sum.size_bytes, "state",
 		body_topic_state_names[broker_topic_state(engine->broker, topic_index)], "topic_id",
-		body_hex(topic->topic_id, 16), "internal", (topic->flags & ROUTE_INTERNAL) != 0);
+		body_hex(topic->topic_id, 16), "internal",
+		(ROUTE_READ(topic->flags) & ROUTE_INTERNAL) != 0);
 }
 
 /* A cursor is the route index to go on from, in decimal. */
@@ -85,7 +86,7 @@ METHOD_BODY(topic_list)
 		const struct route_topic *topic = &engine->routes->topics[i];
 
 		if (broker_topic_state(engine->broker, i) != BROKER_TOPIC_DELETED &&
-			(params->internal || !(topic->flags & ROUTE_INTERNAL)) &&
+			(params->internal || !(ROUTE_READ(topic->flags) & ROUTE_INTERNAL)) &&
 			(!params->filter || strstr(topic->name, params->filter))) {
 			json_array_append_new(list, topic_row(engine, i));
 		}
@@ -135,11 +136,13 @@ METHOD_BODY(topic_describe)
 			rows[i].value, "origin", rows[i].is_default ? "default" : "topic"));
 	}
 	each_partition(engine, index, add_row, &partitions);
-	rpc_call_result(call, json_pack("{s:s,s:s,s:o,s:b,s:s,s:o,s:o}", "topic", topic->name, "state",
-		body_topic_state_names[broker_topic_state(engine->broker, index)], "topic_id",
-		body_hex(topic->topic_id, 16), "internal", (topic->flags & ROUTE_INTERNAL) != 0,
-		"durability", durability_words[(topic->flags >> ROUTE_RISK_SHIFT & 3) % 3], "configs",
-		configs, "partitions", partitions.rows));
+	rpc_call_result(call,
+		json_pack("{s:s,s:s,s:o,s:b,s:s,s:o,s:o}", "topic", topic->name, "state",
+			body_topic_state_names[broker_topic_state(engine->broker, index)],
+			"topic_id", body_hex(topic->topic_id, 16), "internal",
+			(ROUTE_READ(topic->flags) & ROUTE_INTERNAL) != 0, "durability",
+			durability_words[(ROUTE_READ(topic->flags) >> ROUTE_RISK_SHIFT & 3) % 3],
+			"configs", configs, "partitions", partitions.rows));
 }
 
 /* A change on its way through the broker. */

@@ -2,8 +2,11 @@
 /*
  * Where every partition lives. Written by the control thread only, read by every lane, the batcher
  * and the CLI's methods: entries are filled first and then published by a release store of `state`;
- * readers load it with acquire. An entry is never reused within one boot, so a native stream handle
- * is simply partition_index + 1 (never 0). Sized at start.
+ * readers load it with acquire. What a topic's settings may alter afterwards is _Atomic, each field
+ * for itself (relaxed): a batch that comes during an alteration is judged by the one or the other.
+ * metadata_version is raised last (release): who sees it (acquire) sees what it stands for.
+ * Everything else never changes again. An entry is never reused within one boot, so a native stream
+ * handle is simply partition_index + 1 (never 0). Sized at start.
  */
 #ifndef BASE_ROUTE_TABLE_H
 #define BASE_ROUTE_TABLE_H
@@ -32,13 +35,13 @@ struct route_topic {
 	_Atomic uint32_t state; /* enum route_state */
 	uint32_t partition_count;
 	uint32_t first_partition_index; /* its partitions are dense from here */
-	uint32_t max_message_bytes;
-	uint32_t metadata_version;
-	uint32_t flags; /* enum route_flag */
-	int64_t timestamp_before_max_ms;
-	int64_t timestamp_after_max_ms;
+	_Atomic uint32_t max_message_bytes;
+	_Atomic uint32_t metadata_version;
+	_Atomic uint32_t flags; /* enum route_flag */
+	_Atomic int64_t timestamp_before_max_ms;
+	_Atomic int64_t timestamp_after_max_ms;
 	uint8_t topic_id[16];
-	uint8_t log_append_time; /* message.timestamp.type */
+	_Atomic uint8_t log_append_time; /* message.timestamp.type */
 	uint8_t reserved[6];
 	uint8_t name_len;
 	char name[HANDOFF_TOPIC_NAME_MAX + 1];
@@ -51,7 +54,7 @@ struct route_partition {
 	int32_t leader_epoch;
 	uint16_t shard; /* log shard that owns it */
 	uint16_t lane;	/* lane that clients are told */
-	uint32_t flags; /* enum route_flag */
+	_Atomic uint32_t flags; /* enum route_flag */
 };
 
 struct route_table {
@@ -68,6 +71,9 @@ route_state_acquire(_Atomic uint32_t *state)
 {
 	return atomic_load_explicit(state, memory_order_acquire);
 }
+
+/* A field that may be altered, as it is now. Any thread. */
+#define ROUTE_READ(field) atomic_load_explicit(&(field), memory_order_relaxed)
 
 /* The partition's entry if a stream handle names an open or creating one, else NULL. Any thread. */
 static inline struct route_partition *

@@ -140,8 +140,11 @@ resolve_page(struct lane *lane, uint32_t topic_index, struct session_msg_resolve
 		return;
 	}
 	resolved->partition_count = topic->partition_count;
-	resolved->max_message_bytes = topic->max_message_bytes;
-	resolved->metadata_version = topic->metadata_version;
+	/* First: with an older version than its settings a client asks once more, the other way
+	 * round never. */
+	resolved->metadata_version =
+		atomic_load_explicit(&topic->metadata_version, memory_order_acquire);
+	resolved->max_message_bytes = ROUTE_READ(topic->max_message_bytes);
 	memcpy(resolved->topic_id, topic->topic_id, sizeof(resolved->topic_id));
 	for (uint64_t p = first;
 		p < topic->partition_count && resolved->count < SESSION_MSG_RESOLVED_MAX; p++) {
@@ -155,7 +158,7 @@ resolve_page(struct lane *lane, uint32_t topic_index, struct session_msg_resolve
 			.stream = stream,
 			.leader_epoch = partition->leader_epoch,
 			.lane = partition->lane,
-			.flags = (uint16_t)(partition->flags &
+			.flags = (uint16_t)(ROUTE_READ(partition->flags) &
 					    (SESSION_MSG_WRITABLE | SESSION_MSG_RISK_MASK)),
 		};
 	}

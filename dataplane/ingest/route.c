@@ -30,8 +30,8 @@ route_time_allowed(const struct lane *lane, const struct route_topic *topic, int
 	uint64_t behind = at_ms < now_ms ? (uint64_t)now_ms - (uint64_t)at_ms : 0;
 	uint64_t ahead = at_ms > now_ms ? (uint64_t)at_ms - (uint64_t)now_ms : 0;
 
-	return behind <= (uint64_t)topic->timestamp_before_max_ms &&
-	       ahead <= (uint64_t)topic->timestamp_after_max_ms;
+	return behind <= (uint64_t)ROUTE_READ(topic->timestamp_before_max_ms) &&
+	       ahead <= (uint64_t)ROUTE_READ(topic->timestamp_after_max_ms);
 }
 
 /* KAFKA 5.5 row 9 by the header's greatest timestamp. */
@@ -39,7 +39,7 @@ static int16_t
 route_judge_time(
 	const struct lane *lane, const struct route_topic *topic, const struct record_batch *header)
 {
-	if (topic->log_append_time) {
+	if (ROUTE_READ(topic->log_append_time)) {
 		return 0;
 	}
 	return header->attributes & RECORD_BATCH_LOG_APPEND_TIME ||
@@ -59,7 +59,7 @@ route_judge_records(const struct lane *lane, const struct route_topic *topic,
 	if (error == 0) {
 		error = route_judge_time(lane, topic, header);
 	}
-	if (error == 0 && !topic->log_append_time &&
+	if (error == 0 && !ROUTE_READ(topic->log_append_time) &&
 		(times.max_ms != header->max_timestamp_ms ||
 			!route_time_allowed(lane, topic, times.min_ms))) {
 		error = KAFKA_INVALID_TIMESTAMP;
@@ -76,7 +76,7 @@ route_judge(struct lane *lane, uint32_t stream, const struct record_batch *heade
 	const uint8_t *bytes, uint32_t len)
 {
 	struct route_partition *partition = route_partition(lane, stream);
-	uint32_t state;
+	uint32_t state, flags;
 
 	if (!partition) {
 		return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
@@ -88,10 +88,11 @@ route_judge(struct lane *lane, uint32_t stream, const struct record_batch *heade
 	if (state == ROUTE_CREATING) {
 		return KAFKA_LEADER_NOT_AVAILABLE;
 	}
-	if (partition->flags & ROUTE_INTERNAL) {
+	flags = ROUTE_READ(partition->flags);
+	if (flags & ROUTE_INTERNAL) {
 		return KAFKA_INVALID_TOPIC_EXCEPTION;
 	}
-	if (!(partition->flags & ROUTE_WRITABLE)) {
+	if (!(flags & ROUTE_WRITABLE)) {
 		return KAFKA_NOT_LEADER_OR_FOLLOWER;
 	}
 	if (!header) {
@@ -99,7 +100,7 @@ route_judge(struct lane *lane, uint32_t stream, const struct record_batch *heade
 	}
 	const struct route_topic *topic = route_topic_of(lane, partition);
 
-	if (len > topic->max_message_bytes) {
+	if (len > ROUTE_READ(topic->max_message_bytes)) {
 		return KAFKA_MESSAGE_TOO_LARGE;
 	}
 	return lane->options.validate_records ? route_judge_records(lane, topic, header, bytes)
@@ -111,7 +112,7 @@ route_relaxed(const struct lane *lane, uint32_t stream)
 {
 	const struct route_partition *partition = route_partition(lane, stream);
 
-	return partition && (partition->flags >> ROUTE_RISK_SHIFT & 3) != 0;
+	return partition && (ROUTE_READ(partition->flags) >> ROUTE_RISK_SHIFT & 3) != 0;
 }
 
 uint32_t
@@ -119,7 +120,9 @@ route_metadata_version(const struct lane *lane, uint32_t stream)
 {
 	const struct route_partition *partition = route_partition(lane, stream);
 
-	return partition ? route_topic_of(lane, partition)->metadata_version : 0;
+	return partition ? atomic_load_explicit(&route_topic_of(lane, partition)->metadata_version,
+				   memory_order_acquire)
+			 : 0;
 }
 
 void

@@ -4,18 +4,46 @@
 1,000 B; order and absence of duplicates per producer and partition from the producers' own numbers; the ledger to the record.
 Then the same log after a restart.
 
-  path_test.py LINK [--faults] [--records N] [--bytes B]... [--seed S] [--spread]
+  path_test.py LINK [--faults] [--records N] [--bytes B]... [--seed S] [--spread] [--alter]
 
 --faults: 1 % loss, 1 % duplication and 1 % reordering, each way, by the decorator over the daemon's queue.
+--alter: the topic's settings are altered all the while.
 """
 import argparse
+import concurrent.futures
+import contextlib
+import os
 import sys
+import threading
 
 from links import LINKS, Skip
-from penstock_daemon import Daemon, DigestJob, log_check, produce
+from penstock_daemon import Control, Daemon, DigestJob, log_check, produce
 
 PARTITIONS, PRODUCERS = 16, 4
 SPREAD = ['lcores.share=none', 'log.shards=2', 'batcher.workers=2', 'ports[0].rx_queues=2']
+
+
+@contextlib.contextmanager
+def altered(daemon):
+    """While it lasts, settings that lanes look at go to and fro, none of which refuses a record."""
+    control, over = Control(os.path.join(daemon.state, 'ctl.sock')), threading.Event()
+
+    def alter():
+        count = 0
+        while not over.is_set():
+            count += 1
+            control.call('topic.alter', topic='path', configs={'max.message.bytes': str(1048588 + count % 2),
+                                                               'message.timestamp.after.max.ms': str(3600000 + count % 2)})
+        return count
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        altering = pool.submit(alter)
+        try:
+            yield
+        finally:
+            over.set()
+        assert altering.result() > 1
+    control.close()
 
 
 def send(daemon, link, records, size, faults):
@@ -46,7 +74,8 @@ def run(link, arguments, size):
     with Daemon(*settings, prefix=link.daemon_prefix, port=link.port) as daemon:
         daemon.call('topic.create', topic='path', partitions=PARTITIONS)
         job = DigestJob(daemon, 'proof', 'path')
-        report = send(daemon, link, arguments.records, size, arguments.faults)
+        with altered(daemon) if arguments.alter else contextlib.nullcontext():
+            report = send(daemon, link, arguments.records, size, arguments.faults)
         windowed = job.drained()
         assert windowed['records'] == report['sent'] and windowed['digest'] == report['digest'], (windowed, report)
         check_counters(daemon, link, report, arguments.faults)
@@ -73,6 +102,7 @@ def main():
     parser.add_argument('--bytes', type=int, action='append')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--spread', action='store_true', help='two shards, two workers, every poller on a thread of its own')
+    parser.add_argument('--alter', action='store_true', help="alter the topic's settings while records come")
     arguments = parser.parse_args()
     try:
         with LINKS[arguments.link]() as link:
