@@ -15,13 +15,6 @@
 #define CONFIG_PROFILE_NAME_MAX 63
 #define CONFIG_PROFILES_LISTED_MAX 64
 
-/* A profile's own words are parsed into these, checked, and thrown away. */
-struct config_profile_words {
-	struct profile profile;
-	struct profile_port port;
-	struct profile_storage storage;
-};
-
 struct config_loader {
 	const struct config_source *source;
 	struct config *config;
@@ -30,7 +23,7 @@ struct config_loader {
 	enum config_layer layer;
 	uint8_t file; /* of what is being read */
 	bool in_profile;
-	struct config_profile_words words;
+	struct profile words; /* of the profile that is being read */
 	struct {
 		char name[CONFIG_PROFILE_NAME_MAX + 1];
 		bool open; /* being read: to meet it again is a circle */

@@ -46,7 +46,7 @@ load_inherited(struct config_loader *loader, struct yaml_doc *doc, struct fy_nod
 static int
 apply_profile(struct config_loader *loader, struct yaml_doc *doc, struct fy_node *root, const char *name)
 {
-	struct profile *words = &loader->words.profile;
+	struct profile *words = &loader->words;
 	struct fy_node *inherits = fy_node_mapping_lookup_by_string(root, "inherits", FY_NT);
 	struct fy_node *config = fy_node_mapping_lookup_by_string(root, "config", FY_NT);
 	uint8_t file = loader->file;
@@ -236,7 +236,7 @@ config_profile_words(struct config_loader *loader, const char *name, struct prof
 		err = config_walk_root(&look, &doc, yaml_doc_root(&doc));
 		yaml_doc_close(&doc);
 	}
-	*ret_words = look.words.profile;
+	*ret_words = look.words;
 	free(look.config);
 	free(text);
 	return err;

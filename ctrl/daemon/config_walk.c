@@ -41,7 +41,7 @@ struct target {
 	const struct config_key *keys;
 	uint32_t count;
 	void *base;
-	const char *prefix; /* "", "ports." or "storage." */
+	const char *prefix; /* "" or "ports." */
 	const struct target *more;
 };
 
@@ -119,26 +119,6 @@ assign_scalar(struct yaml_doc *doc, struct fy_node *node, const struct target *t
 	return 0;
 }
 
-/* `map`: plain values under any name, checked for being that. */
-static int
-check_map(struct yaml_doc *doc, struct fy_node *key_node, struct fy_node *value,
-	const struct target *target, const struct config_key *key)
-{
-	struct fy_node_pair *pair;
-	char text[YAML_SCALAR_BYTES_MAX];
-	void *at = NULL;
-	int err = 0;
-
-	if (!value || !fy_node_is_mapping(value)) {
-		return yaml_doc_complain(doc, key_node, "%s%s: want a mapping of names to values",
-			target->prefix, key->name);
-	}
-	while (err == 0 && (pair = fy_node_mapping_iterate(value, &at)) != NULL) {
-		err = yaml_doc_scalar(doc, fy_node_pair_value(pair), text, sizeof(text));
-	}
-	return err;
-}
-
 static int
 assign(struct config_loader *loader, struct yaml_doc *doc, struct fy_node *key_node,
 	struct fy_node *value, const struct target *target, const struct config_key *key)
@@ -147,9 +127,6 @@ assign(struct config_loader *loader, struct yaml_doc *doc, struct fy_node *key_n
 	void *at = NULL;
 	int err = 0;
 
-	if (key->type == CONFIG_MAP) {
-		return check_map(doc, key_node, value, target, key);
-	}
 	set_origin(loader, target, key, yaml_doc_line(key_node));
 	config_key_clear(key, target->base);
 	if (value && key->list_max && fy_node_is_sequence(value)) {
@@ -205,10 +182,8 @@ walk_ports(struct config_loader *loader, struct yaml_doc *doc, struct fy_node *k
 	struct fy_node *list)
 {
 	struct config *config = loader->config;
-	struct target words = {.keys = profile_port_keys, .count = PROFILE_PORT_KEY_COUNT,
-		.base = &loader->words.port, .prefix = "ports."};
 	struct target target = {.keys = config_port_keys, .count = CONFIG_PORT_KEY_COUNT,
-		.base = config->ports, .prefix = "ports.", .more = loader->in_profile ? &words : NULL};
+		.base = config->ports, .prefix = "ports."};
 
 	if (!list || !fy_node_is_sequence(list)) {
 		return yaml_doc_complain(doc, key_node, "ports: want a list of ports");
@@ -216,21 +191,6 @@ walk_ports(struct config_loader *loader, struct yaml_doc *doc, struct fy_node *k
 	config->ports_origin = (struct config_origin){.layer = (uint8_t)loader->layer,
 		.file = loader->file, .line = yaml_doc_line(key_node)};
 	return walk_items(loader, doc, list, &target, sizeof(config->ports[0]), &config->port_count);
-}
-
-/* Words of a profile only, and not kept: every item is parsed into the same place. */
-static int
-walk_storage(struct config_loader *loader, struct yaml_doc *doc, struct fy_node *key_node,
-	struct fy_node *list)
-{
-	struct target target = {.keys = profile_storage_keys, .count = PROFILE_STORAGE_KEY_COUNT,
-		.base = &loader->words.storage, .prefix = "storage."};
-	uint32_t count;
-
-	if (!list || !fy_node_is_sequence(list)) {
-		return yaml_doc_complain(doc, key_node, "storage: want a list of {path: /DIR}");
-	}
-	return walk_items(loader, doc, list, &target, 0, &count);
 }
 
 /* What may stand at the top of a profile besides its own words, and what not even beneath `config:`. */
@@ -262,9 +222,6 @@ walk_nested(struct config_loader *loader, struct yaml_doc *doc, struct fy_node_p
 
 	if (root && strcmp(full, "ports") == 0) {
 		return walk_ports(loader, doc, key_node, value);
-	}
-	if (root && loader->in_profile && strcmp(full, "storage") == 0) {
-		return walk_storage(loader, doc, key_node, value);
 	}
 	if (root && loader->in_profile && strcmp(full, "config") == 0 && value && fy_node_is_mapping(value)) {
 		return 0; /* config_profile.c walks it, after the rest */
@@ -329,7 +286,7 @@ int
 config_walk_root(struct config_loader *loader, struct yaml_doc *doc, struct fy_node *root)
 {
 	struct target words = {.keys = profile_keys, .count = PROFILE_KEY_COUNT,
-		.base = &loader->words.profile, .prefix = ""};
+		.base = &loader->words, .prefix = ""};
 	struct target target = {.keys = config_keys, .count = CONFIG_KEY_COUNT, .base = loader->config,
 		.prefix = "", .more = loader->in_profile ? &words : NULL};
 

@@ -27,7 +27,7 @@ enum config_type {
 	CONFIG_PATH,
 	CONFIG_ADDR,
 	CONFIG_CPULIST, /* `2-9,12` */
-	CONFIG_MAP,	/* names with plain values, kept nowhere: words of profiles only */
+	CONFIG_MAP,	/* names with plain values: in the text of a job only */
 };
 
 struct config_cpus {

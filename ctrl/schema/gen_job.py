@@ -2,13 +2,17 @@
 """job.yaml -> job_gen.h (struct job_text) and job_gen.c (its key table, rows as those of the configuration)."""
 from gen_common import banner, c_string, check
 from gen_config import check_keys, declaration, enums, stem, table_row
-from gen_profile import map_row
 
 
 def plain(job):
     """The keys that keep a value, as rows of config.yaml."""
     return [dict({word: value for word, value in key.items() if word != 'required'}, reload='fixed')
             for key in job['keys'] if key['type'] != 'map']
+
+
+def map_row(key):
+    return '\t{' + ', '.join([f'.name = {c_string(key["key"])}', '.type = CONFIG_MAP', '.default_text = ""',
+                              '.unit = ""', '.reload = "fixed"', f'.doc = {c_string(key["doc"])}']) + '},'
 
 
 def check_job(job):

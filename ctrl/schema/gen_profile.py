@@ -8,7 +8,6 @@ import re
 from gen_common import SchemaError, banner, c_string, check
 from gen_config import check_keys, declaration, enums, table_row
 
-LISTS = (('keys', 'profile'), ('ports', 'profile_port'), ('storage', 'profile_storage'))
 NUMBERS = {'u32', 'u64', 'ppm', 'bytes', 'duration'}
 
 
@@ -26,11 +25,10 @@ def complete(entry):
 
 
 def rows(schema):
-    check(set(schema) == {name for name, _ in LISTS}, 'profile.schema.yaml: want keys, ports and storage')
-    for name, _ in LISTS:
-        keys = [complete(entry) for entry in schema[name]]
-        check_keys([key for key in keys if key['type'] != 'map'], f'profile.schema.yaml {name}')
-        yield name, keys
+    check(set(schema) == {'keys'}, 'profile.schema.yaml: want keys')
+    keys = [complete(entry) for entry in schema['keys']]
+    check_keys(keys, 'profile.schema.yaml')
+    return keys
 
 
 def check_profile(stem, text, profile):
@@ -43,23 +41,16 @@ def check_profile(stem, text, profile):
 def header(schema):
     lines = [banner('Words of hardware profiles, and the profiles that are built in.'), '#ifndef CTRL_PROFILE_GEN_H',
              '#define CTRL_PROFILE_GEN_H', '', '#include "ctrl/schema/config_key.h"', '']
-    tables = []
-    for (name, keys), (_, struct) in zip(rows(schema), LISTS):
-        lines += enums(keys, struct) + [f'struct {struct} {{']
-        for key in keys:
-            lines += declaration(key, struct) if key['type'] != 'map' else []
-        lines += ['};', '']
-        tables += [f'#define {struct.upper()}_KEY_COUNT {len(keys)}',
-                   f'extern const struct config_key {struct}_keys[{struct.upper()}_KEY_COUNT];']
-    return '\n'.join(lines + tables + [
+    keys = rows(schema)
+    lines += enums(keys, 'profile') + ['struct profile {']
+    for key in keys:
+        lines += declaration(key, 'profile')
+    lines += ['};', '', f'#define PROFILE_KEY_COUNT {len(keys)}',
+              'extern const struct config_key profile_keys[PROFILE_KEY_COUNT];']
+    return '\n'.join(lines + [
         '', 'struct profile_builtin {', '\tconst char *name;', '\tconst char *summary;', '\tconst char *text;', '};', '',
         'extern const struct profile_builtin profile_builtins[];', 'extern const uint32_t profile_builtin_count;', '',
         '#endif', ''])
-
-
-def map_row(key):
-    return '\t{' + ', '.join([f'.name = {c_string(key["key"])}', '.type = CONFIG_MAP', '.default_text = ""',
-                              '.unit = ""', '.reload = "restart"', f'.doc = {c_string(key["doc"])}']) + '},'
 
 
 def literal(text):
@@ -69,14 +60,13 @@ def literal(text):
 
 def source(schema, profiles):
     lines = [banner('Words of hardware profiles, and the profiles that are built in.'), '#include "ctrl/schema/profile_gen.h"', '']
-    tables = []
-    for (name, keys), (_, struct) in zip(rows(schema), LISTS):
-        for key in keys:
-            if key['type'] == 'enum':
-                values = ', '.join(c_string(v) for v in key['values'])
-                lines.append(f'static const char *const {struct}_{key["key"].replace(".", "_")}_values[] = {{{values}, NULL}};')
-        tables += ['', f'const struct config_key {struct}_keys[{struct.upper()}_KEY_COUNT] = {{']
-        tables += [map_row(key) if key['type'] == 'map' else table_row(key, struct, struct) for key in keys] + ['};']
+    keys = rows(schema)
+    for key in keys:
+        if key['type'] == 'enum':
+            values = ', '.join(c_string(v) for v in key['values'])
+            lines.append(f'static const char *const profile_{key["key"].replace(".", "_")}_values[] = {{{values}, NULL}};')
+    tables = ['', 'const struct config_key profile_keys[PROFILE_KEY_COUNT] = {']
+    tables += [table_row(key, 'profile', 'profile') for key in keys] + ['};']
     tables += ['', 'const struct profile_builtin profile_builtins[] = {']
     for stem, text, profile in profiles:
         check_profile(stem, text, profile)
