@@ -173,6 +173,17 @@ batcher_return_pins(struct batcher *b)
 	return work;
 }
 
+/* A job in a long call publishes nothing of itself: its lag is told all the same. */
+static void
+batcher_move_lags(struct batcher *b)
+{
+	for (uint32_t i = 0; i < BATCHER_JOBS_MAX; i++) {
+		if (b->jobs[i] && b->jobs[i]->phase < JOB_PHASE_END) {
+			b->jobs[i]->lag_moved = true;
+		}
+	}
+}
+
 /* Takes every note that is there: a drain or a `latest` must not miss what is durable already. */
 static uint32_t
 batcher_take_notes(struct batcher *b)
@@ -191,6 +202,9 @@ batcher_take_notes(struct batcher *b)
 			}
 			work += n;
 		}
+	}
+	if (work > 0) {
+		batcher_move_lags(b);
 	}
 	return work;
 }
@@ -289,11 +303,8 @@ batcher_take_commands(struct batcher *b)
  */
 
 static uint64_t
-batcher_job_deadline(const struct batcher *b, const struct job *job)
+batcher_phase_deadline(const struct batcher *b, const struct job *job)
 {
-	if (job->task_due) {
-		return b->now_ns;
-	}
 	switch (job->phase) {
 	case JOB_PHASE_IDLE:
 		return job->clock.next_ns > b->wall_ns
@@ -308,6 +319,16 @@ batcher_job_deadline(const struct batcher *b, const struct job *job)
 	default:
 		return UINT64_MAX;
 	}
+}
+
+static uint64_t
+batcher_job_deadline(const struct batcher *b, const struct job *job)
+{
+	uint64_t deadline_ns = job->task_due ? b->now_ns : batcher_phase_deadline(b, job);
+
+	return job->lag_moved && job->published_ns + JOB_LAG_NS < deadline_ns
+		       ? job->published_ns + JOB_LAG_NS
+		       : deadline_ns;
 }
 
 static uint32_t
@@ -326,7 +347,7 @@ batcher_poll_jobs(struct batcher *b)
 		if (b->jobs[i] != job) {
 			continue; /* deleted: no longer ours */
 		}
-		if (job->dirty) {
+		if (job->dirty || (job->lag_moved && b->now_ns >= job->published_ns + JOB_LAG_NS)) {
 			job_publish(job);
 		}
 		uint64_t deadline_ns = batcher_job_deadline(b, job);

@@ -107,6 +107,7 @@ struct batcher_options {
 	struct ring *extent_release[16];
 	struct ring *tasks[BATCHER_WORKERS_MAX]; /* [worker] */
 	struct ring *dones[BATCHER_WORKERS_MAX];
+	struct worker *workers[BATCHER_WORKERS_MAX]; /* only what they publish is looked at */
 	struct waker *answered; /* woken when a command is answered; NULL: its asker does not sleep */
 };
 
@@ -132,8 +133,9 @@ void worker_destroy(struct worker *worker);
 uint32_t worker_poll(struct worker *worker, uint64_t now_ns);
 
 /*
- * The call of a job's function that a worker is in, or the last one. Whether it is stuck is judged by
- * who reads this, not by the batcher: it may share the lcore that does not come back.
+ * The call of a job's function that a worker is in, or the last one. Whether it is stuck is judged
+ * by who reads this: the batcher may share the lcore that does not come back. It looks itself only
+ * to give a new job another worker.
  */
 struct worker_call {
 	uint64_t since_ns; /* 0: in none */
@@ -148,6 +150,14 @@ struct worker_call {
 /* Any thread. */
 void worker_call(struct worker *worker, struct worker_call *ret_call);
 
+/* Whether it lasts longer than the job's task_timeout. Any thread. */
+static inline bool
+worker_call_stuck(const struct worker_call *call, uint64_t now_ns)
+{
+	return call->since_ns > 0 && now_ns > call->since_ns &&
+	       now_ns - call->since_ns > call->timeout_ns;
+}
+
 enum batcher_command_kind {
 	BATCHER_CREATE, /* spec -> job index; answered when the function's open() returned */
 	/*
@@ -160,7 +170,8 @@ enum batcher_command_kind {
 
 struct batcher_command {
 	enum batcher_command_kind kind;
-	int error; /* answer: negative errno */
+	int error;        /* answer: negative errno */
+	bool by_function; /* CREATE: the function's open() returned it */
 	uint32_t job;
 	/*
 	 * CREATE: answer. Else which job is meant: a place is given to another job after a deletion,
@@ -175,8 +186,9 @@ struct batcher_command {
  * Control thread only; the command belongs to the batcher until polled back. -EAGAIN: later. All
  * other refusals come back in command->error: -EINVAL spec (job_spec_check says why), -EEXIST name,
  * -ENOSPC all BATCHER_JOBS_MAX jobs are there (drained and failed ones count until deleted),
- * -ESHUTDOWN the batcher stops, -ENOMEM (also: open_windows_max x partitions above 64 Mi), -ENOENT no such job (any more), -EBUSY it
- * is being deleted, or what the function's open() returned.
+ * -ETIMEDOUT every worker is stuck in a call, -ESHUTDOWN the batcher stops, -ENOMEM (also:
+ * open_windows_max x partitions above 64 Mi), -ENOENT no such job (any more), -EBUSY it is being
+ * deleted, or what the function's open() returned.
  */
 int batcher_command(struct batcher *batcher, struct batcher_command *command);
 struct batcher_command *batcher_command_poll(struct batcher *batcher);
@@ -185,7 +197,8 @@ struct job_status {
 	uint64_t job_id;
 	char name[BATCHER_JOB_NAME_MAX + 1];
 	enum job_state state;
-	int error; /* of JOB_FAILED */
+	int error;       /* of JOB_FAILED */
+	uint32_t worker; /* index of the one that calls its function */
 	char reason[384];
 	int64_t batch_sequence;
 	int64_t event_watermark_ms;

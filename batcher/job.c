@@ -158,18 +158,40 @@ job_destroy(struct job *job)
 	free(job);
 }
 
-/* The worker with the fewest jobs: the function stays on the lcore that opened it. */
+/*
+ * The worker with the fewest jobs, as the function stays on the lcore that opened it; none that is
+ * stuck in a call, which may never end. WORKER_NONE: all are.
+ */
 static uint32_t
 job_choose_worker(const struct batcher *batcher)
 {
-	uint32_t best = 0;
+	uint32_t best = WORKER_NONE;
 
-	for (uint32_t i = 1; i < batcher->options.worker_count; i++) {
-		if (batcher->worker_jobs[i] < batcher->worker_jobs[best]) {
+	for (uint32_t i = 0; i < batcher->options.worker_count; i++) {
+		struct worker_call call;
+
+		worker_call(batcher->options.workers[i], &call);
+		if (!worker_call_stuck(&call, batcher->now_ns) &&
+			(best == WORKER_NONE ||
+				batcher->worker_jobs[i] < batcher->worker_jobs[best])) {
 			best = i;
 		}
 	}
 	return best;
+}
+
+/* It never was: the place is free, the control thread frees the memory. */
+static void
+job_refuse(struct job *job, int error)
+{
+	struct batcher *b = job->batcher;
+	struct batcher_command *command = job->create_command;
+
+	job->create_command = NULL;
+	job->state = JOB_DELETED;
+	job_publish(job);
+	b->jobs[job->index] = NULL;
+	batcher_answer(b, command, error);
 }
 
 void
@@ -177,6 +199,12 @@ job_start(struct job *job)
 {
 	struct batcher *b = job->batcher;
 
+	uint32_t worker = job_choose_worker(b);
+
+	if (worker == WORKER_NONE) {
+		job_refuse(job, -ETIMEDOUT);
+		return;
+	}
 	history_reset(&b->histories[job->index]);
 	for (uint32_t i = 0; i < job->partition_count; i++) {
 		struct job_partition *p = &job->partitions[i];
@@ -184,8 +212,8 @@ job_start(struct job *job)
 		p->next = job->spec.start == JOB_START_EARLIEST ? batcher_log_start(b, p->index)
 								: batcher_visible(b, p->index);
 	}
-	job->task.inner.worker = job_choose_worker(b);
-	b->worker_jobs[job->task.inner.worker]++;
+	job->task.inner.worker = worker;
+	b->worker_jobs[worker]++;
 	job->state = JOB_STARTING;
 	job->phase = JOB_PHASE_OPEN;
 	job->dirty = true;
@@ -376,15 +404,13 @@ job_open_done(struct job *job, int result)
 	struct batcher *b = job->batcher;
 	struct batcher_command *command = job->create_command;
 
-	job->create_command = NULL;
 	if (result) {
 		b->worker_jobs[job->task.inner.worker]--;
-		job->state = JOB_DELETED;
-		job_publish(job);
-		b->jobs[job->index] = NULL;
-		batcher_answer(b, command, result > 0 ? -EPROTO : result);
+		command->by_function = true;
+		job_refuse(job, result > 0 ? -EPROTO : result);
 		return;
 	}
+	job->create_command = NULL;
 	job->opened = true;
 	job->state = JOB_RUNNING;
 	job->phase = JOB_PHASE_IDLE;
@@ -437,6 +463,7 @@ job_publish(struct job *job)
 		.job_id = job->id,
 		.state = job->state,
 		.error = job->error,
+		.worker = job->task.inner.worker,
 		.batch_sequence = job->batch_sequence,
 		.event_watermark_ms = job->watermark.value_ms,
 		.open_windows = job->windows.open_count,
@@ -459,4 +486,6 @@ job_publish(struct job *job)
 	memcpy(status.counters, job->counters, sizeof(status.counters));
 	history_set_status(&job->batcher->histories[job->index], &status);
 	job->dirty = false;
+	job->lag_moved = false;
+	job->published_ns = job->batcher->now_ns;
 }

@@ -26,6 +26,8 @@
 #define JOB_EXCLUSIONS_MAX    16384
 #define JOB_RANGES_MAX        (64u * 1024 * 1024) /* open_windows_max x partitions, 16 bytes each */
 #define JOB_RETRY_NS          (10 * 1000000ull)
+#define JOB_LAG_NS            (100 * 1000000ull)
+#define WORKER_NONE           UINT32_MAX
 #define BATCHER_PIN_BYTES_MIN (64u * 1024) /* what every read may ask for, whatever the budget */
 
 /* Milliseconds beyond this in either direction are no time: keeps all arithmetic from overflow. */
@@ -93,7 +95,9 @@ struct job {
 	char reason[384];
 	enum penstock_close_reason stop_reason; /* once phase >= STOP */
 	bool opened;
-	bool dirty; /* status to be published */
+	bool dirty;     /* status to be published */
+	bool lag_moved; /* so is its lag, once it is JOB_LAG_NS old */
+	uint64_t published_ns;
 	struct batcher_command *create_command;
 	struct batcher_command *delete_command;
 

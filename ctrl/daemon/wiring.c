@@ -160,6 +160,7 @@ wiring_batcher(struct wiring *w)
 		}
 		options.tasks[i] = &w->tasks[i];
 		options.dones[i] = &w->dones[i];
+		options.workers[i] = e->workers[i];
 	}
 	return batcher_create(&options, &e->batcher);
 }

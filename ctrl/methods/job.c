@@ -127,7 +127,7 @@ job_state_name(const struct engine *engine, struct job_status *status)
 	char text[WORKER_WATCH_TEXT];
 	struct worker_watch watch;
 
-	if (!worker_watch_job(engine, status->job_id, clock_now_ns(engine->clock), &watch)) {
+	if (!worker_watch_job(engine, status, clock_now_ns(engine->clock), &watch)) {
 		return state_names[status->state];
 	}
 	snprintf(status->reason, sizeof(status->reason), "%s",
@@ -411,31 +411,59 @@ answer_drain(struct job_pending *pending)
 
 /* What a refusal of the batcher means, as far as errno does not say it. */
 static const char *
-refusal_words(int error)
+refusal_words(const struct batcher_command *command)
 {
-	switch (error) {
+	if (command->by_function) {
+		return "open() of its function failed";
+	}
+	switch (command->error) {
 	case -ENOSPC:
 		return "all places for jobs are taken; delete one";
 	case -EEXIST:
 		return "exists already";
 	case -EBUSY:
 		return "is being made or deleted";
+	case -ETIMEDOUT:
+		return "every worker is held by a function that does not come back";
 	case -ENOENT:
 		return "one of its topics was deleted meanwhile";
 	default:
-		return strerror(-error);
+		return strerror(-command->error);
 	}
+}
+
+/* `later` is what becomes of the command. */
+static void
+answer_stuck(struct job_pending *pending, const struct worker_watch *watch, const char *later)
+{
+	const struct engine *engine = body_engine(pending->call);
+	char text[WORKER_WATCH_TEXT];
+
+	worker_watch_words(engine, watch, text, sizeof(text));
+	rpc_call_error(pending->call, ERROR_WORKER_STUCK,
+		json_pack("{s:i,s:s,s:s,s:[s,s]}", "lcore", (int)watch->lcore, "job",
+			watch->call.job, "cause", text, "fix", "penstock health get",
+			"penstock explain batcher.workers"),
+		"job \"%s\": %s; %s", pending->name, text, later);
 }
 
 static void
 answer_error(struct job_pending *pending)
 {
+	const struct engine *engine = body_engine(pending->call);
 	int error = pending->command.error;
-	enum error_kind kind = error == -ENOSPC ? ERROR_LIMIT :
-			       error == -EEXIST ? ERROR_ALREADY_EXISTS :
-			       error == -EBUSY	? ERROR_BUSY :
-						  ERROR_PRECONDITION_FAILED;
+	struct worker_watch watch;
+	enum error_kind kind = pending->command.by_function ? ERROR_PRECONDITION_FAILED
+			       : error == -ENOSPC           ? ERROR_LIMIT
+			       : error == -EEXIST           ? ERROR_ALREADY_EXISTS
+			       : error == -EBUSY            ? ERROR_BUSY
+							    : ERROR_PRECONDITION_FAILED;
 
+	worker_watch(engine, 0, clock_now_ns(engine->clock), &watch);
+	if (error == -ETIMEDOUT && !pending->command.by_function && watch.stuck) {
+		answer_stuck(pending, &watch, "no worker is left, and nothing was changed");
+		return;
+	}
 	if (error == -ENOENT && pending->command.kind != BATCHER_CREATE) {
 		rpc_call_error(pending->call, ERROR_NOT_FOUND,
 			json_pack("{s:s,s:[],s:[s]}", "what", "job", "nearest", "fix", "penstock job list"),
@@ -443,8 +471,8 @@ answer_error(struct job_pending *pending)
 		return;
 	}
 	rpc_call_error(pending->call, kind,
-		json_pack("{s:s,s:i}", "cause", strerror(-error), "errno", -error), "job \"%s\": %s",
-		pending->name, refusal_words(error));
+		json_pack("{s:s,s:i}", "cause", strerror(-error), "errno", -error),
+		"job \"%s\": %s", pending->name, refusal_words(&pending->command));
 }
 
 /* Steals the result. */
@@ -495,11 +523,29 @@ answer(struct methods *methods, struct job_pending *pending)
 	}
 }
 
-/* While the batcher's lcore does not turn: says so, and takes back what it has not been given. */
+/* The batcher has it, and waits for a worker that is stuck. A drain is answered without one. */
+static bool
+pending_stuck(const struct methods *methods, const struct job_pending *p, uint64_t now_ns,
+	struct worker_watch *ret_watch)
+{
+	const struct batcher_command *command = &p->command;
+	struct job_status status;
+
+	return p->sent && command->kind != BATCHER_DRAIN &&
+	       batcher_job_status(methods->engine->batcher, command->job, &status) == 0 &&
+	       status.job_id == command->job_id &&
+	       worker_watch_job(methods->engine, &status, now_ns, ret_watch);
+}
+
+/*
+ * While the batcher's lcore does not turn, or the job's worker is stuck: says so, and takes back
+ * what the batcher has not been given.
+ */
 static uint32_t
 pending_give_up(struct methods *methods, uint64_t now_ns)
 {
 	const struct engine *engine = methods->engine;
+	struct worker_watch watch;
 	uint32_t work = 0;
 	char what[BATCHER_JOB_NAME_MAX + 16];
 
@@ -511,6 +557,13 @@ pending_give_up(struct methods *methods, uint64_t now_ns)
 			snprintf(what, sizeof(what), "job \"%s\"", p->name);
 			body_unresponsive(p->call, engine->batcher_lcore, what,
 				p->sent ? "it is carried out when it turns again" : "nothing was changed");
+			p->call = NULL;
+			work++;
+		} else if (p->call && pending_stuck(methods, p, now_ns, &watch)) {
+			answer_stuck(p, &watch,
+				p->command.kind == BATCHER_CREATE
+					? "the job is made when it does"
+					: "the job is deleted when it does");
 			p->call = NULL;
 			work++;
 		}

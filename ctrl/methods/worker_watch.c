@@ -13,7 +13,7 @@ worker_watch(const struct engine *engine, uint32_t worker, uint64_t now_ns, stru
 	if (ret_watch->call.since_ns > 0) {
 		ret_watch->running_ns =
 			now_ns > ret_watch->call.since_ns ? now_ns - ret_watch->call.since_ns : 1;
-		ret_watch->stuck = ret_watch->running_ns > ret_watch->call.timeout_ns;
+		ret_watch->stuck = worker_call_stuck(&ret_watch->call, now_ns);
 	}
 }
 
@@ -37,14 +37,11 @@ worker_watch_words(const struct engine *engine, const struct worker_watch *watch
 }
 
 bool
-worker_watch_job(const struct engine *engine, uint64_t job_id, uint64_t now_ns,
+worker_watch_job(const struct engine *engine, const struct job_status *status, uint64_t now_ns,
 	struct worker_watch *ret_watch)
 {
-	for (uint32_t i = 0; i < engine->worker_count; i++) {
-		worker_watch(engine, i, now_ns, ret_watch);
-		if (ret_watch->stuck && ret_watch->call.job_id == job_id) {
-			return true;
-		}
-	}
-	return false;
+	bool ended = status->state == JOB_DRAINED || status->state == JOB_FAILED;
+
+	worker_watch(engine, status->worker, now_ns, ret_watch);
+	return ret_watch->stuck && (!ended || ret_watch->call.job_id == status->job_id);
 }

@@ -23,8 +23,11 @@ void worker_watch(const struct engine *engine, uint32_t worker, uint64_t now_ns,
 /* "lcore 2 (worker 0): job "x" has not come back from window [a, b) for 11000 ms": returns text. */
 const char *worker_watch_words(const struct engine *engine, const struct worker_watch *watch, char *text,
 	size_t text_bytes);
-/* Whether the job's function is stuck, and where. */
-bool worker_watch_job(const struct engine *engine, uint64_t job_id, uint64_t now_ns,
+/*
+ * Whether a job can go no further because its worker is stuck in a call: of its own function, or of
+ * another job's that it shares the worker with.
+ */
+bool worker_watch_job(const struct engine *engine, const struct job_status *status, uint64_t now_ns,
 	struct worker_watch *ret_watch);
 
 #endif

@@ -149,6 +149,7 @@ model_windows_create(const struct model_windows_options *options)
 	batcher.routes = &w->routes;
 	batcher.tasks[0] = &w->tasks;
 	batcher.dones[0] = &w->dones;
+	batcher.workers[0] = w->worker;
 	ensure(batcher_create(&batcher, &w->batcher) == 0);
 	return w;
 }

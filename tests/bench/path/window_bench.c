@@ -174,6 +174,7 @@ start_batcher(struct bench *b)
 	options.tasks[0] = &b->tasks;
 	options.dones[0] = &b->dones;
 	ensure(!worker_create(&b->tasks, &b->dones, b->clock, &b->worker));
+	options.workers[0] = b->worker;
 	ensure(!batcher_create(&options, &b->batcher));
 }
 

@@ -26,7 +26,7 @@ an_idle_job_is_closed_by_its_worker(void **state)
 {
 	struct watched_rig s;
 
-	watched_init(&s, 0);
+	watched_init(&s, (struct rig_options){0});
 	assert_int_equal(rig_create(&s.rig, &s.spec, &s.job), 0);
 	stop_ends(&s);
 }
@@ -36,7 +36,7 @@ a_job_that_waits_to_try_again_is_closed(void **state)
 {
 	struct watched_rig s;
 
-	watched_init(&s, 0);
+	watched_init(&s, (struct rig_options){0});
 	s.watched.result = -EAGAIN;
 	assert_int_equal(rig_create(&s.rig, &s.spec, &s.job), 0);
 	RIG_APPEND(&s.rig, 0, 1);
@@ -50,7 +50,7 @@ a_call_under_way_ends_before_the_close(void **state)
 {
 	struct watched_rig s;
 
-	watched_init(&s, 0);
+	watched_init(&s, (struct rig_options){0});
 	assert_int_equal(rig_create(&s.rig, &s.spec, &s.job), 0);
 	RIG_APPEND(&s.rig, 0, 1);
 	s.rig.worker_held = true;
@@ -64,7 +64,7 @@ a_function_set_aside_is_told_and_then_closed(void **state)
 {
 	struct watched_rig s;
 
-	watched_init(&s, 1);
+	watched_init(&s, (struct rig_options){.pin_bytes_max = 1});
 	assert_int_equal(rig_create(&s.rig, &s.spec, &s.job), 0);
 	watched_set_aside(&s);
 	stop_ends(&s);
@@ -77,7 +77,7 @@ a_job_that_is_being_opened_is_closed_and_no_other_is_taken(void **state)
 	struct watched_rig s;
 	struct batcher_command second = {.kind = BATCHER_CREATE};
 
-	watched_init(&s, 0);
+	watched_init(&s, (struct rig_options){0});
 
 	struct batcher_command first = {.kind = BATCHER_CREATE, .spec = s.spec};
 

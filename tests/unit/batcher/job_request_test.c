@@ -103,6 +103,30 @@ deadline_is_the_next_tick(void **state)
 	rig_free(&rig);
 }
 
+static void
+lag_is_told_while_a_call_lasts(void **state)
+{
+	struct rig rig;
+	struct job_spec spec = rig_spec(plugin_builtin("count"));
+	uint32_t job;
+
+	rig_init(&rig, (struct rig_options){.partitions = 1});
+	assert_int_equal(rig_create(&rig, &spec, &job), 0);
+	RIG_APPEND(&rig, 0, 1);
+	rig.worker_held = true;
+	rig_advance_ms(&rig, 1000);
+	assert_int_equal(rig_status(&rig, job).lag_records, 0);
+	RIG_APPEND(&rig, 0, 1, 2);
+	rig_settle(&rig);
+	/* In a while, and with nothing else to wake for. */
+	assert_in_range(batcher_deadline_ns(rig.batcher) - clock_now_ns(&rig.clock.clock), 0,
+		100 * NS_PER_MS);
+	rig_advance_ms(&rig, 100);
+	assert_int_equal(rig_status(&rig, job).lag_records, 2);
+	assert_true(batcher_deadline_ns(rig.batcher) == UINT64_MAX);
+	rig_free(&rig);
+}
+
 int
 main(void)
 {
@@ -111,6 +135,7 @@ main(void)
 		cmocka_unit_test(a_command_is_for_the_job_it_names_not_for_its_place),
 		cmocka_unit_test(who_asked_is_woken_by_the_answer),
 		cmocka_unit_test(deadline_is_the_next_tick),
+		cmocka_unit_test(lag_is_told_while_a_call_lasts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

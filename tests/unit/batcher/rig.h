@@ -39,6 +39,7 @@ struct rig_options {
 	uint32_t shards;
 	uint32_t ring_count;
 	uint64_t pin_bytes_max;
+	uint32_t workers; /* of RIG_WORKERS; 0: all */
 	struct waker *answered;
 };
 
@@ -56,7 +57,7 @@ rig_init(struct rig *rig, struct rig_options o)
 	options.routes = &rig->log.routes;
 	options.client = 3;
 	options.shard_count = o.shards;
-	options.worker_count = RIG_WORKERS;
+	options.worker_count = o.workers ? o.workers : RIG_WORKERS;
 	options.answered = o.answered;
 	options.pin_bytes_max = o.pin_bytes_max ? o.pin_bytes_max : 64 * MIB;
 	for (uint32_t s = 0; s < o.shards; s++) {
@@ -72,6 +73,7 @@ rig_init(struct rig *rig, struct rig_options o)
 			&rig->tasks[w], &rig->dones[w], &rig->clock.clock, &rig->workers[w]));
 		options.tasks[w] = &rig->tasks[w];
 		options.dones[w] = &rig->dones[w];
+		options.workers[w] = rig->workers[w];
 	}
 	ensure(!batcher_create(&options, &rig->batcher));
 }

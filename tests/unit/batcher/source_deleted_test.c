@@ -37,7 +37,7 @@ one_that_waits_for_its_next_tick_ends_at_once(void **state)
 {
 	struct watched_rig s;
 
-	watched_init(&s, 0);
+	watched_init(&s, (struct rig_options){0});
 	s.spec.batch_interval_ns = 3600 * NS_PER_S;
 	assert_int_equal(rig_create(&s.rig, &s.spec, &s.job), 0);
 	delete_topic(&s.rig);
@@ -49,7 +49,7 @@ one_whose_cut_is_being_read_ends(void **state)
 {
 	struct watched_rig s;
 
-	watched_init(&s, 0);
+	watched_init(&s, (struct rig_options){0});
 	assert_int_equal(rig_create(&s.rig, &s.spec, &s.job), 0);
 	RIG_APPEND(&s.rig, 0, 1);
 	rig_settle(&s.rig);
@@ -71,7 +71,7 @@ one_whose_function_runs_ends_when_it_comes_back(void **state)
 {
 	struct watched_rig s;
 
-	watched_init(&s, 0);
+	watched_init(&s, (struct rig_options){0});
 	assert_int_equal(rig_create(&s.rig, &s.spec, &s.job), 0);
 	RIG_APPEND(&s.rig, 0, 1);
 	s.rig.worker_held = true;
@@ -90,7 +90,7 @@ one_whose_function_waits_for_more_is_told_and_ends(void **state)
 {
 	struct watched_rig s;
 
-	watched_init(&s, 1);
+	watched_init(&s, (struct rig_options){.pin_bytes_max = 1});
 	assert_int_equal(rig_create(&s.rig, &s.spec, &s.job), 0);
 	watched_set_aside(&s);
 	delete_topic(&s.rig);
@@ -103,7 +103,7 @@ one_that_drains_or_waits_to_try_again_ends(void **state)
 {
 	struct watched_rig s;
 
-	watched_init(&s, 0);
+	watched_init(&s, (struct rig_options){0});
 	s.watched.result = -EAGAIN;
 	assert_int_equal(rig_create(&s.rig, &s.spec, &s.job), 0);
 	RIG_APPEND(&s.rig, 0, 1);
@@ -120,7 +120,7 @@ one_that_is_being_opened_ends_after_it(void **state)
 	struct watched_rig s;
 	struct batcher_command create = {.kind = BATCHER_CREATE};
 
-	watched_init(&s, 0);
+	watched_init(&s, (struct rig_options){0});
 	create.spec = s.spec;
 	assert_int_equal(batcher_command(s.rig.batcher, &create), 0);
 	delete_topic(&s.rig);
@@ -137,7 +137,7 @@ a_drained_job_stays_drained_and_a_new_one_is_refused(void **state)
 	struct watched_rig s;
 	uint32_t job;
 
-	watched_init(&s, 0);
+	watched_init(&s, (struct rig_options){0});
 	assert_int_equal(rig_create(&s.rig, &s.spec, &s.job), 0);
 	assert_int_equal(rig_change(&s.rig, s.job, BATCHER_DRAIN), 0);
 	rig_settle(&s.rig);

@@ -69,10 +69,10 @@ struct watched_rig {
 };
 
 static inline void
-watched_init(struct watched_rig *s, uint64_t pin_bytes_max)
+watched_init(struct watched_rig *s, struct rig_options options)
 {
 	memset(s, 0, sizeof(*s));
-	rig_init(&s->rig, (struct rig_options){.partitions = 1, .pin_bytes_max = pin_bytes_max});
+	rig_init(&s->rig, options);
 	s->spec = rig_spec(&watched_function);
 	(void)snprintf(s->pointer, sizeof(s->pointer), "%p", (void *)&s->watched);
 	s->params[0] = "watched";

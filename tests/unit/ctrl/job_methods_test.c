@@ -205,6 +205,84 @@ a_function_within_its_timeout_is_no_stall_and_one_beyond_is_named(void **state)
 		"lcore 0 (rx 0, worker 0): no heartbeat for 3000 ms");
 }
 
+/* Its job is the worker's, which is in a call of job "held" that is beyond its timeout. */
+static void
+hold_worker(struct fixture *f)
+{
+	f->worker.call = (struct worker_call){.since_ns = f->rig.clock.now_ns,
+		.timeout_ns = NS_PER_S,
+		.job_id = 99,
+		.window_end_ms = 100,
+		.job = "held"};
+	f->rig.clock.now_ns += 2 * NS_PER_S;
+	f->engine.lcores[0].heartbeat_ns = f->rig.clock.now_ns;
+}
+
+static void
+expect_stuck(struct fixture *f, int client, const char *later)
+{
+	json_t *result = answer(f, client);
+	const char *message = json_string_value(json_object_get(result, "message"));
+
+	assert_string_equal(json_string_value(json_object_get(result, "kind")), "worker_stuck");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(result, "data"), "job")), "held");
+	assert_non_null(strstr(
+		message, "the function of job \"held\" has not come back from window [0, 100)"));
+	assert_non_null(strstr(message, later));
+	json_decref(result);
+}
+
+static void
+a_command_to_a_worker_that_is_stuck_is_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	ask_job(f, 0, "a");
+	expect(f, 0, "job", "a");
+	f->batcher.mute = true; /* it waits for its worker */
+	ask(f, 0, "job.delete", json_pack("{s:s}", "job", "a"));
+	ask_job(f, 1, "b");
+	assert_null(take(f, 1));
+	hold_worker(f);
+	expect_stuck(f, 1, "; the job is made when it does");
+	f->batcher.mute = false; /* it came back, and the commands are carried out */
+	f->worker.call.since_ns = 0;
+	turn(f);
+	ask(f, 2, "job.describe", json_pack("{s:s}", "job", "b"));
+	expect(f, 2, "job", "b");
+}
+
+static void
+a_job_whose_worker_is_stuck_is_stuck_unless_it_has_ended(void **state)
+{
+	struct fixture *f = *state;
+
+	ask_job(f, 0, "a");
+	expect(f, 0, "job", "a");
+	hold_worker(f);
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "state", "stuck");
+	f->batcher.jobs[0].state = JOB_FAILED;
+	ask(f, 0, "job.describe", json_pack("{s:s}", "job", "a"));
+	expect(f, 0, "state", "failed");
+}
+
+static void
+a_job_is_refused_if_no_worker_is_left(void **state)
+{
+	struct fixture *f = *state;
+
+	hold_worker(f);
+	f->batcher.refuse = -ETIMEDOUT;
+	ask_job(f, 0, "a");
+	expect_stuck(f, 0, "; no worker is left, and nothing was changed");
+	/* The same number from the function's own open() is another matter. */
+	f->batcher.by_function = true;
+	ask_job(f, 0, "a");
+	expect(f, 0, "message", "job \"a\": open() of its function failed");
+}
+
 static void
 a_command_to_an_lcore_that_does_not_turn_is_answered(void **state)
 {
@@ -241,6 +319,9 @@ main(void)
 		CASE(a_topic_that_acknowledges_early_is_read_only_if_the_text_allows_it),
 		CASE(a_viewer_sees_windows_but_not_what_is_in_them),
 		CASE(a_function_within_its_timeout_is_no_stall_and_one_beyond_is_named),
+		CASE(a_command_to_a_worker_that_is_stuck_is_answered),
+		CASE(a_job_whose_worker_is_stuck_is_stuck_unless_it_has_ended),
+		CASE(a_job_is_refused_if_no_worker_is_left),
 		CASE(a_command_to_an_lcore_that_does_not_turn_is_answered),
 	};
 

@@ -38,12 +38,18 @@ struct batcher {
 	struct batcher_command *answered[BATCHER_JOBS_MAX];
 	uint32_t answered_count;
 	bool mute;
+	int refuse; /* answers of later creates; 0: none is refused */
+	bool by_function;
 	struct window_row window; /* the only one that any job fired; sequence 0: none */
 };
 
 static inline int
 carry_out(struct batcher *b, struct batcher_command *c)
 {
+	if (c->kind == BATCHER_CREATE && b->refuse) {
+		c->by_function = b->by_function;
+		return b->refuse;
+	}
 	if (c->kind == BATCHER_CREATE) {
 		for (c->job = 0; b->jobs[c->job].job_id; c->job++) {
 		}
