@@ -98,6 +98,10 @@ finish(struct log_keeper *keeper)
 	file_util_spare_path(path, prep->file_id, "prep");
 	int rc = io->ops->fsync(io, prep->fd);
 
+	/* ext4 without a journal may leave the inode behind, and with it the extents: LOG.md 9. */
+	if (rc == 0 && keeper->store->probe.no_journal) {
+		rc = io->ops->sync_fs(io);
+	}
 	rc = rc < 0 ? rc : io->ops->rename(io, tmp, path);
 	rc = rc < 0 ? rc : io->ops->fsync_dir(io, ".");
 	if (rc == 0) {

@@ -150,25 +150,18 @@ load_properties(struct logstore *store)
 			: file_util_replace(io, NULL, "meta.properties", text, writer_len(&w));
 }
 
-bool
-store_prefers_dsync(const struct io_probe *probe)
-{
-	/* Of parallel writes, as a group's are: a single one says nothing about drives that queue FUA badly. */
-	return !probe->write_cache || (probe->fua && probe->dsync_16_ns < probe->write_16_flush_ns);
-}
-
 static void
 choose_method(struct logstore *store)
 {
-	const struct log_options *o = &store->options;
-	const struct io_probe *probe = &store->probe;
+	struct durable_method *m = &store->method;
 
-	store->dsync = o->durable_method == LOG_DURABLE_DSYNC;
-	if (o->durable_method == LOG_DURABLE_AUTO) {
-		store->dsync = store_prefers_dsync(probe);
+	durable_method_choose(
+		&store->probe, store->options.durable_method, store->options.flush_scope, m);
+	store->dsync = m->dsync;
+	store->flush_device = m->flush_device;
+	for (uint32_t i = 0; i < m->warning_count; i++) {
+		log_warning("logstore", "%s", m->warnings[i]);
 	}
-	store->flush_device = o->flush_scope == LOG_FLUSH_DEVICE ||
-		(o->flush_scope == LOG_FLUSH_AUTO && probe->flush_covers_device);
 }
 
 static int
@@ -351,6 +344,9 @@ logstore_info(struct logstore *store, struct log_store_info *ret_info)
 		.failed = atomic_load_explicit(&store->failed, memory_order_acquire),
 		.disk_low = logstore_disk_full(store),
 		.in_use = store->in_use};
+	for (uint32_t i = 0; i < store->method.warning_count; i++) {
+		ret_info->warnings[ret_info->warning_count++] = store->method.warnings[i];
+	}
 	memcpy(ret_info->directory_id, store->directory_id, sizeof(ret_info->directory_id));
 	if (ret_info->failed) {
 		memcpy(ret_info->failed_reason, store->failed_reason, sizeof(ret_info->failed_reason));

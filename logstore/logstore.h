@@ -232,11 +232,17 @@ int logstore_status(struct logstore *store, uint32_t partition_index,
 /* Which shard a partition belongs to: (first 4 bytes of topic id, LE + partition) % shards. */
 uint32_t logstore_shard_of(const uint8_t topic_id[16], uint32_t partition, uint32_t shard_count);
 
+#define LOG_WARNINGS_MAX 3
+
 struct log_store_info {
 	const char *io_backend;
 	const char *durable_method;
 	const char *flush_scope;
 	struct io_probe probe;
+	/* Settings against the probe, and file systems that want care; they live as long as the
+	 * store. */
+	const char *warnings[LOG_WARNINGS_MAX];
+	uint32_t warning_count;
 	uint8_t directory_id[16];
 	bool failed;	     /* a flush failed: writes are off until restart */
 	char failed_reason[128];

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "logstore/durable_method.h"
 #include "logstore/keeper.h"
 #include "logstore/log_shard.h"
 #include "logstore/logstore.h"
@@ -19,6 +20,7 @@ struct logstore {
 	struct log_options options;
 	struct io_probe probe;
 	uint32_t block_bytes;
+	struct durable_method method;
 	bool dsync;	   /* durable method */
 	bool flush_device; /* flush scope */
 	uint32_t run_table_max;
@@ -47,8 +49,6 @@ struct logstore {
 	struct ring answers;
 };
 
-/* Whether writes with DSYNC beat writes and one flush on such a device. */
-bool store_prefers_dsync(const struct io_probe *probe);
 /* Turns writing off for the data directory until restart. First reason wins. Any thread. */
 void store_fail(struct logstore *store, const char *what, int error);
 

@@ -86,7 +86,8 @@ body_health(struct methods *methods, bool *ret_ready)
 {
 	const struct engine *engine = methods->engine;
 	json_t *reasons = json_array();
-	struct log_store_info info;
+	json_t *warnings = json_array();
+	struct log_store_info info = {0};
 	bool live = true;
 	uint64_t stale_ms = 0;
 	char text[640];
@@ -107,11 +108,15 @@ body_health(struct methods *methods, bool *ret_ready)
 			add_reason(reasons, text);
 		}
 	}
+	for (uint32_t i = 0; i < info.warning_count; i++) {
+		add_reason(warnings, info.warnings[i]);
+	}
 	*ret_ready = json_array_size(reasons) == 0;
 	ledger_watch_reasons(&methods->ledger, clock_now_ns(engine->clock), reasons);
-	return json_pack("{s:b,s:b,s:s,s:o,s:I,s:o,s:o}", "live", live, "ready", *ret_ready, "state",
-		engine_state_names[engine->state], "reasons", reasons, "stale_ms", (json_int_t)stale_ms,
-		"profile", problem_string(engine->config->profile), "profile_reason",
+	return json_pack("{s:b,s:b,s:s,s:o,s:o,s:I,s:o,s:o}", "live", live, "ready", *ret_ready,
+		"state", engine_state_names[engine->state], "reasons", reasons, "warnings",
+		warnings, "stale_ms", (json_int_t)stale_ms, "profile",
+		problem_string(engine->config->profile), "profile_reason",
 		problem_string(engine->config->profile_reason));
 }
 

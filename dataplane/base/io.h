@@ -53,6 +53,7 @@ struct io_probe {
 	bool write_cache;	  /* volatile write cache */
 	bool fua;
 	bool flush_covers_device; /* one fdatasync covers all files of the device */
+	bool no_journal;          /* ext4 without one */
 	uint64_t dsync_write_ns;  /* medians */
 	uint64_t write_flush_ns;
 	uint64_t dsync_16_ns;	    /* 16 DSYNC writes, in parallel where the ring is to be had */

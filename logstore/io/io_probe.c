@@ -198,6 +198,31 @@ probe_mount(int fd, struct io_probe *probe, bool *ret_plain)
 	}
 }
 
+/* ext4 shows its journal's thread in sysfs, by the name of the (whole or part) device. */
+static bool
+probe_has_no_journal(dev_t dev, const struct io_probe *probe)
+{
+	char path[PATH_MAX];
+	char target[PATH_MAX];
+	char line[64];
+
+	if (strcmp(probe->fs_type, "ext4") != 0) {
+		return false;
+	}
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(dev), minor(dev));
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	if (n <= 0) {
+		return false;
+	}
+	target[n] = '\0';
+	const char *name = strrchr(target, '/');
+
+	n = snprintf(path, sizeof(path), "/sys/fs/ext4/%s/journal_task", name ? name + 1 : target);
+	return n < (ssize_t)sizeof(path) && probe_read_line(path, line, sizeof(line)) &&
+	       strcmp(line, "<none>") == 0;
+}
+
 /* -EOPNOTSUPP: direct I/O would need coarser blocks than ours. */
 static int
 probe_alignment(int fd, const struct io_probe *probe)
@@ -378,6 +403,7 @@ probe_device(struct probe_run *run, struct io_probe *probe)
 		return -errno;
 	}
 	probe_mount(run->fd, probe, &plain);
+	probe->no_journal = probe_has_no_journal(st.st_dev, probe);
 	if (probe_disk_dir(st.st_dev, dir, sizeof(dir))) {
 		probe->fua = true;
 		probe_queue(dir, probe);

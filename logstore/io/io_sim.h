@@ -44,6 +44,7 @@ struct sim_options {
 	uint64_t read_ns_min, read_ns_max;
 	uint32_t slow_flush_ppm;   /* chance that a flush takes ten times as long */
 	bool flush_covers_device;
+	bool no_journal;           /* for the probe */
 	bool write_cache;	   /* for the probe; false also makes completed writes durable */
 	uint32_t trace_max;	   /* events kept (the newest) */
 	sim_violation_fn violation; /* NULL: print and abort */

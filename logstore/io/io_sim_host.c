@@ -575,6 +575,7 @@ sim_host_probe(struct io *io, struct io_probe *ret_probe)
 		.write_cache = o->write_cache,
 		.fua = false,
 		.flush_covers_device = o->flush_covers_device,
+		.no_journal = o->no_journal,
 		.dsync_write_ns = o->write_ns_min + o->flush_ns_min,
 		.write_flush_ns = o->write_ns_min + o->flush_ns_min,
 		.dsync_16_ns = o->write_ns_min + 16 * o->flush_ns_min,

@@ -56,6 +56,7 @@ log_bench_init(struct log_bench *b, const struct log_bench_options *options)
 		struct sim_options sim;
 
 		sim_options_init(&sim, options->seed, &b->clock.clock);
+		sim.no_journal = options->no_journal;
 		ensure(sim_disk_create(&sim, &b->disk) == 0);
 	}
 }

@@ -30,6 +30,7 @@ struct log_bench_options {
 	uint64_t recovery_max_bytes; /* 0: the log's default */
 	enum log_durable_method method;
 	enum log_flush_scope scope;
+	bool no_journal; /* the file system's */
 	/* NULL: simulated disk. Else this io is the disk (real backends): keeper and one shard. */
 	struct io *(*make_io)(void *user_data, bool keeper);
 	void *user_data;

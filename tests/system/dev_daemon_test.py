@@ -206,7 +206,23 @@ def hangup_changes_nothing():
         assert daemon.stop() == 0
 
 
+def forced_method_is_a_warning():
+    """The durable method that the probe did not choose, by its setting: told in the log and in health, which stays ready."""
+    with Daemon() as daemon:
+        chosen = daemon.call('sys.get')['log']['durable_method']
+        before = daemon.call('health.get')['warnings']
+        assert daemon.stop() == 0
+    assert not any('by its setting' in text for text in before), before
+    with Daemon(f'log.durable.method={"flush" if chosen == "dsync" else "dsync"}') as daemon:
+        health = daemon.call('health.get')
+        assert health['ready'] and health['reasons'] == [], health
+        found = [text for text in health['warnings'] if text.startswith('log.durable.method is ')]
+        assert len(found) == 1 and 'fix: ' in found[0] and found[0] in daemon.log(), (health, daemon.log())
+        assert daemon.stop() == 0
+
+
 def main():
+    forced_method_is_a_warning()
     both_loopbacks()
     idle_and_small()
     starts_quickly()

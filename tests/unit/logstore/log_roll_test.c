@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rolls, and what waits for the keeper: spares, index pages, seals; who must not wait behind them. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -495,6 +496,39 @@ jitter_spreads_rolls_by_time(void **state)
 	assert_true(log_bench_check(*state, false));
 }
 
+static int
+set_up_no_journal(void **state)
+{
+	struct log_bench_options o;
+
+	log_bench_options_init(&o, 1);
+	o.no_journal = true;
+	*state = log_bench_start(&o);
+	return 0;
+}
+
+/* Where fsync may leave the inode behind, no segment is offered before the file system was synced.
+ */
+static void
+without_a_journal_spares_wait_for_a_sync_of_the_file_system(void **state)
+{
+	struct log_bench *b = *state;
+
+	assert_int_equal(
+		sim_fault_arm(b->disk,
+			&(struct io_fault_rule){
+				.op = IO_FAULT_SYNC_FS, .nth = 1, .sticky = true, .error = EIO}),
+		0);
+	uint32_t p = log_bench_create(b, "orders", 0, NULL);
+
+	assert_true(log_bench_append(b, p, 1, 100));
+	log_bench_run_ns(b, 3 * NS_PER_S);
+	assert_int_equal(b->partitions[p].answered, 0);
+	sim_fault_clear(b->disk);
+	log_bench_drain(b);
+	assert_int_equal(b->partitions[p].durable, 1);
+}
+
 /* A bench whose start may read 400 KB of log. */
 static int
 set_up_recovery(void **state)
@@ -578,6 +612,9 @@ main(void)
 		CASE(jitter_spreads_rolls_by_time),
 		cmocka_unit_test_setup_teardown(a_lowered_batch_limit_does_not_doubt_older_batches, set_up_large,
 			log_bench_tear_down),
+		cmocka_unit_test_setup_teardown(
+			without_a_journal_spares_wait_for_a_sync_of_the_file_system,
+			set_up_no_journal, log_bench_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
