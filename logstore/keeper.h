@@ -17,6 +17,7 @@
 
 #define KEEPER_RETRY_NS	 1000000000ull
 #define KEEPER_ZERO_STEP (4u << 20)
+#define KEEPER_RATE_STEP (1u << 20) /* with log.prep.rate */
 
 struct logstore;
 
@@ -27,6 +28,7 @@ struct keeper_prep {
 	uint64_t file_id;
 	int fd;
 	uint64_t zeroed_bytes;
+	uint64_t next_ns; /* with log.prep.rate: not before */
 };
 
 /*

@@ -4,11 +4,14 @@
  * only then renamed to .prep, so that .prep means: writing here costs no metadata. Keeper thread.
  */
 #include <errno.h>
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "base/log.h"
 #include "logstore/file_util.h"
 #include "logstore/keeper.h"
 #include "logstore/store.h"
+
+#define RATE_LATE_NS (40 * NS_PER_MS) /* longer than the thread sleeps between polls */
 
 static void
 give(struct log_keeper *keeper, uint32_t shard, uint64_t file_id, int fd)
@@ -113,6 +116,38 @@ finish(struct log_keeper *keeper)
 	return rc;
 }
 
+/* log.prep.rate is for spares ahead of need: one that the next roll may miss is made at full speed.
+ */
+static bool
+must_wait(const struct log_keeper *keeper)
+{
+	const struct keeper_prep *prep = &keeper->prep;
+
+	return keeper->store->options.prep_rate > 0 && prep->busy &&
+	       keeper->now_ns < prep->next_ns && !keeper_spare_short(keeper);
+}
+
+/* A thread that woke late catches up, by RATE_LATE_NS at most; what was made at full speed is no
+ * debt. */
+static void
+pace(struct log_keeper *keeper, uint64_t bytes)
+{
+	struct keeper_prep *prep = &keeper->prep;
+	uint64_t rate = keeper->store->options.prep_rate;
+
+	if (rate == 0) {
+		return;
+	}
+	if (keeper_spare_short(keeper)) {
+		prep->next_ns = keeper->now_ns;
+		return;
+	}
+	if (prep->next_ns + RATE_LATE_NS < keeper->now_ns) {
+		prep->next_ns = keeper->now_ns - RATE_LATE_NS;
+	}
+	prep->next_ns += bytes * NS_PER_S / rate;
+}
+
 static int
 step(struct log_keeper *keeper)
 {
@@ -124,13 +159,16 @@ step(struct log_keeper *keeper)
 	}
 	if (prep->zeroed_bytes < total) {
 		uint64_t left = total - prep->zeroed_bytes;
-		uint64_t len = left < KEEPER_ZERO_STEP ? left : KEEPER_ZERO_STEP;
+		uint64_t most =
+			keeper->store->options.prep_rate > 0 ? KEEPER_RATE_STEP : KEEPER_ZERO_STEP;
+		uint64_t len = left < most ? left : most;
 		int rc = keeper->io->ops->zero(keeper->io, prep->fd, prep->zeroed_bytes, len);
 
 		if (rc < 0) {
 			return rc;
 		}
 		prep->zeroed_bytes += len;
+		pace(keeper, len);
 		return 0;
 	}
 	return finish(keeper);
@@ -163,7 +201,7 @@ keeper_spare_step(struct log_keeper *keeper)
 {
 	struct logstore *store = keeper->store;
 
-	if (keeper->now_ns < keeper->prep_retry_ns) {
+	if (keeper->now_ns < keeper->prep_retry_ns || must_wait(keeper)) {
 		return 0;
 	}
 	if (!keeper->prep.busy) {

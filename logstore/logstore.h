@@ -69,6 +69,7 @@ struct log_options {
 	uint64_t group_linger_ns;
 	uint32_t producers_max; /* a partition */
 	uint64_t spare_bytes;	/* allocated length of a prepared segment, unless segment.bytes is less */
+	uint64_t prep_rate;     /* most bytes a second that spares are written with; 0: no limit */
 	uint32_t spares_min;	/* prepared segments that wait, a shard */
 	enum log_durable_method durable_method;
 	enum log_flush_scope flush_scope;

@@ -214,6 +214,7 @@ log_open_options(struct wiring *w, struct log_options *options)
 	options->recovery_max_bytes = c->log_recovery_max_bytes;
 	options->free_low_bytes = c->log_free_low_bytes;
 	options->spare_bytes = c->log_prep_bytes;
+	options->prep_rate = c->log_prep_rate_bytes;
 	options->mark_idle_ns = c->log_mark_idle_ns;
 	options->group_linger_ns = c->log_group_linger_ns;
 	options->producers_max = c->log_producers_max;

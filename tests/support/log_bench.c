@@ -204,6 +204,7 @@ log_bench_try_open(struct log_bench *b)
 	}
 	o.group_max_bytes = b->options.group_max_bytes;
 	o.spare_bytes = b->options.spare_bytes;
+	o.prep_rate = b->options.prep_rate;
 	o.producers_max = 64;
 	o.free_low_bytes = 1 << 20;
 	o.durable_method = b->options.method;

@@ -31,6 +31,7 @@ struct log_bench_options {
 	enum log_durable_method method;
 	enum log_flush_scope scope;
 	bool no_journal; /* the file system's */
+	uint64_t prep_rate;
 	/* NULL: simulated disk. Else this io is the disk (real backends): keeper and one shard. */
 	struct io *(*make_io)(void *user_data, bool keeper);
 	void *user_data;
