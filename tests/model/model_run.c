@@ -580,6 +580,9 @@ model_run(const struct model_run_options *options, struct model_run_result *ret_
 	}
 	ret_result->datagrams = run->net.sent;
 	ret_result->lost = run->net.lost;
+	ret_result->duplicated = run->net.duplicated;
+	ret_result->reordered = run->net.reordered;
+	ret_result->corrupted = run->net.corrupted;
 	ret_result->virtual_ns = run->now_ns - RUN_START_NS;
 	for (uint32_t i = 0; i < run->client_count; i++) {
 		model_client_fini(&run->clients[i]);

@@ -21,7 +21,7 @@ struct model_run_options {
 struct model_run_result {
 	char broken[256]; /* "" if all invariants held */
 	uint64_t records, durable, failed;
-	uint64_t datagrams, lost;
+	uint64_t datagrams, lost, duplicated, reordered, corrupted;
 	uint64_t crashes, drains, stalls, pauses;
 	uint64_t virtual_ns;
 	uint64_t steps;

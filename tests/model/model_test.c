@@ -15,6 +15,8 @@
 #include "model_run.h"
 
 #define TEST_SEEDS_DEFAULT 1000
+/* So many seeds hold every kind of fault, or the run proves less than it says. */
+#define TEST_SEEDS_OF_ALL 100
 
 static const struct test_server {
 	const char *name;
@@ -26,7 +28,9 @@ static const struct test_server {
 };
 
 struct test_totals {
-	uint64_t runs, failures, records, durable, failed, datagrams, lost, crashes, drains, steps;
+	uint64_t runs, failures, records, durable, failed, steps;
+	uint64_t datagrams, lost, duplicated, reordered, corrupted;
+	uint64_t crashes, drains, stalls, pauses;
 	double virtual_s;
 };
 
@@ -44,8 +48,13 @@ test_one(const struct test_server *server, const char *program, uint64_t seed, b
 	totals->failed += result.failed;
 	totals->datagrams += result.datagrams;
 	totals->lost += result.lost;
+	totals->duplicated += result.duplicated;
+	totals->reordered += result.reordered;
+	totals->corrupted += result.corrupted;
 	totals->crashes += result.crashes;
 	totals->drains += result.drains;
+	totals->stalls += result.stalls;
+	totals->pauses += result.pauses;
 	totals->steps += result.steps;
 	totals->virtual_s += (double)result.virtual_ns / 1e9;
 	if (result.broken[0] != '\0') {
@@ -61,6 +70,53 @@ test_one(const struct test_server *server, const char *program, uint64_t seed, b
 			(unsigned long long)result.hash);
 	}
 	return true;
+}
+
+static void
+test_print(const char *server, const struct test_totals *t)
+{
+	printf("%s: %llu seeds, %llu failed; %llu records, %llu durable, %llu given up; "
+	       "%llu datagrams, %llu lost, %llu doubled, %llu delayed past others, %llu damaged; "
+	       "%llu crashes, %llu stops, %llu stalls of the disk, %llu pauses; "
+	       "%.0f virtual seconds, %llu steps\n",
+		server, (unsigned long long)t->runs, (unsigned long long)t->failures,
+		(unsigned long long)t->records, (unsigned long long)t->durable,
+		(unsigned long long)t->failed, (unsigned long long)t->datagrams,
+		(unsigned long long)t->lost, (unsigned long long)t->duplicated,
+		(unsigned long long)t->reordered, (unsigned long long)t->corrupted,
+		(unsigned long long)t->crashes, (unsigned long long)t->drains,
+		(unsigned long long)t->stalls, (unsigned long long)t->pauses, t->virtual_s,
+		(unsigned long long)t->steps);
+}
+
+/* True if a range of this length met everything that the model promises; says what it did not. */
+static bool
+test_met_all(const struct test_totals *t)
+{
+	const struct {
+		const char *what;
+		uint64_t count;
+	} rows[] = {
+		{"durable record", t->durable},
+		{"loss", t->lost},
+		{"duplicate", t->duplicated},
+		{"delayed datagram", t->reordered},
+		{"damaged datagram", t->corrupted},
+		{"crash", t->crashes},
+		{"stop", t->drains},
+		{"stall of the disk", t->stalls},
+		{"pause", t->pauses},
+	};
+	bool all = true;
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(rows) && t->runs >= TEST_SEEDS_OF_ALL; i++) {
+		if (rows[i].count == 0) {
+			printf("not one %s in %llu seeds\n", rows[i].what,
+				(unsigned long long)t->runs);
+			all = false;
+		}
+	}
+	return all;
 }
 
 static void
@@ -116,13 +172,6 @@ main(int argc, char **argv)
 	for (unsigned long long seed = from; seed < to; seed++) {
 		test_one(server, argv[0], seed, trace, &totals);
 	}
-	printf("%s: %llu seeds, %llu failed; %llu records, %llu durable, %llu given up; "
-	       "%llu datagrams, %llu lost; %llu crashes, %llu stops; %.0f virtual seconds, %llu steps\n",
-		server->name, (unsigned long long)totals.runs, (unsigned long long)totals.failures,
-		(unsigned long long)totals.records, (unsigned long long)totals.durable,
-		(unsigned long long)totals.failed, (unsigned long long)totals.datagrams,
-		(unsigned long long)totals.lost, (unsigned long long)totals.crashes,
-		(unsigned long long)totals.drains, totals.virtual_s,
-		(unsigned long long)totals.steps);
-	return totals.failures == 0 ? 0 : 1;
+	test_print(server->name, &totals);
+	return test_met_all(&totals) && totals.failures == 0 ? 0 : 1;
 }

@@ -101,6 +101,7 @@ net_send_copy(struct sim_net *net, const struct sim_packet *packet, uint64_t now
 	copy.at_ns = now_ns + o->delay_ns + (o->jitter_ns ? rand_below(o->rand, o->jitter_ns) : 0);
 	if (rand_chance_ppm(o->rand, o->reorder_ppm)) {
 		copy.at_ns += rand_below(o->rand, 10 * (o->delay_ns + o->jitter_ns) + 1);
+		net->reordered++;
 	}
 	if (packet->len > 0 && rand_chance_ppm(o->rand, o->corrupt_ppm)) {
 		uint32_t flips = 1 + (uint32_t)rand_below(o->rand, 3);

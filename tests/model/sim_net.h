@@ -37,7 +37,7 @@ struct sim_net {
 	uint64_t serial;
 	uint64_t dead_until_ns; /* everything sent before is lost */
 	uint32_t mtu;		/* larger payloads vanish; 0: none do */
-	uint64_t sent, lost, duplicated, corrupted, oversize;
+	uint64_t sent, lost, duplicated, corrupted, reordered, oversize;
 };
 
 void sim_net_init(struct sim_net *net, const struct sim_net_options *options);
