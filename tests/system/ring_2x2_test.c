@@ -314,7 +314,7 @@ check_log(const char *program, const char *dir)
 
 	snprintf(records, sizeof(records), "\"records\": %" PRIu64, sent);
 	snprintf(digest, sizeof(digest), "%016" PRIx64, sum);
-	if (status != 0 || !strstr(line, records) || !strstr(line, digest)) {
+	if (sum == 0 || status != 0 || !strstr(line, records) || !strstr(line, digest)) {
 		fprintf(stderr, "log_check: status %d, %swant %s, %s\n", status, line, records, digest);
 		return 1;
 	}
