@@ -98,21 +98,17 @@ batcher_log_start(const struct batcher *b, uint32_t partition_index)
 	return b->notes[partition_index].log_start_offset;
 }
 
-uint64_t
-batcher_grant(const struct batcher *b, uint64_t want)
+bool
+batcher_may_read(const struct job *job)
 {
-	uint64_t budget = b->options.pin_bytes_max;
-	/* Half of what is left, so that one job's chapter does not starve the others. */
-	uint64_t left = budget > b->pin_bytes ? (budget - b->pin_bytes) / 2 : 0;
+	const struct batcher *b = job->batcher;
 
-	if (left < BATCHER_PIN_BYTES_MIN) {
-		left = BATCHER_PIN_BYTES_MIN;
-	}
-	return want < left ? want : left;
+	return job->pin_bytes == 0 ||
+	       b->pin_bytes + job->pin_bytes + READ_HOLD_BYTES_MAX <= b->options.pin_bytes_max;
 }
 
 bool
-batcher_read(struct job *job, uint32_t partition, int64_t from, int64_t until, uint64_t grant)
+batcher_read(struct job *job, uint32_t partition, int64_t from, int64_t until, uint64_t bytes)
 {
 	struct batcher *b = job->batcher;
 	uint32_t index = partition == BATCHER_TOKEN_FIRING
@@ -120,7 +116,7 @@ batcher_read(struct job *job, uint32_t partition, int64_t from, int64_t until, u
 				 : job->partitions[partition].index;
 	struct read_req req = {
 		.partition_index = index,
-		.bytes_max = (uint32_t)grant,
+		.bytes_max = (uint32_t)bytes,
 		.from = from,
 		.until = until,
 		.token = (uint64_t)job->index << 32 | partition,
@@ -131,9 +127,18 @@ batcher_read(struct job *job, uint32_t partition, int64_t from, int64_t until, u
 		0) {
 		return false;
 	}
-	b->pin_bytes += grant;
+	b->pin_bytes += READ_HOLD_BYTES_MAX;
+	job->pin_bytes += READ_HOLD_BYTES_MAX;
 	job->reads_in_flight++;
 	return true;
+}
+
+void
+batcher_read_back(struct job *job, uint64_t held_bytes)
+{
+	job->reads_in_flight--;
+	job->pin_bytes += held_bytes - READ_HOLD_BYTES_MAX;
+	job->batcher->pin_bytes += held_bytes - READ_HOLD_BYTES_MAX;
 }
 
 static bool
@@ -145,15 +150,17 @@ batcher_offer_release(struct batcher *b, const struct extent_release *release)
 }
 
 void
-batcher_release(struct batcher *b, uint64_t pin, uint32_t partition_index, uint64_t bytes)
+batcher_release(struct job *job, uint64_t pin, uint32_t partition_index, uint64_t held_bytes)
 {
+	struct batcher *b = job->batcher;
 	struct extent_release release = {
 		.pin = pin,
 		.partition_index = partition_index,
 		.client = (uint16_t)b->options.client,
 	};
 
-	b->pin_bytes -= bytes;
+	b->pin_bytes -= held_bytes;
+	job->pin_bytes -= held_bytes;
 	if (!batcher_offer_release(b, &release)) {
 		ensure(b->return_count < BATCHER_RETURNS_MAX);
 		b->returns[b->return_count++] = release;

@@ -216,8 +216,8 @@ firing_release(struct job *job)
 	struct worker_task *t = &job->task.inner;
 
 	for (uint32_t i = 0; i < t->extent_count; i++) {
-		batcher_release(job->batcher, t->extents[i].pin, t->extents[i].partition_index,
-			t->extents[i].len);
+		batcher_release(job, t->extents[i].pin, t->extents[i].partition_index,
+			t->extents[i].held_bytes);
 	}
 	t->extent_count = 0;
 }
@@ -240,8 +240,7 @@ firing_chapter_full(const struct job *job)
 
 	return job->fill.slice == t->slice_count || t->extent_count == TASK_EXTENTS_MAX ||
 	       job->chapter_bytes >= JOB_CHAPTER_BYTES ||
-	       (t->extent_count > 0 &&
-		       job->batcher->pin_bytes >= job->batcher->options.pin_bytes_max);
+	       (t->extent_count > 0 && !batcher_may_read(job));
 }
 
 uint32_t
@@ -258,9 +257,10 @@ firing_fill(struct job *job)
 		firing_dispatch(job, TASK_PROCESS);
 		return 1;
 	}
-	job->grant = batcher_grant(job->batcher, JOB_CHAPTER_BYTES - job->chapter_bytes);
+	uint64_t want = JOB_CHAPTER_BYTES - job->chapter_bytes;
+
 	return batcher_read(job, BATCHER_TOKEN_FIRING, job->fill.offset,
-		t->slices[job->fill.slice].until, job->grant);
+		t->slices[job->fill.slice].until, want < JOB_READ_BYTES ? want : JOB_READ_BYTES);
 }
 
 void
@@ -269,15 +269,22 @@ firing_read_done(struct job *job, const struct read_done *done)
 	struct worker_task *t = &job->task.inner;
 	const struct task_slice *slice = &t->slices[job->fill.slice];
 
-	job->reads_in_flight--;
-	job->batcher->pin_bytes -= job->grant;
+	const struct task_extent *before =
+		t->extent_count > 0 ? &t->extents[t->extent_count - 1] : NULL;
+	bool shared = before && before->partition_index == done->partition_index &&
+		      before->held == done->held;
+	uint32_t held_bytes = done->error || shared ? 0 : done->held_bytes;
+
+	batcher_read_back(job, held_bytes);
 	if (done->error) {
 		job_read_failed(job, slice->topic, slice->partition, job->fill.offset, done->error);
 		return;
 	}
-	job->batcher->pin_bytes += done->data_len;
+	if (!done->data) {
+		return; /* no room in the log's memory: ask again */
+	}
 	if (job->phase != JOB_PHASE_FILL || done->next_offset <= job->fill.offset) {
-		batcher_release(job->batcher, done->pin, done->partition_index, done->data_len);
+		batcher_release(job, done->pin, done->partition_index, held_bytes);
 		if (job->phase == JOB_PHASE_FILL) {
 			job_fail(job, -EBADMSG, "%s-%u: the log gave nothing at offset %lld",
 				slice->topic, slice->partition, (long long)job->fill.offset);
@@ -291,6 +298,8 @@ firing_read_done(struct job *job, const struct read_done *done)
 		.until = done->next_offset,
 		.pin = done->pin,
 		.partition_index = done->partition_index,
+		.held_bytes = held_bytes,
+		.held = done->held,
 	};
 	job->chapter_bytes += done->data_len;
 	job->fill.offset = done->next_offset;

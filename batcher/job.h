@@ -23,12 +23,12 @@
 #define JOB_SCAN_READS_MAX    4 /* in flight, each of another partition */
 #define JOB_SCAN_READ_BYTES   (256u * 1024)
 #define JOB_CHAPTER_BYTES     (4u * 1024 * 1024)
+#define JOB_READ_BYTES        (512u * 1024) /* of a chapter */
 #define JOB_EXCLUSIONS_MAX    16384
 #define JOB_RANGES_MAX        (64u * 1024 * 1024) /* open_windows_max x partitions, 16 bytes each */
 #define JOB_RETRY_NS          (10 * 1000000ull)
 #define JOB_LAG_NS            (100 * 1000000ull)
 #define WORKER_NONE           UINT32_MAX
-#define BATCHER_PIN_BYTES_MIN (64u * 1024) /* what every read may ask for, whatever the budget */
 
 /* Milliseconds beyond this in either direction are no time: keeps all arithmetic from overflow. */
 #define JOB_TIME_LIMIT_MS (INT64_C(1) << 60)
@@ -57,7 +57,6 @@ struct job_partition {
 	int64_t at;    /* next offset to scan */
 	int64_t until; /* visible when the cut began */
 	uint64_t bytes_left;
-	uint64_t grant; /* pin bytes asked for by the read in flight */
 	int64_t max_ms;
 	int64_t window_start_ms; /* of the window below */
 	uint32_t window;         /* last one a record went to, WINDOW_NONE at first */
@@ -110,6 +109,7 @@ struct job {
 	bool final;            /* the drain's last micro-batch: all windows fire */
 	struct job_cut cut;
 	uint32_t reads_in_flight;
+	uint64_t pin_bytes; /* its share of the batcher's */
 	uint32_t partition_count;
 	struct job_partition *partitions;
 	struct event_watermark watermark;
@@ -125,7 +125,6 @@ struct job {
 	uint32_t firing_window;
 	struct task_place fill;
 	uint64_t chapter_bytes;
-	uint64_t grant;
 	bool task_out; /* with the worker */
 	bool task_due; /* to be dispatched */
 	uint64_t retry_ns;
@@ -149,7 +148,7 @@ struct batcher {
 	struct commit_note *notes; /* [partition index], the latest */
 	struct job *jobs[BATCHER_JOBS_MAX];
 	uint32_t worker_jobs[BATCHER_WORKERS_MAX];
-	uint64_t pin_bytes; /* pinned or asked for */
+	uint64_t pin_bytes; /* log memory that pins hold, or may hold once a read is back */
 	uint64_t now_ns;
 	uint64_t wall_ns;
 	uint64_t wall_read_ns;
@@ -222,12 +221,17 @@ void firing_dispatch(struct job *job, enum task_kind kind);
 
 #define BATCHER_TOKEN_FIRING UINT32_MAX /* in place of the partition: the read is a firing's */
 
-/* How many bytes a read may ask for now: at most `want`, at least BATCHER_PIN_BYTES_MIN. */
-uint64_t batcher_grant(const struct batcher *batcher, uint64_t want);
-/* False: the ring is full. Counts the grant. */
-bool batcher_read(struct job *job, uint32_t partition, int64_t from, int64_t until, uint64_t grant);
-void batcher_release(
-	struct batcher *batcher, uint64_t pin, uint32_t partition_index, uint64_t bytes);
+/*
+ * Whether the job may ask for another read: always if it holds nothing, else while the budget has
+ * room for it and for others to hold as much as this job.
+ */
+bool batcher_may_read(const struct job *job);
+/* False: the ring is full. Counts what the pin may hold, READ_HOLD_BYTES_MAX. */
+bool batcher_read(struct job *job, uint32_t partition, int64_t from, int64_t until, uint64_t bytes);
+/* The read is back: counts what its pin does hold, 0 if there is none or another pin of the job
+ * does. */
+void batcher_read_back(struct job *job, uint64_t held_bytes);
+void batcher_release(struct job *job, uint64_t pin, uint32_t partition_index, uint64_t held_bytes);
 /* End of what a job may read of a partition now: min(HW, durable, LSO). */
 int64_t batcher_visible(const struct batcher *batcher, uint32_t partition_index);
 int64_t batcher_log_start(const struct batcher *batcher, uint32_t partition_index);

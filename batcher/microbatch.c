@@ -266,13 +266,14 @@ microbatch_read_done(struct job *job, uint32_t partition, const struct read_done
 	struct job_partition *p = &job->partitions[partition];
 
 	p->reading = false;
-	job->reads_in_flight--;
-	job->batcher->pin_bytes -= p->grant;
+	batcher_read_back(job, done->error ? 0 : done->held_bytes);
 	if (done->error) {
 		job_read_failed(job, p->topic, p->partition, p->at, done->error);
 		return;
 	}
-	job->batcher->pin_bytes += done->data_len;
+	if (!done->data) {
+		return; /* no room in the log's memory: ask again */
+	}
 	if (job->phase == JOB_PHASE_SCAN) {
 		int rc = done->next_offset <= p->at ? -EBADMSG
 						    : microbatch_scan_extent(job, partition,
@@ -284,7 +285,7 @@ microbatch_read_done(struct job *job, uint32_t partition, const struct read_done
 		p->at = done->next_offset < p->until ? done->next_offset : p->until;
 		p->bytes_left -= p->bytes_left < done->data_len ? p->bytes_left : done->data_len;
 	}
-	batcher_release(job->batcher, done->pin, p->index, done->data_len);
+	batcher_release(job, done->pin, p->index, done->held_bytes);
 }
 
 /* Remembers where future records of a window that has begun were refused. */
@@ -369,14 +370,14 @@ microbatch_scan(struct job *job)
 			continue;
 		}
 		left = true;
-		if (p->reading || job->reads_in_flight >= JOB_SCAN_READS_MAX) {
+		if (p->reading || job->reads_in_flight >= JOB_SCAN_READS_MAX ||
+			!batcher_may_read(job)) {
 			continue;
 		}
 		uint64_t want =
 			p->bytes_left < JOB_SCAN_READ_BYTES ? p->bytes_left : JOB_SCAN_READ_BYTES;
 
-		p->grant = batcher_grant(job->batcher, want);
-		if (batcher_read(job, i, p->at, p->until, p->grant)) {
+		if (batcher_read(job, i, p->at, p->until, want)) {
 			p->reading = true;
 			work++;
 		}

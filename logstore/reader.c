@@ -11,9 +11,14 @@
 #define COLD_BYTES_MIN (64u << 10)
 #define READS_A_TURN   16
 
-static uint64_t
-pin_take(struct log_shard *shard, struct extent *extent)
+_Static_assert(EXTENT_GROW_BYTES + 2 * CHUNK_BYTES <= READ_HOLD_BYTES_MAX, "what a pin holds");
+
+/* Pins an extent for an answer, which tells what that keeps in use. The newest one may grow
+ * meanwhile. */
+static void
+pin_take(struct log_shard *shard, struct extent *extent, struct read_done *ret_done)
 {
+	bool grows = extent->partition && extent->partition->newest == extent;
 	uint32_t index = shard->pin_free;
 	struct shard_pin *pin = &shard->pins[index];
 
@@ -22,7 +27,12 @@ pin_take(struct log_shard *shard, struct extent *extent)
 	pin->generation++;
 	chunk_pool_pin(&shard->pool, extent);
 	shard->counters.live[SHARD_pins]++;
-	return (uint64_t)pin->generation << 32 | index;
+	ret_done->pin = (uint64_t)pin->generation << 32 | index;
+	ret_done->held = (uint64_t)(uintptr_t)extent;
+	ret_done->held_bytes = extent_bytes(extent);
+	if (grows && ret_done->held_bytes < EXTENT_GROW_BYTES) {
+		ret_done->held_bytes = EXTENT_GROW_BYTES;
+	}
 }
 
 static void
@@ -200,7 +210,7 @@ serve(struct log_shard *shard, struct read_req *req)
 	struct read_done done = {.partition_index = p->index, .token = req->token};
 
 	cut_batches(e->memory + s->mem_off, s->len, req, &done);
-	done.pin = pin_take(shard, e);
+	pin_take(shard, e, &done);
 	answer(shard, req, &done);
 	return true;
 }
@@ -297,9 +307,9 @@ reader_cold_done(struct log_shard *shard, struct cold_read *read)
 		.partition_index = p->index,
 		.first_offset = read->first_offset,
 		.next_offset = read->next_offset,
-		.token = read->req.token,
-		.pin = pin_take(shard, e)};
+		.token = read->req.token};
 
+	pin_take(shard, e, &done);
 	chunk_pool_unpin(&shard->pool, e); /* the read's own hold; the asker's pin stays */
 	answer(shard, &read->req, &done);
 }

@@ -58,6 +58,8 @@ struct task_extent {
 	int64_t until; /* first offset behind it */
 	uint64_t pin;
 	uint32_t partition_index;
+	uint32_t held_bytes; /* counted for it: 0 if the extent before holds the same memory */
+	uint64_t held;
 };
 
 /* A place in the window's order of records. {slice_count, 0} is the end. */

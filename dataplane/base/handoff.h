@@ -153,8 +153,15 @@ struct read_req {
 _Static_assert(sizeof(struct read_req) == 40, "read_req");
 
 /*
+ * A pin keeps more of the log's memory in use than the batches it was asked for: all of the extent
+ * in which they lie. At most this, or what one record batch takes if that is more.
+ */
+#define READ_HOLD_BYTES_MAX (544u * 1024)
+
+/*
  * A pinned run of whole, verified record batches in the log's memory, read only. The asker owns one
- * pin and gives it back by extent_release from the same lcore. On error: no pin, data NULL.
+ * pin and gives it back by extent_release from the same lcore. On error: no pin, data NULL; nor is
+ * there one without data and without error: the log had no room for the read, ask again.
  */
 struct read_done {
 	const uint8_t *data;
@@ -164,10 +171,13 @@ struct read_done {
 	int64_t next_offset;  /* where to go on: last offset + 1 */
 	uint64_t token;
 	uint64_t pin;
-	int16_t error; /* Kafka code: 1 below log start or above the end, 2 corrupt, 56 */
-	uint16_t reserved[3];
+	uint64_t held; /* names the memory that the pin keeps: pins of a partition with the same
+			  keep the same */
+	uint32_t held_bytes; /* of it, with what it may still grow by */
+	int16_t error;       /* Kafka code: 1 below log start or above the end, 2 corrupt, 56 */
+	uint16_t reserved;
 };
-_Static_assert(sizeof(struct read_done) == 56, "read_done");
+_Static_assert(sizeof(struct read_done) == 64, "read_done is one cache line");
 
 struct extent_release {
 	uint64_t pin;

@@ -153,22 +153,31 @@ fake_log_read(struct fake_log *log, const struct read_req *req)
 		done.error = log->fail_error;
 		return done;
 	}
+	if (log->busy > 0) {
+		log->busy--;
+		done.next_offset = req->from;
+		return done;
+	}
 	if (req->from < p->start || req->from >= req->until) {
 		done.error = 1;
 		return done;
 	}
+	uint32_t limit = log->read_bytes && log->read_bytes < req->bytes_max ? log->read_bytes
+									     : req->bytes_max;
 	uint32_t first = fake_log_find(p, req->from);
 	uint32_t last = first;
 	size_t bytes = p->batches[first].len;
 
 	while (last + 1 < p->batch_count && p->batches[last + 1].base_offset < req->until &&
-		bytes + p->batches[last + 1].len <= req->bytes_max) {
+		bytes + p->batches[last + 1].len <= limit) {
 		bytes += p->batches[++last].len;
 	}
 	struct fake_pin *pin = malloc(sizeof(*pin) + bytes);
 
 	ensure(pin);
-	*pin = (struct fake_pin){FAKE_PIN_MAGIC, bytes, req->partition_index};
+	done.held_bytes = (uint32_t)bytes < log->hold_bytes ? log->hold_bytes : (uint32_t)bytes;
+	done.held = (uint64_t)(uintptr_t)pin;
+	*pin = (struct fake_pin){FAKE_PIN_MAGIC, done.held_bytes, req->partition_index};
 	memcpy(pin->data, p->bytes + p->batches[first].position, bytes);
 	done.data = pin->data;
 	done.data_len = (uint32_t)bytes;
@@ -176,7 +185,7 @@ fake_log_read(struct fake_log *log, const struct read_req *req)
 	done.next_offset = p->batches[last].next_offset;
 	done.pin = (uint64_t)(uintptr_t)pin;
 	log->pins++;
-	log->pin_bytes += bytes;
+	log->pin_bytes += done.held_bytes;
 	if (log->pin_bytes > log->pin_bytes_max) {
 		log->pin_bytes_max = log->pin_bytes;
 	}

@@ -45,8 +45,11 @@ struct fake_log {
 	struct ring read_done[FAKE_LOG_SHARDS_MAX];
 	struct ring extent_release[FAKE_LOG_SHARDS_MAX];
 	uint32_t pins; /* out now */
-	uint64_t pin_bytes;
+	uint64_t pin_bytes;     /* that pins hold */
 	uint64_t pin_bytes_max; /* most at a time */
+	uint32_t hold_bytes;    /* of each pin at least, as an extent would; 0: its data only */
+	uint32_t read_bytes;    /* at most of each read; 0: as it asks */
+	uint32_t busy;          /* so many reads are answered without data: ask again */
 	uint64_t reads;
 	int16_t fail_error; /* answer for reads of fail_partition; 0 none */
 	uint32_t fail_partition;

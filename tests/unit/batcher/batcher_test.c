@@ -489,23 +489,6 @@ append_much(struct rig *rig, uint32_t batches)
 	ensure(fake_log_note(&rig->log, 0));
 }
 
-static void
-a_window_larger_than_the_pin_budget_passes_in_chapters(void **state)
-{
-	struct fault_rig f;
-
-	fault_init(&f, (struct rig_options){.partitions = 1, .pin_bytes_max = 256 * 1024});
-	f.fault.read_all = true;
-	assert_int_equal(rig_create(&f.rig, &f.spec, &f.job), 0);
-	append_much(&f.rig, 500);
-	RIG_APPEND(&f.rig, 0, 100);
-	rig_advance_ms(&f.rig, 1000);
-	assert_int_equal(f.caught.count, 1);
-	assert_true(f.rig.log.pin_bytes_max <= 256 * 1024 + 64 * 1024);
-	assert_int_equal(rig_status(&f.rig, f.job).counters[JOB_window_records], 500);
-	rig_free(&f.rig);
-}
-
 /* Polls until the function waits on its fiber for another chapter. */
 static void
 poll_until_suspended(struct fault_rig *f)
@@ -749,7 +732,6 @@ main(void)
 		cmocka_unit_test(a_result_that_is_no_errno_is_a_broken_contract),
 		cmocka_unit_test(the_function_may_stop_the_job),
 		cmocka_unit_test(a_failing_open_answers_the_create),
-		cmocka_unit_test(a_window_larger_than_the_pin_budget_passes_in_chapters),
 		cmocka_unit_test(a_job_is_deleted_while_its_function_waits_for_more),
 		cmocka_unit_test(a_read_error_fails_the_job_even_in_the_middle_of_a_call),
 		cmocka_unit_test(lost_ranges_compressed_and_damaged_batches_fail_the_job),

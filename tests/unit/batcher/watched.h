@@ -81,15 +81,14 @@ watched_init(struct watched_rig *s, struct rig_options options)
 	s->spec.param_count = 1;
 }
 
-/* A window of more than one chapter, polled until its function waits on its fiber for the second.
- */
+/* Record batches of 8 KB; the tick that takes them is due. */
 static inline void
-watched_set_aside(struct watched_rig *s)
+watched_append(struct watched_rig *s, uint32_t batches)
 {
 	static const char filler[8000];
 	uint8_t room[9000];
 
-	for (uint32_t i = 0; i < 100; i++) {
+	for (uint32_t i = 0; i < batches; i++) {
 		struct record_builder builder;
 
 		record_builder_init(&builder, room, sizeof(room));
@@ -98,6 +97,14 @@ watched_set_aside(struct watched_rig *s)
 	}
 	ensure(fake_log_note(&s->rig.log, 0));
 	clock_fake_advance(&s->rig.clock, NS_PER_S);
+}
+
+/* A window of more than one chapter, polled until its function waits on its fiber for the second.
+ */
+static inline void
+watched_set_aside(struct watched_rig *s)
+{
+	watched_append(s, 100);
 	while (s->watched.calls == 0) {
 		(void)rig_poll(&s->rig);
 	}
