@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
+#include "ingest/lane.h"
 #include "support/lane_harness.h"
 
 static struct lane_harness harness;
@@ -182,8 +183,7 @@ an_ipv6_client_is_told_what_its_headers_leave(void **state)
 		memcpy(client.peer.address, ip6, sizeof(ip6));
 		lane_client_connect(&client, &harness);
 		assert_int_equal(client.accept.max_datagram, rows[i].ip6);
-		assert_int_equal(
-			client.accept.max_batch_bytes, rows[i].ip6 - FRAME_HEADER_BYTES);
+		assert_int_equal(client.accept.max_batch_bytes, rows[i].ip6 - FRAME_HEADER_BYTES);
 		lane_harness_fini(&harness);
 	}
 }
@@ -254,6 +254,86 @@ a_foreign_version_is_told_ours(void **state)
 	lane_harness_expect(h, FRAME_VERSION, &frame);
 	assert_int_equal(COUNT(frame_version), 1);
 	lane_harness_fini(h);
+}
+
+/* A HELLO of another version, by its range or by the frame's own byte; true if VERSION answers it.
+ */
+static bool
+version_answers(bool by_frame)
+{
+	struct session_msg_hello hello;
+	struct frame frame;
+	uint8_t room[1500];
+
+	lane_client_hello_init(&client, &hello);
+	if (!by_frame) {
+		hello.ver_min = 2;
+		hello.ver_max = 3;
+	}
+	size_t len = lane_client_hello(&client, &hello, room, sizeof(room));
+
+	if (by_frame) {
+		room[2] = 7;
+	}
+	lane_harness_put(&harness, &client.peer, room, len);
+	(void)lane_harness_turn(&harness);
+	if (!lane_harness_take(&harness, &frame)) {
+		return false;
+	}
+	assert_int_equal(frame.type, FRAME_VERSION);
+	return true;
+}
+
+/* It needs no cookie, so a forged source must not be worth anything: at most 100 a second. */
+static void
+version_answers_are_rationed(void **state)
+{
+	for (int by_frame = 0; by_frame < 2; by_frame++) {
+		struct lane_harness *h = begin_empty();
+		uint32_t answers = 0;
+
+		lane_harness_advance(h, 10 * NS_PER_S);
+		for (uint32_t i = 0; i < 3 * LANE_RESETS_PER_SECOND; i++) {
+			answers += version_answers(by_frame);
+		}
+		assert_in_range(answers, 1, LANE_RESETS_PER_SECOND);
+		lane_harness_advance(h, NS_PER_S);
+		assert_true(version_answers(by_frame));
+		lane_harness_fini(h);
+	}
+	(void)state;
+}
+
+/* Neither to services that would answer themselves, nor to many at once. */
+static void
+version_answers_no_service_and_no_group(void **state)
+{
+	static const uint8_t group4[16] = {[10] = 0xff, [11] = 0xff, [12] = 224, [15] = 1};
+	static const uint8_t broadcast4[16] = {
+		[10] = 0xff, [11] = 0xff, [12] = 255, [13] = 255, [14] = 255, [15] = 255};
+	static const uint8_t group6[16] = {0xff, 0x02, [15] = 1};
+	const uint8_t *const groups[] = {group4, broadcast4, group6};
+	static const uint16_t services[] = {0, 7, 19, 53, 1023};
+
+	(void)state;
+	for (int by_frame = 0; by_frame < 2; by_frame++) {
+		struct lane_harness *h = begin_empty();
+		struct packet_peer peer = client.peer;
+
+		for (uint32_t i = 0; i < ARRAY_COUNT(services); i++) {
+			client.peer.port = services[i];
+			assert_false(version_answers(by_frame));
+		}
+		client.peer.port = 1024;
+		assert_true(version_answers(by_frame));
+		for (uint32_t i = 0; i < ARRAY_COUNT(groups); i++) {
+			memcpy(client.peer.address, groups[i], 16);
+			assert_false(version_answers(by_frame));
+		}
+		client.peer = peer;
+		assert_true(version_answers(by_frame));
+		lane_harness_fini(h);
+	}
 }
 
 static void
@@ -407,6 +487,8 @@ main(void)
 		cmocka_unit_test(the_question_to_control_carries_name_and_flags),
 		cmocka_unit_test(bad_hellos_are_dropped),
 		cmocka_unit_test(a_foreign_version_is_told_ours),
+		cmocka_unit_test(version_answers_are_rationed),
+		cmocka_unit_test(version_answers_no_service_and_no_group),
 		cmocka_unit_test(authentication_is_refused_after_the_cookie),
 		cmocka_unit_test(too_many_sessions_are_told_so),
 		cmocka_unit_test(hellos_that_wait_for_control_are_at_most_256),
