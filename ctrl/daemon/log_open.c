@@ -263,11 +263,33 @@ log_open(struct wiring *w, struct wiring_error *error)
 	return rc;
 }
 
+/* What the trace saw of a run that ended well: that it judged anything is for its reader to ask. */
+static void
+log_close_trace(const struct wiring *w)
+{
+	struct io_trace_counts all = {0};
+
+	for (uint32_t s = 0; s < LOG_SHARDS_MAX; s++) {
+		struct io_trace_counts one;
+
+		if (w->shard_trace[s]) {
+			io_trace_counts(w->shard_trace[s], &one);
+			all.judged += one.judged;
+			all.proven += one.proven;
+		}
+	}
+	log_info("log", "trace of the I/O seam: %llu DURABLE notes judged, %llu groups proven",
+		(unsigned long long)all.judged, (unsigned long long)all.proven);
+}
+
 void
 log_close(struct wiring *w)
 {
 	if (w->engine.store) {
 		logstore_destroy(w->engine.store);
+	}
+	if (w->config->fault_io_trace) {
+		log_close_trace(w);
 	}
 	for (uint32_t s = 0; s < LOG_SHARDS_MAX; s++) {
 		if (w->shard_io[s]) {

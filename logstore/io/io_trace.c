@@ -575,6 +575,7 @@ io_trace_note(struct io_trace *trace, const uint8_t topic_id[16], uint32_t parti
 		if (p->partition != partition || memcmp(p->topic_id, topic_id, 16) != 0) {
 			continue;
 		}
+		trace->counts.judged += offset >= p->base;
 		if (offset >= p->base && offset >= p->covered) {
 			trace_complain(trace,
 				"DURABLE for partition %u up to offset %lld: flushes cover what is below %lld",

@@ -30,6 +30,7 @@ struct io_trace_counts {
 	uint64_t groups;     /* guard records with ranges */
 	uint64_t proven;     /* of them, covered */
 	uint64_t notes;	     /* asked about */
+	uint64_t judged;     /* of them, held against what this trace saw written */
 	uint64_t violations;
 };
 

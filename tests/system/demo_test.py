@@ -4,6 +4,7 @@
 
 As root the demo's second run, over a veth pair, is part of it; it must succeed wherever namespaces can be made.
 """
+import contextlib
 import fcntl
 import glob
 import json
@@ -20,11 +21,33 @@ import termios
 import time
 
 from docs_commands_test import own_network
-from penstock_daemon import tool
+import penstock_daemon
+from penstock_daemon import assert_traced, tool
 
 FLIGHTS = 190743
 WINDOWS = 31
 SECONDS = 150
+
+
+@contextlib.contextmanager
+def traced():
+    """For as long as it lasts the tools are those of a copy whose penstockd has the trace of the I/O seam on."""
+    build = os.path.abspath(penstock_daemon.BUILD)
+    folder = tempfile.mkdtemp(prefix='pst-tools-', dir='/var/tmp')
+    os.chmod(folder, 0o755)
+    os.makedirs(os.path.join(folder, 'build/docs'))
+    os.symlink(os.path.join(build, 'docs/examples'), os.path.join(folder, 'build/docs/examples'))
+    os.symlink(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../docs'), os.path.join(folder, 'docs'))
+    shutil.copy(os.path.join(build, 'penstock'), os.path.join(folder, 'build/penstock'))  # it looks beside itself
+    with open(os.path.join(folder, 'build/penstockd'), 'w', encoding='utf-8') as file:
+        file.write(f'#!/bin/sh\nexec {build}/penstockd "$@" --set fault.io.trace=true\n')
+    os.chmod(file.name, 0o755)
+    penstock_daemon.BUILD = os.path.join(folder, 'build')
+    try:
+        yield
+    finally:
+        penstock_daemon.BUILD = build
+        shutil.rmtree(folder)
 
 
 class Place:
@@ -119,6 +142,8 @@ def every_line_to_try_works_against_the_kept_daemon():
         kept = re.search(r'rm -r (\S+)', lines[-1]).group(1)
         place.assert_clean(but=[os.path.basename(kept)])
         assert os.path.isdir(os.path.join(kept, 'log', 'flights-0'))
+        with open(os.path.join(kept, 'penstockd.stderr'), encoding='utf-8') as log:
+            assert_traced(log.read())
 
 
 def every_line_to_try_works_with_a_daemon_of_ones_own():
@@ -261,16 +286,21 @@ def an_ordinary_user_is_told_what_was_left_out():
         place.assert_clean(but=['program'])
 
 
+def run(cases):
+    for case in cases:
+        started = time.monotonic()
+        case()
+        print(f'{case.__name__}: {time.monotonic() - started:.1f} s', flush=True)
+
+
 def main():
     chosen = sys.argv[1:]
     cases = [the_account_adds_up, every_line_to_try_works_against_the_kept_daemon,
              every_line_to_try_works_with_a_daemon_of_ones_own, tables_fit_a_narrow_terminal,
              ctrl_c_at_any_moment_leaves_nothing, a_killed_demo_takes_its_daemon_along_and_the_next_one_cleans_up,
              a_missing_driver_is_named_with_its_package, an_ordinary_user_is_told_what_was_left_out]
-    for case in [case for case in cases if not chosen or case.__name__ in chosen]:
-        started = time.monotonic()
-        case()
-        print(f'{case.__name__}: {time.monotonic() - started:.1f} s', flush=True)
+    with traced():
+        run([case for case in cases if not chosen or case.__name__ in chosen])
 
 
 if __name__ == '__main__':

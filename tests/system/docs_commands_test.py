@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+from penstock_daemon import assert_traced
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get('PENSTOCK_BUILD', 'build'))
 PAGES = ('README.md', 'docs/getting-started.md', 'docs/tutorials/window-function.md', 'docs/operations.md')
@@ -68,6 +70,9 @@ def run_page(page):
     clone(folder)
     os.mkdir(os.path.join(place, 'run'), 0o700)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(('XDG_', 'PENSTOCK_'))}
+    os.makedirs(os.path.join(place, '.config/penstock'))
+    with open(os.path.join(place, '.config/penstock/penstock.yaml'), 'w', encoding='utf-8') as file:
+        file.write('fault.io.trace: true\n')  # every `penstockd --dev` of the page
     environment.update(HOME=place, XDG_RUNTIME_DIR=os.path.join(place, 'run'))
     script = 'set -euxo pipefail\numask 022\n' + '\n'.join(lines) + '\necho "page done"\n'
     started = time.monotonic()
@@ -109,6 +114,8 @@ def protocol_page_quotes_vectors():
 def main():
     protocol_page_quotes_vectors()
     outputs = {page: run_page(page) for page in PAGES}
+    for page in PAGES:
+        assert_traced(outputs[page])
     for page in ('README.md', 'docs/operations.md'):
         assert 'ledger: adds up' in outputs[page], outputs[page]
     assert re.search(r'\+ penstock window list delays.*\n.*\n +1  2012-12-27T00:00:00.000Z .* 1639 ',

@@ -99,6 +99,12 @@ def others_build_on_it(tree, folder):
 
 
 def demo_runs_from_there(tree):
+    # With the trace of the I/O seam on, as in every daemon of a test.
+    daemon = tree.one('/bin/penstockd')
+    os.rename(daemon, f'{daemon}-itself')
+    with open(daemon, 'w', encoding='utf-8') as file:
+        file.write(f'#!/bin/sh\nexec {daemon}-itself "$@" --set fault.io.trace=true\n')
+    os.chmod(daemon, 0o755)
     said = run(tree.one('/bin/penstock'), 'demo', env={'HOME': tree.root})
     assert 'it adds up' in said, said
     # Its own data set, not that of a source tree: cut short it is missed.

@@ -15,6 +15,7 @@ BUILD = os.environ.get('PENSTOCK_BUILD', 'build')
 # What must be empty once nothing is in flight any more.
 HOLDS = ('hold', 'hold_records', 'hold_bytes')
 LEDGER_SECONDS = 20
+TRACE_LINE = re.compile(r'trace of the I/O seam: (\d+) DURABLE notes judged, (\d+) groups proven')
 LOST_LINE = re.compile(r'did not come home|\bleak|event=PEN-3001')
 
 
@@ -76,7 +77,7 @@ class Daemon:
         self.state = state or tempfile.mkdtemp(prefix='penstock-test-')
         os.makedirs(self.state, exist_ok=True)
         self.settings, self.port, self.process = list(settings), port, None
-        self.prefix, self.control = list(prefix), None
+        self.prefix, self.control, self.mark = list(prefix), None, 0
         self.log_path = os.path.join(self.state, 'stderr.txt')
 
     def launch(self):
@@ -85,10 +86,10 @@ class Daemon:
         # The trace of the I/O seam: a DURABLE note before the flush that covers it ends the daemon.
         for setting in ['fault.io.trace=true', *self.settings]:
             command += ['--set', setting]
-        mark = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+        self.mark = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        return mark
+        return self.mark
 
     def start(self, seconds=30):
         """Starts it and waits until it says that it is ready."""
@@ -131,12 +132,14 @@ class Daemon:
 
     def stop(self, seconds=60):
         """The ledger's check, then SIGTERM; returns the exit status."""
-        self.check_ledger()
+        stored = sum(lane['stored_records'] for lane in self.check_ledger())
         self.hang_up()
         self.process.send_signal(signal.SIGTERM)
         try:
             status = self.process.wait(seconds)
             self.check_log()
+            if status == 0:
+                self.check_trace(stored)
             return status
         except subprocess.TimeoutExpired:
             self.kill()
@@ -146,6 +149,12 @@ class Daemon:
         """Nothing in its log tells of something lost: buffers that stayed out, a ledger that did not add up."""
         lost = [line for line in self.log().splitlines() if LOST_LINE.search(line)]
         assert not lost, f'penstockd says that it lost something: {lost}'
+
+    def check_trace(self, stored):
+        """What was acknowledged since the start was judged by the trace of the I/O seam."""
+        with open(self.log_path, encoding='utf-8', errors='replace') as log:
+            log.seek(self.mark)
+            assert_traced(log.read(), stored)
 
     def check_ledger(self):
         """Producers have ended: every visible equation balances and nothing is held. Returns the lanes' counters.
@@ -192,13 +201,21 @@ class Daemon:
                 shutil.rmtree(self.state, ignore_errors=True)
 
 
+def assert_traced(text, stored=1):
+    """Daemons that said this and ended: each tells of its trace, and together they judged something if records were stored."""
+    found = TRACE_LINE.findall(text)
+    assert found, f'no daemon tells of its trace of the I/O seam:\n{text[-3000:]}'
+    for column in zip(*found):
+        assert stored == 0 or sum(map(int, column)) > 0, f'{stored} records stored, and the trace judged nothing: {found}'
+
+
 def drop_terms(lane):
     """Name and value of what stands for a loss in a lane's equations: drop counters and the driver's own numbers."""
     used = {'hello', 'ping', 'resolve', 'probe', 'close', 'data', 'pn_duplicate', 'arp', 'ndp', 'icmp', 'native'}
     for equation in lane['equations']:
         name = equation['name'].split()[0]
         for term in equation['terms']:
-            lost = term['name'] in ('imissed', 'ierrors', 'tx_full', 'fault_lost')
+            lost = term['name'] in ('imissed', 'ierrors', 'tx_full', 'fault_lost', 'fault_tx_lost')
             if lost or (name in ('E3', 'E4') and term['sign'] < 0 and term['name'] not in used):
                 yield term['name'], term['value']
 

@@ -21,6 +21,7 @@
 #include "client/producer_config.h"
 #include "ctrl/daemon/config.h"
 #include "ctrl/daemon/wiring.h"
+#include "logstore/io/io_trace.h"
 #include "nic/eal.h"
 #include "support/ring_pair.h"
 #include "support/station.h"
@@ -36,6 +37,7 @@
 
 static const char config_format[] =
 	"mode: dev\n"
+	"fault.io.trace: true\n"
 	"data.dirs: [%s]\n"
 	"log.shards: 2\n"
 	"lcores.share: none\n"
@@ -268,6 +270,23 @@ check_ledgers(void)
 	return wrong;
 }
 
+/* The trace of the I/O seam, that would have ended us at a DURABLE note too early, judged each shard. */
+static uint32_t
+check_traces(void)
+{
+	uint32_t silent = 0;
+
+	for (uint32_t shard = 0; shard < SHARDS; shard++) {
+		struct io_trace_counts counts;
+
+		io_trace_counts(wiring.shard_trace[shard], &counts);
+		printf("trace [%u]: %" PRIu64 " notes judged, %" PRIu64 " groups proven\n", shard, counts.judged,
+			counts.proven);
+		silent += counts.judged == 0 || counts.proven == 0;
+	}
+	return silent;
+}
+
 /* Every lane has spoken to every shard. */
 static uint32_t
 check_rings(void)
@@ -356,6 +375,7 @@ main(int argc, char **argv)
 	wiring_stop_begin(&wiring, clock_now_ns(clock_system()), 60 * NS_PER_S);
 	wrong += !step_until(is_stopped);
 	wrong += check_rings();
+	wrong += check_traces();
 	wrong += check_ledgers();
 	station_destroy(station);
 	wiring_destroy(&wiring);

@@ -161,6 +161,7 @@ the_right_order_is_no_complaint(void **state)
 	io_trace_counts(trace, &counts);
 	assert_int_equal(counts.proven, 1);
 	assert_int_equal(counts.notes, 1);
+	assert_int_equal(counts.judged, 1);
 }
 
 static void
