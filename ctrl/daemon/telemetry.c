@@ -23,7 +23,7 @@
 #define SNAPSHOT_EVERY_NS NS_PER_S
 #define STOP_LOOK_NS	  (100 * NS_PER_US)
 #define SESSIONS_A_PAGE	  16
-#define LCORES_A_PAGE	  16
+#define LCORES_A_PAGE	  4
 #define PARTS_MAX	  40 /* dictionaries and arrays within one answer */
 #define NUMBERS_MAX	  2
 
