@@ -101,7 +101,10 @@ ports_fault(struct wiring *w, const struct ports_row *row, uint32_t lane, struct
 	struct nic_fault_options options = {.seed = c->fault_seed + lane,
 		.loss_ppm = (uint32_t)c->fault_loss_ppm,
 		.duplicate_ppm = (uint32_t)c->fault_duplicate_ppm,
-		.reorder_ppm = (uint32_t)c->fault_reorder_ppm};
+		.reorder_ppm = (uint32_t)c->fault_reorder_ppm,
+		.tx_loss_ppm = (uint32_t)c->fault_loss_ppm,
+		.tx_duplicate_ppm = (uint32_t)c->fault_duplicate_ppm,
+		.tx_reorder_ppm = (uint32_t)c->fault_reorder_ppm};
 	int rc;
 
 	if (!options.loss_ppm && !options.duplicate_ppm && !options.reorder_ppm) {
@@ -113,7 +116,7 @@ ports_fault(struct wiring *w, const struct ports_row *row, uint32_t lane, struct
 			strerror(-rc));
 	} else if (lane == row->lane_first) {
 		wiring_fallback(w,
-			"ports[%u].fault: packets received are spoilt on purpose: %u ppm lost, %u ppm twice, %u ppm "
+			"ports[%u].fault: packets both ways are spoilt on purpose: %u ppm lost, %u ppm twice, %u ppm "
 			"out of order, seed %llu",
 			row->index, options.loss_ppm, options.duplicate_ppm, options.reorder_ppm,
 			(unsigned long long)c->fault_seed);

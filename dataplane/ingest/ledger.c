@@ -194,6 +194,12 @@ ledger_tx_port(struct ledger_equation *e, const uint64_t *values, const struct n
 	ledger_counter(e, values, LANE_tx_queued, -1);
 	ledger_term(e, "q_opackets", stats->queue_opackets, -1);
 	ledger_term(e, "oerrors", stats->oerrors, caps->oerrors_taken && caps->queues == 1 ? -1 : 0);
+	if (stats->fault_tx_lost != UINT64_MAX) {
+		/* Of the decorator; what it holds back is in tx_queued. */
+		ledger_term(e, "fault_tx_lost", stats->fault_tx_lost, -1);
+		ledger_term(e, "fault_tx_duplicated", stats->fault_tx_duplicated, 1);
+		ledger_term(e, "fault_tx_reordered", stats->fault_tx_reordered, 0);
+	}
 	ledger_end(e);
 }
 

@@ -82,7 +82,8 @@ struct nic_caps {
 struct nic_stats {
 	uint64_t ipackets, imissed, ierrors, rx_nombuf, opackets, oerrors;
 	uint64_t queue_ipackets, queue_opackets;
-	uint64_t fault_lost, fault_duplicated, fault_reordered; /* the decorator's own terms */
+	uint64_t fault_lost, fault_duplicated, fault_reordered; /* the decorator's own terms, of rx */
+	uint64_t fault_tx_lost, fault_tx_duplicated, fault_tx_reordered;
 };
 
 struct nic;
@@ -92,6 +93,8 @@ struct nic_ops {
 	uint32_t (*rx)(struct nic *nic, struct packet_view *ret_views, uint32_t max);
 	/* One writable view of at least len bytes from the control reserve; false if none. */
 	bool (*tx_alloc)(struct nic *nic, uint32_t len, struct packet_view *ret_view);
+	/* Gives a view of tx_alloc back unsent. */
+	void (*tx_free)(struct nic *nic, const struct packet_view *view);
 	/*
 	 * Takes all n. What the driver refuses waits in a 256-slot software queue, is tried again next
 	 * call (n may be 0), then is freed and counted in the return value. Returns packets given up.

@@ -159,6 +159,13 @@ nic_dpdk_tx_alloc(struct nic *nic, uint32_t len, struct packet_view *ret_view)
 	return true;
 }
 
+static void
+nic_dpdk_tx_free(struct nic *nic, const struct packet_view *view)
+{
+	(void)nic;
+	rte_pktmbuf_free(mbuf_of(view->owner));
+}
+
 /* What the device needs in order to complete a UDP checksum: where the headers end. */
 static void
 tx_set_checksum(struct rte_mbuf *m, const uint8_t *frame)
@@ -341,6 +348,7 @@ nic_dpdk_destroy(struct nic *nic)
 static const struct nic_ops nic_dpdk_ops = {
 	.rx = nic_dpdk_rx,
 	.tx_alloc = nic_dpdk_tx_alloc,
+	.tx_free = nic_dpdk_tx_free,
 	.tx = nic_dpdk_tx,
 	.tx_queued = nic_dpdk_tx_queued,
 	.release = nic_dpdk_release,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * nic_fault.h. Lane's lcore only, but for stats(). Owners: a lost packet's is released at once; a
+ * nic_fault.h. Lane's lcore only, but for stats(). Owners of rx: a lost packet's is released at once; a
  * duplicate is a copy whose token has COPY_TOKEN set, which no driver's token has (user pointers and
  * small numbers); a held packet is out below and not yet out above.
  */
@@ -17,6 +17,7 @@
 #define COPIES	      256
 #define HELD_MAX      16
 #define HOLD_BEHIND   8
+#define HOLD_TX_CALLS 64
 #define PPM_MAX	      1000000
 #define FRAME_HEADERS 18
 
@@ -36,6 +37,13 @@ struct nic_fault {
 	struct held_packet held[HELD_MAX];
 	uint64_t handed_out;
 	_Atomic uint64_t lost, duplicated, reordered;
+	struct rand tx_rand;
+	uint32_t tx_held_count, tx_out_count;
+	uint32_t tx_empty_calls; /* running */
+	struct held_packet tx_held[HELD_MAX];
+	struct packet_view tx_out[NIC_BURST_MAX];
+	uint64_t tx_passed;
+	_Atomic uint64_t tx_lost, tx_duplicated, tx_reordered;
 };
 
 static struct nic_fault *
@@ -168,12 +176,105 @@ nic_fault_tx_alloc(struct nic *nic, uint32_t len, struct packet_view *ret_view)
 	return f->inner->ops->tx_alloc(f->inner, len, ret_view);
 }
 
+static void
+nic_fault_tx_free(struct nic *nic, const struct packet_view *view)
+{
+	struct nic_fault *f = fault_of(nic);
+
+	f->inner->ops->tx_free(f->inner, view);
+}
+
+/* These return packets that the queue below gave up. */
+static uint32_t
+fault_tx_flush(struct nic_fault *f)
+{
+	uint32_t given_up = f->inner->ops->tx(f->inner, f->tx_out, f->tx_out_count);
+
+	f->tx_out_count = 0;
+	return given_up;
+}
+
+static uint32_t
+fault_tx_pass(struct nic_fault *f, const struct packet_view *view)
+{
+	uint32_t given_up = f->tx_out_count == NIC_BURST_MAX ? fault_tx_flush(f) : 0;
+
+	f->tx_out[f->tx_out_count++] = *view;
+	f->tx_passed++;
+	return given_up;
+}
+
+static uint32_t
+fault_tx_pass_held(struct nic_fault *f, bool all)
+{
+	uint32_t kept = 0, given_up = 0, count = f->tx_held_count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (all || f->tx_held[i].due <= f->tx_passed) {
+			given_up += fault_tx_pass(f, &f->tx_held[i].view);
+		} else {
+			f->tx_held[kept++] = f->tx_held[i];
+		}
+	}
+	f->tx_held_count = kept;
+	return given_up;
+}
+
+static bool
+fault_tx_copy(struct nic_fault *f, const struct packet_view *view, struct packet_view *ret_copy)
+{
+	struct packet_view fresh;
+
+	if (!f->inner->ops->tx_alloc(f->inner, view->len, &fresh)) {
+		return false;
+	}
+	*ret_copy = *view;
+	ret_copy->data = fresh.data;
+	ret_copy->owner = fresh.owner;
+	memcpy(ret_copy->data, view->data, view->len);
+	return true;
+}
+
+static uint32_t
+fault_tx_apply(struct nic_fault *f, const struct packet_view *view)
+{
+	struct packet_view copy;
+	uint32_t given_up;
+
+	if (rand_chance_ppm(&f->tx_rand, f->options.tx_loss_ppm)) {
+		f->inner->ops->tx_free(f->inner, view);
+		count_one(&f->tx_lost);
+		return 0;
+	}
+	if (f->tx_held_count < HELD_MAX && rand_chance_ppm(&f->tx_rand, f->options.tx_reorder_ppm)) {
+		f->tx_held[f->tx_held_count++] = (struct held_packet){
+			*view, f->tx_passed + 1 + rand_below(&f->tx_rand, HOLD_BEHIND)};
+		count_one(&f->tx_reordered);
+		return 0;
+	}
+	/* Passed is not yet sent: the bytes are there to be copied. */
+	given_up = fault_tx_pass(f, view);
+	if (rand_chance_ppm(&f->tx_rand, f->options.tx_duplicate_ppm) && fault_tx_copy(f, view, &copy)) {
+		given_up += fault_tx_pass(f, &copy);
+		count_one(&f->tx_duplicated);
+	}
+	return given_up + fault_tx_pass_held(f, false);
+}
+
 static uint32_t
 nic_fault_tx(struct nic *nic, const struct packet_view *views, uint32_t n)
 {
 	struct nic_fault *f = fault_of(nic);
+	uint32_t given_up = 0;
 
-	return f->inner->ops->tx(f->inner, views, n);
+	for (uint32_t i = 0; i < n; i++) {
+		given_up += fault_tx_apply(f, &views[i]);
+	}
+	f->tx_empty_calls = n > 0 ? 0 : f->tx_empty_calls + 1;
+	if (f->tx_empty_calls > HOLD_TX_CALLS) {
+		given_up += fault_tx_pass_held(f, true);
+	}
+	return given_up + fault_tx_flush(f);
 }
 
 static uint32_t
@@ -181,7 +282,7 @@ nic_fault_tx_queued(struct nic *nic)
 {
 	struct nic_fault *f = fault_of(nic);
 
-	return f->inner->ops->tx_queued(f->inner);
+	return f->inner->ops->tx_queued(f->inner) + f->tx_held_count;
 }
 
 static bool
@@ -225,6 +326,9 @@ nic_fault_stats(struct nic *nic, struct nic_stats *ret_stats)
 	ret_stats->fault_lost = atomic_load_explicit(&f->lost, memory_order_relaxed);
 	ret_stats->fault_duplicated = atomic_load_explicit(&f->duplicated, memory_order_relaxed);
 	ret_stats->fault_reordered = atomic_load_explicit(&f->reordered, memory_order_relaxed);
+	ret_stats->fault_tx_lost = atomic_load_explicit(&f->tx_lost, memory_order_relaxed);
+	ret_stats->fault_tx_duplicated = atomic_load_explicit(&f->tx_duplicated, memory_order_relaxed);
+	ret_stats->fault_tx_reordered = atomic_load_explicit(&f->tx_reordered, memory_order_relaxed);
 }
 
 static void
@@ -235,6 +339,9 @@ nic_fault_destroy(struct nic *nic)
 	for (uint32_t i = 0; i < f->held_count; i++) {
 		f->inner->ops->release(f->inner, &f->held[i].view.owner, 1);
 	}
+	for (uint32_t i = 0; i < f->tx_held_count; i++) {
+		f->inner->ops->tx_free(f->inner, &f->tx_held[i].view);
+	}
 	f->inner->ops->destroy(f->inner);
 	buffer_pool_destroy(&f->copies);
 	free(f);
@@ -243,6 +350,7 @@ nic_fault_destroy(struct nic *nic)
 static const struct nic_ops nic_fault_ops = {
 	.rx = nic_fault_rx,
 	.tx_alloc = nic_fault_tx_alloc,
+	.tx_free = nic_fault_tx_free,
 	.tx = nic_fault_tx,
 	.tx_queued = nic_fault_tx_queued,
 	.release = nic_fault_release,
@@ -263,7 +371,8 @@ nic_fault_create(const struct nic_fault_options *options, struct nic *inner, str
 	int rc;
 
 	if (options->loss_ppm > PPM_MAX || options->duplicate_ppm > PPM_MAX ||
-		options->reorder_ppm > PPM_MAX) {
+		options->reorder_ppm > PPM_MAX || options->tx_loss_ppm > PPM_MAX ||
+		options->tx_duplicate_ppm > PPM_MAX || options->tx_reorder_ppm > PPM_MAX) {
 		return -EINVAL;
 	}
 	f = calloc(1, sizeof(*f));
@@ -280,6 +389,7 @@ nic_fault_create(const struct nic_fault_options *options, struct nic *inner, str
 	f->inner = inner;
 	f->options = *options;
 	rand_init(&f->rand, options->seed);
+	rand_init(&f->tx_rand, ~options->seed);
 	*ret_nic = &f->nic;
 	return 0;
 }

@@ -258,6 +258,12 @@ tx_index(uint64_t token)
 	return (uint32_t)(token - TX_TOKEN - 1);
 }
 
+static void
+nic_socket_tx_free(struct nic *nic, const struct packet_view *view)
+{
+	buffer_pool_give(&socket_of(nic)->tx_pool, tx_index(view->owner));
+}
+
 static struct nic_udp *
 tx_socket_for(struct nic_socket *s, const struct packet_peer *peer)
 {
@@ -426,6 +432,7 @@ nic_socket_destroy(struct nic *nic)
 static const struct nic_ops nic_socket_ops = {
 	.rx = nic_socket_rx,
 	.tx_alloc = nic_socket_tx_alloc,
+	.tx_free = nic_socket_tx_free,
 	.tx = nic_socket_tx,
 	.tx_queued = nic_socket_tx_queued,
 	.release = nic_socket_release,

@@ -129,6 +129,12 @@ nic_fake_tx_alloc(struct nic *nic, uint32_t len, struct packet_view *ret_view)
 	return true;
 }
 
+static void
+nic_fake_tx_free(struct nic *nic, const struct packet_view *view)
+{
+	buffer_pool_give(&fake_of(nic)->tx_pool, tx_index(view->owner));
+}
+
 /* Moves what the "driver" takes from the software queue to the sent packets. */
 static void
 fake_drain(struct nic_fake *f)
@@ -266,6 +272,7 @@ nic_fake_destroy(struct nic *nic)
 static const struct nic_ops nic_fake_ops = {
 	.rx = nic_fake_rx,
 	.tx_alloc = nic_fake_tx_alloc,
+	.tx_free = nic_fake_tx_free,
 	.tx = nic_fake_tx,
 	.tx_queued = nic_fake_tx_queued,
 	.release = nic_fake_release,

@@ -95,7 +95,7 @@ class Memif(Link):
         return f'192.0.2.2:{daemon.port}'
 
     def producer_words(self, faults=False):
-        """With faults the answers are spoilt as well, by the same decorator over the producer's queue."""
+        """With faults the answers are spoilt once more, by the same decorator over the producer's queue."""
         words = ['--nic', self.devargs('client'), '--address', '192.0.2.1', '--prefix', f'{self.socket}c']
         return words + (['--loss-ppm', '10000', '--duplicate-ppm', '10000', '--reorder-ppm', '10000'] if faults else [])
 

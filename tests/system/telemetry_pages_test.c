@@ -76,7 +76,8 @@ nic_stats(struct nic *nic, struct nic_stats *ret_stats)
 	(void)nic;
 	/* E2 is then off by a number of 20 characters. */
 	*ret_stats = (struct nic_stats){.ipackets = UINT64_MAX / 2 + 2, .fault_lost = UINT64_MAX,
-		.fault_duplicated = UINT64_MAX, .fault_reordered = UINT64_MAX};
+		.fault_duplicated = UINT64_MAX, .fault_reordered = UINT64_MAX, .fault_tx_lost = UINT64_MAX,
+		.fault_tx_duplicated = UINT64_MAX, .fault_tx_reordered = UINT64_MAX};
 }
 
 static void
