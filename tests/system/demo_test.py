@@ -194,6 +194,8 @@ def tables_fit_a_narrow_terminal():
         assert code == 0, output
         rows = [row for row in re.split(r'\r?\n', output) if re.search(r'20\d\d-\d\d-\d\d\.\.', row)]
         assert len(rows) == WINDOWS, output
+        assert re.search(r'replay \[#+\.*\] +\d+ %', output), output  # the bar is drawn
+        assert re.search(r'rate +[\d,]+ records/s, ', output), output
         for row in rows + output.split('\r'):
             for drawn in row.split('\r'):
                 drawn = drawn.strip('\n')

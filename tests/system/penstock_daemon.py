@@ -48,6 +48,9 @@ class Control:
         self.calls = 0
 
     def call(self, method, **params):
+        return self.call_with(method, params)
+
+    def call_with(self, method, params):
         self.calls += 1
         request = {'jsonrpc': '2.0', 'id': self.calls, 'method': method, 'params': params}
         self.file.write(json.dumps(request).encode() + b'\n')
