@@ -5,6 +5,7 @@
 The command that the error gives is then followed, and the daemon starts. `--check` says the same and exits 2.
 """
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,33 @@ def maxima():
         assert daemon.stop() == 0
 
 
+def a_name_of_its_own(place):
+    """--name: two daemons of one user at once, with directories, sockets and ports of their own."""
+    environment = {**os.environ, 'XDG_STATE_HOME': place.home, 'XDG_RUNTIME_DIR': place.home}
+    running, told = [], []
+    try:
+        for name in ('one', 'two'):
+            process = subprocess.Popen([tool('penstockd'), '--dev', '--name', name], env=environment, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, text=True)
+            running.append(process)
+            said = ''
+            while not re.search(r'^  control ', said, re.M):
+                line = process.stdout.readline()
+                assert line, f'--name {name} ended:\n{said}'
+                said += line
+            told.append([re.search(pattern, said, re.M).group(1) for pattern in
+                         (r'^  log +([^,]+),', r'^  control +(\S+)', r'^  lane 0 +udp port (\d+)')])
+            assert told[-1][0] == f'{place.home}/penstock-{name}/log' and told[-1][2] != '9292', told
+        assert all(one != two for one, two in zip(*told)), told
+    finally:
+        for process in running:
+            process.terminate()
+            process.communicate(timeout=60)
+    assert [process.returncode for process in running] == [0, 0], running
+    done = subprocess.run([tool('penstockd'), '--name', 'one', '--check'], stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == EXIT_USAGE and '--name goes with --dev' in done.stderr, done
+
+
 def main():
     maxima()
     with Place() as place:
@@ -150,6 +178,7 @@ def main():
         io_uring(place)
         privilege(place)
         arithmetic(place)
+        a_name_of_its_own(place)
 
 
 if __name__ == '__main__':
