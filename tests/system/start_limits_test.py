@@ -4,6 +4,7 @@
 
 The command that the error gives is then followed, and the daemon starts. `--check` says the same and exits 2.
 """
+import json
 import os
 import re
 import shutil
@@ -144,6 +145,20 @@ def maxima():
         assert daemon.stop() == 0
 
 
+def no_hugepages(place):
+    """memory.hugepage_size=auto on a machine without: 4 KiB pages, and it names what mends it."""
+    with open('/proc/meminfo', encoding='ascii') as file:
+        if int(re.search(r'^HugePages_Total: +(\d+)', file.read(), re.M).group(1)) > 0:
+            return  # hugepages_setup is for such
+    port = {'driver': 'vdev', 'devargs': f'net_memif0,role=server,socket-abstract=no,socket={place.home}/memif.sock',
+            'address': ['192.0.2.2']}
+    with Daemon('memory.hugepage_size=auto', 'ports=' + json.dumps([port]), port=9292) as daemon:
+        assert re.search(r'no \d+ MiB of free hugepages; packet memory in pages of 4 KiB, slower; fix: '
+                         r'hw-config/setup/hugepages apply \d+', daemon.log()), daemon.log()
+        assert 'pages of 4 KiB' in json.dumps(daemon.call('sys.get')), daemon.call('sys.get')
+        assert daemon.stop() == 0
+
+
 def a_name_of_its_own(place):
     """--name: two daemons of one user at once, with directories, sockets and ports of their own."""
     environment = {**os.environ, 'XDG_STATE_HOME': place.home, 'XDG_RUNTIME_DIR': place.home}
@@ -178,6 +193,7 @@ def main():
         io_uring(place)
         privilege(place)
         arithmetic(place)
+        no_hugepages(place)
         a_name_of_its_own(place)
 
 
