@@ -90,7 +90,7 @@ def run_page(page):
         if left:
             os.killpg(process.pid, signal.SIGTERM)
         shutil.rmtree(place, ignore_errors=True)
-    assert process.returncode == 0 and output.endswith('page done\n'), f'{page}: exit {process.returncode}\n{output}'
+    assert process.returncode == 0 and '\npage done\n' in output, f'{page}: exit {process.returncode}\n{output}'
     assert not left, f'{page} leaves processes behind: {left}'
     print(f'{page}: {len(lines)} lines, {time.monotonic() - started:.1f} s')
     return output
