@@ -89,7 +89,7 @@ lane_parse(struct lane *lane, uint32_t count)
 		}
 		if (result.verdict != NET_UDP) {
 			lane->counters[result.counter]++;
-			lane_release(lane, view->owner);
+			lane_out_release(lane, view->owner);
 			continue;
 		}
 		struct datagram *datagram = &lane->datagrams[n++];
@@ -119,7 +119,7 @@ lane_dispatch(struct lane *lane, uint32_t count)
 			native_input_frame(lane, datagram);
 		}
 		if (!datagram->kept) {
-			lane_release(lane, datagram->owner);
+			lane_out_release(lane, datagram->owner);
 		}
 	}
 }
@@ -137,26 +137,11 @@ lane_net_replies(struct lane *lane)
 	net_tick(net, lane->now_ns);
 	for (uint32_t i = 0; i < net->reply_count; i++) {
 		if (lane->tx_count == LANE_TX_MAX) {
-			lane_tx_flush(lane);
+			lane_out_flush(lane);
 		}
 		lane->tx[lane->tx_count++] = net->replies[i];
 	}
 	net->reply_count = 0;
-}
-
-void
-lane_tx_flush(struct lane *lane)
-{
-	uint32_t given_up = lane->nic->ops->tx(lane->nic, lane->tx, lane->tx_count);
-
-	/* Given up may be older packets than these; over all turns the sum is right. */
-	lane->counters[LANE_tx_offered] += lane->tx_count;
-	lane->counters[LANE_tx_sent] += lane->tx_count;
-	lane->counters[LANE_tx_sent] -= given_up;
-	lane->counters[LANE_tx_full] += given_up;
-	lane->tx_count = 0;
-	lane->tx_queued = lane->nic->ops->tx_queued(lane->nic);
-	lane->counters[LANE_tx_queued] = lane->tx_queued;
 }
 
 /* Packets that the driver has taken. */
@@ -166,49 +151,6 @@ lane_tx_gone(const struct lane *lane)
 	return lane->counters[LANE_tx_sent] - lane->counters[LANE_tx_queued];
 }
 
-void
-lane_release(struct lane *lane, uint64_t owner)
-{
-	if (lane->release_count == LANE_RELEASE_MAX) {
-		lane_release_flush(lane);
-	}
-	lane->release[lane->release_count++] = owner;
-}
-
-void
-lane_release_flush(struct lane *lane)
-{
-	if (lane->release_count > 0) {
-		lane->nic->ops->release(lane->nic, lane->release, lane->release_count);
-		lane->counters[LANE_owners_released] += lane->release_count;
-		lane->release_count = 0;
-	}
-}
-
-/* Histograms are large: copied ten times a second, and only if they changed. */
-static void
-lane_publish_latencies(struct lane *lane)
-{
-	struct lane_histograms *published = &lane->published_latencies;
-
-	if (!lane->latency_dirty || lane->now_ns < lane->latency_publish_ns) {
-		return;
-	}
-	uint64_t next = atomic_load_explicit(&published->version, memory_order_relaxed) + 1;
-
-	for (uint32_t which = 0; which < LANE_LATENCY_COUNT; which++) {
-		const uint64_t *words = (const uint64_t *)&lane->latencies[which];
-		_Atomic uint64_t *copy = published->copies[next & 1][which];
-
-		for (uint32_t i = 0; i < sizeof(struct histogram) / 8; i++) {
-			atomic_store_explicit(&copy[i], words[i], memory_order_release);
-		}
-	}
-	atomic_store_explicit(&published->version, next, memory_order_release);
-	lane->latency_publish_ns = lane->now_ns + LANE_LATENCY_PERIOD_NS;
-	lane->latency_dirty = false;
-}
-
 static void
 lane_publish(struct lane *lane, uint32_t work)
 {
@@ -216,7 +158,7 @@ lane_publish(struct lane *lane, uint32_t work)
 	lane->counters[LANE_turns_empty] += work == 0;
 	lane->idle_turns = work == 0 ? lane->idle_turns + 1 : 0;
 	session_row_publish(lane);
-	lane_publish_latencies(lane);
+	lane_latency_publish(lane);
 	if (work > 0) {
 		counter_publish(&lane->counter_set, LANE_COUNTER_COUNT);
 	}
@@ -241,8 +183,8 @@ lane_poll(struct lane *lane, uint64_t now_ns)
 	native_session_sweep(lane);            /* idle sessions */
 	work += ack_send(lane);                /* what is due */
 	lane_net_replies(lane);                /* ARP, NDP, ICMP */
-	lane_tx_flush(lane);                   /* one tx burst; also retries what waits */
-	lane_release_flush(lane);              /* rx buffers back, in bulk */
+	lane_out_flush(lane);                   /* one tx burst; also retries what waits */
+	lane_out_release_flush(lane);              /* rx buffers back, in bulk */
 	native_session_reap(lane);             /* ended sessions that the log is done with */
 	work += (uint32_t)(lane->counters[LANE_sessions_closed] - ended);
 	if (atomic_load_explicit(&lane->drain_asked, memory_order_acquire)) {

@@ -155,15 +155,32 @@ struct lane {
 	struct lane_row *rows;
 };
 
+/* --- lane.c: a lane's life --- */
 /* One of `per_second` in the second of now_ns. */
 bool lane_rate_allows(struct lane_rate *rate, uint64_t now_ns, uint32_t per_second);
-void lane_latency_add(struct lane *lane, enum lane_latency which, uint64_t since_ns);
-/* Gives an rx buffer back at the end of the turn. */
-void lane_release(struct lane *lane, uint64_t owner);
-void lane_release_flush(struct lane *lane);
-void lane_tx_flush(struct lane *lane);
 /* One turn of a drain: begins it, then publishes whether anything is left. */
 void lane_drain_turn(struct lane *lane);
+
+/* --- lane_out.c: packets to the driver, rx buffers back to it --- */
+/* Gives the turn's packets to the driver, which takes or gives up all of them; also retries what waits. */
+void lane_out_flush(struct lane *lane);
+/* Gives back what lane_out_release gathered. */
+void lane_out_release_flush(struct lane *lane);
+
+/* Gives an rx buffer back, at the latest at the end of the turn. Inline: once a packet. */
+static inline void
+lane_out_release(struct lane *lane, uint64_t owner)
+{
+	if (unlikely(lane->release_count == LANE_RELEASE_MAX)) {
+		lane_out_release_flush(lane);
+	}
+	lane->release[lane->release_count++] = owner;
+}
+
+/* --- lane_latency.c --- */
+void lane_latency_add(struct lane *lane, enum lane_latency which, uint64_t since_ns);
+/* At a turn's end: copies them for other threads, at most ten times a second and only if they changed. */
+void lane_latency_publish(struct lane *lane);
 
 /* --- lane_arithmetic.c: the sums of a start --- */
 struct lane_tables {

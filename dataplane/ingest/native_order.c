@@ -57,7 +57,7 @@ native_batch_leave(struct lane *lane, struct batch *batch, enum lane_counter rea
 	lane->counters[LANE_hold_records] -= batch->records;
 	lane->counters[LANE_hold_bytes] -= batch->len;
 	lane->counters[LANE_owners_held]--;
-	lane_release(lane, batch->nic_owner);
+	lane_out_release(lane, batch->nic_owner);
 	batch->nic_owner = 0;
 	session->held_count--;
 }

@@ -31,7 +31,7 @@ reply_send(struct lane *lane, struct reply *reply, const struct writer *body)
 	ensure(len > 0);
 	reply->view.len = (uint32_t)len;
 	if (lane->tx_count == LANE_TX_MAX) {
-		lane_tx_flush(lane);
+		lane_out_flush(lane);
 	}
 	net_udp_reply(&lane->net, &reply->view);
 	lane->tx[lane->tx_count++] = reply->view;

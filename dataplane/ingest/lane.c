@@ -264,8 +264,8 @@ lane_drain_turn(struct lane *lane)
 				native_session_drain(lane, i);
 			}
 		}
-		lane_tx_flush(lane);
-		lane_release_flush(lane);
+		lane_out_flush(lane);
+		lane_out_release_flush(lane);
 	}
 	atomic_store_explicit(&lane->drained,
 		lane->counters[LANE_owners_held] == 0 && lane->pending_count == 0 &&
@@ -296,32 +296,4 @@ lane_rate_allows(struct lane_rate *rate, uint64_t now_ns, uint32_t per_second)
 		rate->used = 0;
 	}
 	return rate->used < per_second ? (rate->used++, true) : false;
-}
-
-void
-lane_latency_add(struct lane *lane, enum lane_latency which, uint64_t since_ns)
-{
-	histogram_add(
-		&lane->latencies[which], lane->now_ns > since_ns ? lane->now_ns - since_ns : 0);
-	lane->latency_dirty = true;
-}
-
-void
-lane_latencies(struct lane *lane, enum lane_latency which, struct histogram *ret_histogram)
-{
-	struct lane_histograms *published = &lane->published_latencies;
-	uint64_t words[sizeof(struct histogram) / 8];
-
-	for (;;) {
-		uint64_t version = atomic_load_explicit(&published->version, memory_order_acquire);
-		_Atomic uint64_t *copy = published->copies[version & 1][which];
-
-		for (uint32_t i = 0; i < ARRAY_COUNT(words); i++) {
-			words[i] = atomic_load_explicit(&copy[i], memory_order_acquire);
-		}
-		if (atomic_load_explicit(&published->version, memory_order_relaxed) == version) {
-			break;
-		}
-	}
-	memcpy(ret_histogram, words, sizeof(words));
 }
