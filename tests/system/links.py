@@ -2,8 +2,9 @@
 """Links between the producer and the daemon under test. One class a link: entered, it has made what it needs; left, it has
 removed it. `settings()` and `port` are the daemon's, `daemon_prefix` and `producer_prefix` words before the programs,
 `producer_words()` options of the producer, `bootstrap(daemon)` where it finds the daemon. `check(daemon, report)` holds the link's
-own numbers against the producer's; `allowed` are drops that a host on such a link causes. A link that cannot be had here raises
-Skip with the reason."""
+own numbers against the producer's; `allowed` are drops that a host on such a link causes. `queues` of the daemon's port, a lane each,
+is 1 unless somebody `steers`: lane i must get the datagrams of its own UDP port, and no driver of these sees to it. A link that cannot
+be had here raises Skip with the reason."""
 import json
 import os
 import signal
@@ -26,6 +27,8 @@ class Link:
     producer_prefix = ()
     port = 0  # native.port; 0: any
     allowed = {}
+    queues = 1
+    steers = False  # datagrams to lane i's UDP port reach its queue
 
     def port_options(self):
         """The daemon's one port, as in its configuration."""
@@ -33,7 +36,7 @@ class Link:
 
     def settings(self, faults=False, seed=1):
         """With faults: loss, duplication and reordering by the decorator over the daemon's own queue."""
-        port = self.port_options()
+        port = {**self.port_options(), 'rx_queues': self.queues}
         if faults:
             port['fault'] = {**FAULTS, 'seed': seed}
         return ['ports=' + json.dumps([port])]
@@ -58,6 +61,7 @@ class Socket(Link):
     """Kernel UDP sockets on the loopback interface: needs nothing. The producer counts what its kernel took, which arrives or is
     dropped at the daemon's full socket buffer, and that the driver sees: E1 is held against it exactly."""
     name = 'socket'
+    steers = True  # a socket a lane
     LAST = 16  # datagrams of a session after the library's numbers were read: three of CLOSE, probes of the path's MTU
 
     def check(self, daemon, report):
@@ -77,9 +81,11 @@ class Socket(Link):
 
 class Memif(Link):
     """Shared memory between two processes, DPDK's net_memif at both ends, our own net stack too. Needs neither privilege nor
-    hugepages. A memif loses nothing and the producer counts what it sent, so E1 is held against that."""
+    hugepages. A memif loses nothing and the producer counts what it sent, so E1 is held against that. Its ring i is the daemon's queue
+    i, so the producer, who has as many, steers."""
     name = 'memif'
     port = 9292
+    steers = True
     allowed = {'arp_other': 3}  # the producer's host announces its address
 
     def __init__(self):
@@ -96,7 +102,7 @@ class Memif(Link):
 
     def producer_words(self, faults=False):
         """With faults the answers are spoilt once more, by the same decorator over the producer's queue."""
-        words = ['--nic', self.devargs('client'), '--address', '192.0.2.1', '--prefix', f'{self.socket}c']
+        words = ['--nic', self.devargs('client'), '--queues', str(self.queues), '--address', '192.0.2.1', '--prefix', f'{self.socket}c']
         return words + (['--loss-ppm', '10000', '--duplicate-ppm', '10000', '--reorder-ppm', '10000'] if faults else [])
 
     def check(self, daemon, report):
