@@ -23,14 +23,25 @@
 
 struct lane;
 
-/* Shared by all lanes: secrets and identity of this start. Read only for lanes; rotated by control. */
+#define LANE_SECRETS_ROTATE_NS (60 * NS_PER_S)
+
+/* Shared by all lanes: secrets and identity of one start (ingest/lane_secrets.c). Lanes only read them. */
 struct lane_secrets {
-	_Atomic uint32_t cookie_index;	 /* newest; index & 1 selects the key */
-	/* By words: a lane that reads while the older one is replaced gets a wrong key, and the peer asks again. */
-	_Atomic uint64_t cookie_keys[2][2];
-	uint8_t reset_key[32];
+	_Atomic uint32_t cookie_index;	    /* newest; index & 1 selects the key */
+	_Atomic uint64_t cookie_keys[2][2]; /* by words, replaced while lanes read */
+	uint8_t reset_key[32];		    /* the owner's: it outlives a start */
 	uint64_t boot_id;
+	struct rand *rand; /* this and the next: control's only */
+	uint64_t cookie_rotated_ns;
 };
+
+/*
+ * New cookie keys and a boot id; reset_key stays as it is. rand NULL: from the kernel, as in every
+ * program that serves; else seeded, and it must live as long as the secrets. Before any lane runs.
+ */
+void lane_secrets_init(struct lane_secrets *secrets, struct rand *rand, uint64_t now_ns);
+/* A new cookie key once every LANE_SECRETS_ROTATE_NS; the one before stays valid until the next. Control's thread. */
+void lane_secrets_rotate(struct lane_secrets *secrets, uint64_t now_ns);
 
 struct lane_options {
 	struct clock *clock;

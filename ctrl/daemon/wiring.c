@@ -26,7 +26,6 @@
 #define PINS_RING_COUNT		4096
 #define CONTROL_RING_COUNT	1024
 #define TASK_RING_COUNT		64
-#define COOKIE_ROTATE_NS	(60 * NS_PER_S)
 #define KEEPER_WAIT_MS		20 /* its timed work and a stop are seen that late at most */
 
 void
@@ -418,26 +417,6 @@ wiring_no_memory(struct wiring_error *error, const char *what, int rc)
 }
 
 static void
-wiring_new_cookie_key(struct wiring *w, uint32_t which)
-{
-	uint64_t words[2];
-
-	rand_os_fill(words, sizeof(words));
-	for (uint32_t i = 0; i < 2; i++) {
-		atomic_store_explicit(&w->secrets.cookie_keys[which][i], words[i], memory_order_relaxed);
-	}
-}
-
-static void
-wiring_secrets(struct wiring *w)
-{
-	wiring_new_cookie_key(w, 0);
-	wiring_new_cookie_key(w, 1);
-	rand_os_fill(&w->secrets.boot_id, sizeof(w->secrets.boot_id));
-	w->cookie_rotated_ns = clock_now_ns(w->clock);
-}
-
-static void
 wiring_lcore_error(const struct wiring *w, uint32_t lcore, int rc, struct wiring_error *error)
 {
 	const char *role = w->engine.lcores[lcore].role;
@@ -530,7 +509,7 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	for (uint32_t i = 0; i < LANES_MAX; i++) {
 		rand_init_os(&w->lane_rand[i]);
 	}
-	wiring_secrets(w);
+	lane_secrets_init(&w->secrets, NULL, clock_now_ns(w->clock));
 	e->config = config;
 	e->clock = w->clock;
 	e->mode = config->mode == CONFIG_MODE_DEV ? "dev" : "production";
@@ -586,20 +565,6 @@ wiring_serve(struct wiring *w, int recovered)
 
 /* --- run and stop ------------------------------------------------------------------------------------- */
 
-static void
-wiring_rotate_cookies(struct wiring *w, uint64_t now_ns)
-{
-	uint32_t next;
-
-	if (now_ns - w->cookie_rotated_ns < COOKIE_ROTATE_NS) {
-		return;
-	}
-	w->cookie_rotated_ns = now_ns;
-	next = atomic_load(&w->secrets.cookie_index) + 1;
-	wiring_new_cookie_key(w, next & 1);
-	atomic_store(&w->secrets.cookie_index, next);
-}
-
 /* The rest of the start, once the log is recovered; until then nothing else runs. */
 static uint32_t
 wiring_poll_start(struct wiring *w, uint64_t now_ns)
@@ -625,7 +590,7 @@ wiring_poll(struct wiring *w, uint64_t now_ns)
 		return wiring_poll_start(w, now_ns);
 	}
 	work = broker_poll(e->broker, now_ns);
-	wiring_rotate_cookies(w, now_ns);
+	lane_secrets_rotate(&w->secrets, now_ns);
 	ports_poll(w, now_ns);
 	telemetry_poll(now_ns);
 	if (e->state == ENGINE_RECOVERING && broker_state(e->broker) == BROKER_RUNNING) {

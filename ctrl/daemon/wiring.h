@@ -60,7 +60,6 @@ struct wiring {
 	bool keeper_running;
 	_Atomic bool keeper_stop;
 	char fallback_text[16][640];
-	uint64_t cookie_rotated_ns;
 	uint64_t stop_deadline_ns;
 	uint64_t stop_within_ns; /* of each phase */
 	char instance[9];

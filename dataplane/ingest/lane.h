@@ -18,6 +18,7 @@
 #include "ingest/native_session.h"
 #include "ingest/native_stream.h"
 #include "net/net.h"
+#include "wire/native/cookie.h"
 #include "wire/native/frame.h"
 #include "wire/native/session_msg.h"
 
@@ -194,6 +195,10 @@ uint32_t lane_descriptors(const struct nic_caps *caps);
 /* Checks; text as lane_create() tells it. -EINVAL. */
 int lane_arithmetic(const struct lane_options *options, const struct nic_caps *caps, char *text,
 	uint32_t text_bytes) MUST_CHECK;
+
+/* --- lane_secrets.c --- */
+/* A copy of what control rotates. */
+struct cookie_secrets lane_secrets_cookie(const struct lane_secrets *secrets);
 
 /* --- native_input.c: payload -> frame -> session -> handler --- */
 /* Checks that need no state; finds the session; answers what may be answered statelessly. */

@@ -21,22 +21,6 @@ setup_claim(const struct datagram *datagram, const struct session_msg_hello *hel
 	return claim;
 }
 
-/* A copy of what control rotates; a torn one only costs the client a RETRY. */
-static struct cookie_secrets
-setup_secrets(const struct lane *lane)
-{
-	const struct lane_secrets *shared = lane->options.secrets;
-	uint32_t index = atomic_load_explicit(&shared->cookie_index, memory_order_acquire);
-	struct cookie_secrets secrets = {.index = (uint8_t)index, .has_previous = index > 0};
-
-	for (uint32_t i = 0; i < 4; i++) {
-		uint64_t word = atomic_load_explicit(&shared->cookie_keys[i / 2][i % 2], memory_order_relaxed);
-
-		memcpy(secrets.secrets[i / 2] + 8 * (i % 2), &word, sizeof(word));
-	}
-	return secrets;
-}
-
 static uint16_t
 setup_lane_port(const struct lane *lane, uint16_t index)
 {
@@ -60,7 +44,7 @@ setup_retry(
 	struct lane *lane, const struct datagram *datagram, const struct session_msg_hello *hello)
 {
 	struct cookie_claim claim = setup_claim(datagram, hello);
-	struct cookie_secrets secrets = setup_secrets(lane);
+	struct cookie_secrets secrets = lane_secrets_cookie(lane->options.secrets);
 	struct session_msg_retry retry = {.lane = setup_lane_choice(lane, hello)};
 	struct reply reply;
 
@@ -153,7 +137,7 @@ setup_cookie_good(
 	struct lane *lane, const struct datagram *datagram, const struct session_msg_hello *hello)
 {
 	struct cookie_claim claim = setup_claim(datagram, hello);
-	struct cookie_secrets secrets = setup_secrets(lane);
+	struct cookie_secrets secrets = lane_secrets_cookie(lane->options.secrets);
 
 	if (hello->cookie_len == 0) {
 		return false;

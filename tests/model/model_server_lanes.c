@@ -159,10 +159,7 @@ lanes_make_lane(struct server_lanes *s, uint16_t index)
 static void
 lanes_up(struct server_lanes *s, uint64_t now_ns)
 {
-	s->secrets.boot_id = rand_u64(s->options.rand) | 1;
-	for (uint32_t i = 0; i < 4; i++) {
-		s->secrets.cookie_keys[i / 2][i % 2] = rand_u64(s->options.rand);
-	}
+	lane_secrets_init(&s->secrets, s->options.rand, now_ns);
 	for (uint16_t i = 0; i < s->options.lane_count; i++) {
 		struct nic_fake_options nic;
 

@@ -74,9 +74,7 @@ lane_harness_init_nic(struct lane_harness *h, const struct nic_fake_options *nic
 	ensure(ring_create(&h->control_ask, 64, sizeof(struct control_ask), NULL) == 0);
 	ensure(ring_create(&h->control_answer, 64, sizeof(struct control_answer), NULL) == 0);
 	harness_routes(h);
-	for (uint32_t i = 0; i < 4; i++) {
-		h->secrets.cookie_keys[i / 2][i % 2] = rand_u64(&h->rand);
-	}
+	lane_secrets_init(&h->secrets, &h->rand, START_NS);
 	rand_fill(&h->rand, h->secrets.reset_key, sizeof(h->secrets.reset_key));
 	h->secrets.boot_id = 77;
 	h->log_buffer_free = 64 * MIB;

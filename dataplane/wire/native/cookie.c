@@ -10,21 +10,6 @@
 #define COOKIE_HASHED_BYTES 39 /* address 16, port 2, nonce 16, time 4, index 1 */
 #define COOKIE_AHEAD_S	    1
 
-void
-cookie_secrets_init(struct cookie_secrets *secrets, const uint8_t secret[COOKIE_SECRET_BYTES])
-{
-	*secrets = (struct cookie_secrets){0};
-	memcpy(secrets->secrets[0], secret, COOKIE_SECRET_BYTES);
-}
-
-void
-cookie_secrets_rotate(struct cookie_secrets *secrets, const uint8_t secret[COOKIE_SECRET_BYTES])
-{
-	secrets->index++;
-	secrets->has_previous = true;
-	memcpy(secrets->secrets[secrets->index & 1], secret, COOKIE_SECRET_BYTES);
-}
-
 static uint64_t
 cookie_hash(const struct cookie_secrets *secrets, const struct cookie_claim *claim,
 	uint32_t time_s, uint8_t index)

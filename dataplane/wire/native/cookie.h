@@ -3,7 +3,7 @@
  * Address cookies: proof that a client receives at its source address, kept by the client, so that a
  * server holds no state before it. 16 bytes: time_s u32, secret_index u8, 3 zeros, SipHash-2-4 of
  * address, port, client nonce, time and index. Checking costs no memory and no lookup. Pure
- * functions; who shares the secrets between lanes and rotates them is the caller.
+ * functions.
  */
 #ifndef WIRE_NATIVE_COOKIE_H
 #define WIRE_NATIVE_COOKIE_H
@@ -14,9 +14,8 @@
 #define COOKIE_BYTES	    16
 #define COOKIE_SECRET_BYTES 16
 #define COOKIE_VALID_S	    10
-#define COOKIE_ROTATE_S	    60
 
-/* Two generations: index and index - 1 are accepted. A plain value: copy it between threads. */
+/* Two generations: index and index - 1 are accepted. A plain value; who makes and rotates it is the caller. */
 struct cookie_secrets {
 	uint8_t secrets[2][COOKIE_SECRET_BYTES]; /* generation i in secrets[i & 1] */
 	uint8_t index;				 /* of the current one */
@@ -29,12 +28,6 @@ struct cookie_claim {
 	uint16_t port;	     /* host order */
 	uint8_t client_nonce[16];
 };
-
-/* The first secret, index 0. */
-void cookie_secrets_init(struct cookie_secrets *secrets, const uint8_t secret[COOKIE_SECRET_BYTES]);
-/* A fresh secret becomes current; the one before stays valid, the one before that does not. */
-void cookie_secrets_rotate(struct cookie_secrets *secrets,
-	const uint8_t secret[COOKIE_SECRET_BYTES]);
 
 /* time_s: any seconds clock that cookie_check is given too. */
 void cookie_make(const struct cookie_secrets *secrets, const struct cookie_claim *claim,

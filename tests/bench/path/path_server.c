@@ -242,11 +242,8 @@ start_lane(struct server *s)
 	struct lane_options options;
 	char text[LANE_TEXT_BYTES] = "";
 
-	for (uint32_t i = 0; i < 4; i++) {
-		s->secrets.cookie_keys[i / 2][i % 2] = rand_u64(&s->rand);
-	}
+	lane_secrets_init(&s->secrets, &s->rand, clock_now_ns(s->clock));
 	rand_fill(&s->rand, s->secrets.reset_key, sizeof(s->secrets.reset_key));
-	s->secrets.boot_id = rand_u64(&s->rand);
 	lane_options_init(&options);
 	options.clock = s->clock;
 	options.rand = &s->rand;

@@ -121,9 +121,7 @@ a_cookie_outlives_one_rotation_of_the_secret(void **state)
 	struct control_ask ask;
 
 	hello_with_cookie(&hello);
-	atomic_store(&h->secrets.cookie_keys[1][0], 0x5555555555555555);
-	atomic_store(&h->secrets.cookie_keys[1][1], 0x5555555555555555);
-	atomic_store(&h->secrets.cookie_index, 1);
+	lane_secrets_rotate(&h->secrets, h->secrets.cookie_rotated_ns + LANE_SECRETS_ROTATE_NS);
 	say_hello(&hello);
 	assert_true(lane_harness_ask(h, &ask));
 	lane_harness_fini(h);
