@@ -380,7 +380,7 @@ group_has_room(struct log_shard *shard, uint32_t len)
 		}
 		struct group *g = shard->open;
 
-		g->state = GROUP_OPEN;
+		group_set_state(g, GROUP_OPEN);
 		g->kind = GUARD_GROUP;
 		g->part_count = 0;
 		g->payload_bytes = 0;

@@ -46,7 +46,7 @@ poison(struct log_shard *shard, struct group *g, struct group_part *part)
 
 	part->failed = true;
 	if (p->state == LOG_PARTITION_SERVING) {
-		p->state = LOG_PARTITION_POISONED;
+		partition_set_state(p, LOG_PARTITION_POISONED);
 		shard_count(shard, SHARD_poisoned, 1);
 		p->poison_pending = true;
 		p->poison_seq = g->seq;
@@ -153,7 +153,7 @@ abandon_groups(struct log_shard *shard)
 		for (uint32_t k = 0; k < g->part_count; k++) {
 			fail_part(shard, &g->parts[k]);
 		}
-		g->state = GROUP_FREE;
+		group_set_state(g, GROUP_FREE);
 		g->part_count = 0;
 	}
 	shard->open = NULL;
@@ -180,7 +180,7 @@ raise_watermark(struct log_shard *shard, struct group_part *part)
 static void
 group_written(struct log_shard *shard, struct group *g)
 {
-	g->state = shard->store->dsync ? GROUP_DURABLE : GROUP_WRITTEN;
+	group_set_state(g, shard->store->dsync ? GROUP_DURABLE : GROUP_WRITTEN);
 	g->written_ns = shard->now_ns;
 	if (g->guard_failed) {
 		fail_shard(shard, "guard write failed", EIO);
@@ -208,7 +208,7 @@ flush_done(struct log_shard *shard)
 		struct group *g = shard_group(shard, i);
 
 		if (g->state == GROUP_FLUSHING) {
-			g->state = GROUP_DURABLE;
+			group_set_state(g, GROUP_DURABLE);
 		}
 	}
 }
@@ -395,7 +395,7 @@ queue_group(struct log_shard *shard, struct group *g)
 static void
 enqueue_group(struct log_shard *shard, struct group *g)
 {
-	g->state = GROUP_WRITING;
+	group_set_state(g, GROUP_WRITING);
 	g->next_part = 0;
 	g->next_extent = NULL;
 	g->guard_off = 0;
@@ -650,7 +650,7 @@ flush(struct log_shard *shard)
 		struct group *g = shard_group(shard, i);
 
 		if (g->state == GROUP_WRITTEN) {
-			g->state = GROUP_FLUSHING;
+			group_set_state(g, GROUP_FLUSHING);
 		}
 	}
 	shard->flush_busy = true;
@@ -711,7 +711,7 @@ acknowledge(struct log_shard *shard)
 		}
 		histogram_add(&shard->group_times, shard->now_ns - g->opened_ns);
 		shard_count(shard, SHARD_group_ns, shard->now_ns - g->opened_ns);
-		g->state = GROUP_FREE;
+		group_set_state(g, GROUP_FREE);
 		g->part_count = 0;
 		shard->group_first = (shard->group_first + 1) % GROUPS_MAX;
 		shard->group_count--;

@@ -3,6 +3,9 @@
  * A group commit: what one guard record covers. Parts are gathered while the group is open, written
  * with the guard record, flushed, and acknowledged strictly in seq order. Plain data of the log
  * lcore; committer.c drives it, appender.c fills the open one.
+ *
+ *   FREE -> OPEN -> WRITING -> WRITTEN -> FLUSHING -> DURABLE -> FREE
+ *   an anchor or a mark gathers nothing: FREE -> WRITING; DSYNC method: WRITING -> DURABLE
  */
 #ifndef LOGSTORE_GROUP_H
 #define LOGSTORE_GROUP_H
@@ -22,7 +25,7 @@ struct partition;
 
 enum group_state {
 	GROUP_FREE,
-	GROUP_OPEN,
+	GROUP_OPEN, /* gathers parts */
 	GROUP_WRITING, /* its writes go out and come back */
 	GROUP_WRITTEN, /* all its writes completed; flush method: waits for a flush */
 	GROUP_FLUSHING, /* covered by the flush in flight */
@@ -79,5 +82,8 @@ struct group {
 	bool guard_failed;
 	uint64_t durable_seq; /* as the record says */
 };
+
+/* Moves it along its life; an edge that does not exist aborts. Log lcore. */
+void group_set_state(struct group *g, enum group_state state);
 
 #endif

@@ -276,7 +276,7 @@ run_command(struct log_shard *shard, struct log_command *command, struct partiti
 	case LOG_COMMAND_ROLL:
 	case LOG_COMMAND_DELETE:
 		if (command->kind == LOG_COMMAND_DELETE) {
-			p->state = LOG_PARTITION_DELETED;
+			partition_set_state(p, LOG_PARTITION_DELETED);
 			partition_publish(p);
 			commit_notes_add(
 				shard, p, 0, 0, -1); /* wakes the batcher: jobs that read it end */
@@ -296,7 +296,7 @@ void
 log_shard_quarantine(struct log_shard *shard, struct partition *p)
 {
 	if (p->state == LOG_PARTITION_SERVING) {
-		p->state = LOG_PARTITION_QUARANTINED;
+		partition_set_state(p, LOG_PARTITION_QUARANTINED);
 		shard_count(shard, SHARD_quarantines, 1);
 		partition_publish(p);
 	}
@@ -380,7 +380,7 @@ let_go(struct log_shard *shard, struct partition *p)
 			snapshot_arena_give(&shard->snapshots, s->snapshot);
 			s->snapshot = NULL;
 		}
-		s->state = SEGMENT_FREE;
+		segment_set_state(s, SEGMENT_FREE);
 	}
 	while (p->newest) {
 		partition_extent_forget(p->newest);

@@ -196,9 +196,9 @@ set_up(struct logstore *store)
 		return rc;
 	}
 	store->block_bytes = store->probe.block_bytes;
-	if (store->block_bytes > PARTITION_BLOCK_MAX) {
+	if (store->block_bytes > SEGMENT_BLOCK_MAX) {
 		log_error("logstore", "block size %u is above %u", store->block_bytes,
-			PARTITION_BLOCK_MAX);
+			SEGMENT_BLOCK_MAX);
 		return -ENOTSUP;
 	}
 	store->segment_alloc_bytes = (uint32_t)bytes_floor(o->spare_bytes, store->block_bytes);

@@ -8,6 +8,17 @@
 #include <string.h>
 #include "base/ensure.h"
 
+static const bool partition_edges[LOG_PARTITION_STATE_COUNT][LOG_PARTITION_STATE_COUNT] = {
+	[LOG_PARTITION_ABSENT] = {[LOG_PARTITION_SERVING] = true},
+	[LOG_PARTITION_SERVING] = {[LOG_PARTITION_POISONED] = true,
+		[LOG_PARTITION_QUARANTINED] = true,
+		[LOG_PARTITION_OFFLINE] = true,
+		[LOG_PARTITION_DELETED] = true},
+	[LOG_PARTITION_POISONED] = {[LOG_PARTITION_DELETED] = true},
+	[LOG_PARTITION_QUARANTINED] = {[LOG_PARTITION_DELETED] = true},
+	[LOG_PARTITION_OFFLINE] = {[LOG_PARTITION_DELETED] = true},
+};
+
 struct partition *
 partition_make(const struct partition_identity *identity, uint32_t index, uint16_t shard,
 	uint32_t run_table_max)
@@ -44,7 +55,7 @@ partition_make(const struct partition_identity *identity, uint32_t index, uint16
 	ensure((size_t)len < sizeof(p->dir));
 	log_topic_config_init(&p->config);
 	p->producers.key = index;
-	p->state = LOG_PARTITION_SERVING;
+	partition_set_state(p, LOG_PARTITION_SERVING);
 	p->append_first = APPEND_QUEUE_NONE;
 	p->max_timestamp_ms = -1;
 	p->note_max_timestamp_ms = -1;
@@ -59,6 +70,13 @@ partition_free(struct partition *p)
 		free(p->rows);
 		free(p);
 	}
+}
+
+void
+partition_set_state(struct partition *p, enum log_partition_state state)
+{
+	ensure(partition_edges[p->state][state]);
+	p->state = state;
 }
 
 void
@@ -102,24 +120,10 @@ partition_segment_take(struct partition *p, int64_t base)
 	for (uint32_t i = 0; i < SEGMENTS_OPEN_MAX; i++) {
 		struct segment *s = &p->segments[i];
 
-		if (s->state != SEGMENT_FREE) {
-			continue;
+		if (s->state == SEGMENT_FREE) {
+			segment_begin(s, base, &p->config);
+			return s;
 		}
-		*s = (struct segment){.state = SEGMENT_ACTIVE,
-			.partition = p,
-			.base = base,
-			.end_offset = base,
-			.durable_end_offset = base,
-			.fd = -1,
-			.run_table = s->run_table,
-			.run_table_max = s->run_table_max,
-			.index_fd = -1,
-			.time_index_fd = -1};
-		s->checkpoint.offset = base;
-		segment_index_init(&s->index, base, p->config.index_interval_bytes,
-			p->config.index_bytes_max);
-		seal_runs_init(&s->runs, s->run_table, s->run_table_max);
-		return s;
 	}
 	return NULL;
 }

@@ -5,8 +5,8 @@
  * identity nobody after creation; `shard` fields the log lcore; `keeper` fields the keeper; `status`
  * atomics the log lcore, read by anybody.
  *
- * A segment object is one unsealed segment: slot, descriptor, positions, gathered CRCs and index
- * state. The newest is the active one; older ones wait to be sealed. At most SEGMENTS_OPEN_MAX.
+ * Of its unsealed segments (segment.h, at most SEGMENTS_OPEN_MAX) the newest is the active one; older
+ * ones wait to be sealed. Its states are those of logstore.h; partition_set_state() has their edges.
  */
 #ifndef LOGSTORE_PARTITION_H
 #define LOGSTORE_PARTITION_H
@@ -18,14 +18,12 @@
 #include "logstore/group.h"
 #include "logstore/logstore.h"
 #include "logstore/producer_state.h"
-#include "logstore/seal.h"
-#include "logstore/segment_index.h"
+#include "logstore/segment.h"
 
 #define SEGMENTS_OPEN_MAX    3
 #define INDEX_PAGES	     8 /* one holds 800 KB of log, and the keeper may be in a sync */
 #define INDEX_PAGE_ENTRIES   200
 #define PARTITION_DIR_MAX    255
-#define PARTITION_BLOCK_MAX  4096
 #define PARTITION_NO_SEGMENT INT64_MAX
 
 struct log_shard;
@@ -37,64 +35,6 @@ struct index_page {
 	bool away;
 	uint8_t entries[INDEX_PAGE_ENTRIES * SEGMENT_INDEX_ENTRY_BYTES];
 	uint8_t time_entries[INDEX_PAGE_ENTRIES * SEGMENT_INDEX_TIME_ENTRY_BYTES];
-};
-
-/* What a checkpoint at position `pos` of a segment says. */
-struct segment_checkpoint {
-	uint32_t pos;
-	uint32_t index_entries;
-	uint32_t time_index_entries;
-	int64_t offset; /* end offset at pos = name of the .producers file */
-	struct range_crc crc; /* of [crc_from, pos) */
-};
-
-enum segment_state {
-	SEGMENT_FREE,
-	SEGMENT_ACTIVE,
-	SEGMENT_CLOSED,	 /* takes no more bytes; waits for its last group */
-	SEGMENT_SEALING, /* with the keeper */
-};
-
-struct segment {
-	enum segment_state state;
-	struct partition *partition;
-	int64_t base;
-	uint64_t file_id;
-	int fd;
-	uint32_t slot;
-	uint32_t alloc_bytes;
-	uint32_t end_pos;     /* appended */
-	uint32_t closed_pos;  /* in closed groups */
-	uint32_t durable_pos; /* acknowledged */
-	int64_t end_offset;
-	int64_t durable_end_offset;
-	uint32_t prev_end_pos; /* of the segment before, for the ROLL flag */
-	bool roll_noted;       /* a guard entry carried ROLL */
-	bool half_full;	       /* counted in the shard's spares_wanted */
-	uint32_t crc_from;     /* CRCs and runs are known from here on; 0: of the whole segment */
-	struct range_crc closed_crc; /* [crc_from, closed_pos) */
-	struct range_crc durable_crc;
-	struct segment_checkpoint checkpoint;
-	struct segment_index index;
-	struct seal_runs runs;
-	struct seal_run *run_table;
-	uint32_t run_table_max;
-	uint64_t batch_count, record_count; /* from crc_from on */
-	int64_t first_timestamp_ms;
-	bool has_first_timestamp;
-	/* At closing, for the seal. */
-	bool has_last_time_entry;
-	struct segment_index_time_entry last_time_entry;
-	/* Producer state at the end, encoded; keeper's until it answers. */
-	struct snapshot_slot *snapshot;
-	uint64_t flush_mark; /* the flush that covered it last: scope file */
-	uint8_t tail_block[PARTITION_BLOCK_MAX]; /* closed_pos mod B bytes: what the next group copies */
-	struct segment_checkpoint seal_checkpoint; /* as of then; `checkpoint` is still the shard's */
-	/* Keeper's. */
-	int index_fd;
-	int time_index_fd;
-	uint64_t index_bytes; /* written so far */
-	uint64_t time_index_bytes;
 };
 
 /* A sealed or unsealed segment as the keeper knows it: for cold reads and checkpoints. */
@@ -215,6 +155,8 @@ struct partition_identity {
 struct partition *partition_make(const struct partition_identity *identity, uint32_t index,
 	uint16_t shard, uint32_t run_table_max);
 void partition_free(struct partition *p);
+/* Moves it along its life; an edge that does not exist aborts. Log lcore, or recovery before it. */
+void partition_set_state(struct partition *p, enum log_partition_state state);
 /* Publishes the status atomics. Log lcore (or recovery). */
 void partition_publish(struct partition *p);
 /*

@@ -33,7 +33,7 @@ recovery_doubtful_mark(struct recovery_context *c, int64_t base, int64_t first, 
 			.first_offset = first,
 			.end_offset = end,
 			.reason = reason});
-	c->p->state = LOG_PARTITION_QUARANTINED;
+	partition_set_state(c->p, LOG_PARTITION_QUARANTINED);
 	c->report->quarantined = true;
 	(void)snprintf(c->report->reason, sizeof(c->report->reason), "%s at segment %" PRId64, reason,
 		base);
@@ -124,7 +124,7 @@ recovery_doubtful_remember(struct recovery_context *c, const struct doubtful_ran
 	c->p->has_doubtful = true;
 	c->p->doubtful_written = true;
 	c->p->doubtful = *known;
-	c->p->state = LOG_PARTITION_QUARANTINED;
+	partition_set_state(c->p, LOG_PARTITION_QUARANTINED);
 	c->report->quarantined = true;
 	(void)snprintf(c->report->reason, sizeof(c->report->reason), "quarantine.json");
 }

@@ -331,7 +331,7 @@ seal_now(struct recovery_context *c, struct recovery_segment *rs)
 
 	snapshot_arena_give(&shard->snapshots, snapshot);
 	if (rc == 0 && c->p->has_doubtful) {
-		c->p->state = LOG_PARTITION_QUARANTINED;
+		partition_set_state(c->p, LOG_PARTITION_QUARANTINED);
 		c->report->quarantined = true;
 		(void)snprintf(c->report->reason, sizeof(c->report->reason),
 			"damaged before its checkpoint: segment %" PRId64, s->base);
@@ -339,7 +339,7 @@ seal_now(struct recovery_context *c, struct recovery_segment *rs)
 	if (rc == 0) {
 		c->io->ops->close(c->io, s->fd);
 		s->fd = -1;
-		s->state = SEGMENT_FREE;
+		segment_set_state(s, SEGMENT_FREE);
 		c->p->last_end_pos = rs->end_pos;
 	}
 	return rc;
@@ -395,7 +395,7 @@ finish_segment(struct recovery_context *c, struct recovery_segment *rs, bool las
 static int
 offline(struct recovery_context *c, int rc)
 {
-	c->p->state = LOG_PARTITION_OFFLINE;
+	partition_set_state(c->p, LOG_PARTITION_OFFLINE);
 	(void)snprintf(c->report->reason, sizeof(c->report->reason),
 		rc == -EWOULDBLOCK ? "segment is locked by another process"
 				   : "segment cannot be opened: errno %d",
@@ -475,7 +475,7 @@ take_unsealed(struct recovery_context *c, uint32_t i)
 		rs.s->file_id = rs.entry_count > 0 ? entries[0].entry.file_id : 0;
 		rc = open_segment(c, b, &rs);
 		if (rc < 0) {
-			rs.s->state = SEGMENT_FREE;
+			segment_set_state(rs.s, SEGMENT_FREE);
 			rc = rc == -ENOMEM ? rc : offline(c, rc);
 		} else {
 			rs.producers_from = c->producers_at;
@@ -488,7 +488,7 @@ take_unsealed(struct recovery_context *c, uint32_t i)
 			"proven bytes do not match their checks");
 		rc = partition_row_add(c->p,
 			&(struct segment_row){.base = b->base, .end_offset = INT64_MAX});
-		rs.s->state = SEGMENT_FREE;
+		segment_set_state(rs.s, SEGMENT_FREE);
 		c->io->ops->close(c->io, rs.s->fd);
 		rs.s->fd = -1;
 		c->end = rs.end_offset;

@@ -94,7 +94,7 @@ roll_close(struct log_shard *shard, struct partition *p)
 	if (!snapshot) {
 		return false;
 	}
-	s->state = SEGMENT_CLOSED;
+	segment_set_state(s, SEGMENT_CLOSED);
 	roll_forget(shard, s);
 	appender_close_part(shard, p);
 	s->has_last_time_entry = segment_index_close(&s->index, &s->last_time_entry);
@@ -176,7 +176,7 @@ roll_seal(struct log_shard *shard, struct partition *p)
 		if (s->state != SEGMENT_CLOSED || s->durable_pos != s->end_pos) {
 			continue;
 		}
-		s->state = SEGMENT_SEALING;
+		segment_set_state(s, SEGMENT_SEALING);
 		s->seal_checkpoint = s->checkpoint;
 		log_shard_tell(shard,
 			&(struct keeper_msg){.kind = KEEPER_SEAL,
@@ -202,7 +202,7 @@ roll_sealed(struct log_shard *shard, struct segment *s)
 	if (s->end_pos == 0) {
 		p->segment_count--;
 	}
-	s->state = SEGMENT_FREE;
+	segment_set_state(s, SEGMENT_FREE);
 	shard->guard.anchor_due = true;
 	if (p->checkpoint_segment == s) {
 		p->checkpoint_segment = NULL;
