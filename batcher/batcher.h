@@ -49,11 +49,11 @@ enum job_start {
 };
 
 enum job_state {
-	JOB_STARTING,
+	JOB_STARTING, /* as made; its function is being opened */
 	JOB_RUNNING,
 	JOB_DRAINING, /* takes no tick's new records; closes what is open */
-	JOB_DRAINED,
-	JOB_FAILED,
+	JOB_DRAINED, /* all windows fired; stays to be looked at until deleted */
+	JOB_FAILED,  /* so does this one; its reason says why */
 	JOB_DELETED,
 	JOB_STATE_COUNT,
 };

@@ -110,7 +110,7 @@ firing_chapter_begin(struct job *job, struct task_place place)
 	struct worker_task *t = &job->task.inner;
 
 	ensure(t->extent_count == 0);
-	job->phase = JOB_PHASE_FILL;
+	job_set_phase(job, JOB_PHASE_FILL);
 	job->fill = place;
 	job->chapter_bytes = 0;
 	t->chapter++;
@@ -203,7 +203,7 @@ firing_next(struct job *job)
 	}
 	firing_count_skipped(job);
 	job->dirty = true;
-	job->phase = JOB_PHASE_IDLE;
+	job_set_phase(job, JOB_PHASE_IDLE);
 	if (job->final) {
 		job_stop(job, PENSTOCK_CLOSE_DRAINED);
 	}
@@ -253,7 +253,7 @@ firing_fill(struct job *job)
 	}
 	if (firing_chapter_full(job)) {
 		t->chapter_end = job->fill;
-		job->phase = JOB_PHASE_RUN;
+		job_set_phase(job, JOB_PHASE_RUN);
 		firing_dispatch(job, TASK_PROCESS);
 		return 1;
 	}
@@ -358,7 +358,7 @@ firing_finish(struct job *job)
 		firing_forget_exclusions(job, w->start_ms);
 	}
 	window_set_remove_first(&job->windows);
-	job->phase = JOB_PHASE_FIRE;
+	job_set_phase(job, JOB_PHASE_FIRE);
 	job->dirty = true;
 }
 
@@ -377,7 +377,7 @@ firing_attempt_failed(struct job *job, int result)
 		return;
 	}
 	t->info.attempt++;
-	job->phase = JOB_PHASE_RETRY;
+	job_set_phase(job, JOB_PHASE_RETRY);
 	job->retry_ns = job->batcher->now_ns + JOB_RETRY_NS;
 }
 
@@ -399,7 +399,7 @@ firing_task_done(struct job *job, const struct window_done *done)
 	case -EAGAIN:
 		job->counters[JOB_task_retries]++;
 		job->dirty = true;
-		job->phase = JOB_PHASE_RETRY;
+		job_set_phase(job, JOB_PHASE_RETRY);
 		job->retry_ns = job->batcher->now_ns + JOB_RETRY_NS;
 		return;
 	case -ECANCELED:

@@ -12,6 +12,45 @@
 #include <string.h>
 #include "base/ensure.h"
 
+static const bool job_state_edges[JOB_STATE_COUNT][JOB_STATE_COUNT] = {
+	[JOB_STARTING] = {[JOB_RUNNING] = true, [JOB_DELETED] = true},
+	[JOB_RUNNING] = {[JOB_DRAINING] = true, [JOB_FAILED] = true, [JOB_DELETED] = true},
+	[JOB_DRAINING] = {[JOB_DRAINED] = true, [JOB_FAILED] = true, [JOB_DELETED] = true},
+	[JOB_DRAINED] = {[JOB_DELETED] = true},
+	[JOB_FAILED] = {[JOB_DELETED] = true},
+};
+
+static const bool job_phase_edges[JOB_PHASE_COUNT][JOB_PHASE_COUNT] = {
+	[JOB_PHASE_OPEN] = {[JOB_PHASE_IDLE] = true},
+	[JOB_PHASE_IDLE] = {[JOB_PHASE_SCAN] = true, [JOB_PHASE_STOP] = true},
+	[JOB_PHASE_SCAN] = {[JOB_PHASE_FIRE] = true, [JOB_PHASE_STOP] = true},
+	[JOB_PHASE_FIRE] = {[JOB_PHASE_FILL] = true,
+		[JOB_PHASE_IDLE] = true,
+		[JOB_PHASE_STOP] = true},
+	[JOB_PHASE_FILL] = {[JOB_PHASE_RUN] = true, [JOB_PHASE_STOP] = true},
+	[JOB_PHASE_RUN] = {[JOB_PHASE_FILL] = true,
+		[JOB_PHASE_FIRE] = true,
+		[JOB_PHASE_RETRY] = true,
+		[JOB_PHASE_STOP] = true},
+	[JOB_PHASE_RETRY] = {[JOB_PHASE_FILL] = true, [JOB_PHASE_STOP] = true},
+	[JOB_PHASE_STOP] = {[JOB_PHASE_CLOSE] = true, [JOB_PHASE_END] = true},
+	[JOB_PHASE_CLOSE] = {[JOB_PHASE_END] = true},
+};
+
+void
+job_set_state(struct job *job, enum job_state state)
+{
+	ensure(job_state_edges[job->state][state]);
+	job->state = state;
+}
+
+void
+job_set_phase(struct job *job, enum job_phase phase)
+{
+	ensure(job_phase_edges[job->phase][phase]);
+	job->phase = phase;
+}
+
 /* Appends the partitions of one source topic. -ENOENT, -EINVAL listed twice or too many. */
 static int
 job_add_source(struct job *job, uint32_t topic_index)
@@ -188,7 +227,7 @@ job_refuse(struct job *job, int error)
 	struct batcher_command *command = job->create_command;
 
 	job->create_command = NULL;
-	job->state = JOB_DELETED;
+	job_set_state(job, JOB_DELETED);
 	job_publish(job);
 	b->jobs[job->index] = NULL;
 	batcher_answer(b, command, error);
@@ -214,8 +253,6 @@ job_start(struct job *job)
 	}
 	job->task.inner.worker = worker;
 	b->worker_jobs[worker]++;
-	job->state = JOB_STARTING;
-	job->phase = JOB_PHASE_OPEN;
 	job->dirty = true;
 	firing_dispatch(job, TASK_OPEN);
 }
@@ -227,7 +264,7 @@ job_stop(struct job *job, enum penstock_close_reason reason)
 		return;
 	}
 	job->stop_reason = reason;
-	job->phase = JOB_PHASE_STOP;
+	job_set_phase(job, JOB_PHASE_STOP);
 	job->task_due = false;
 	job->dirty = true;
 }
@@ -244,7 +281,7 @@ job_fail(struct job *job, int error, const char *format, ...)
 	(void)vsnprintf(job->reason, sizeof(job->reason), format, args);
 	va_end(args);
 	job->error = error;
-	job->state = JOB_FAILED;
+	job_set_state(job, JOB_FAILED);
 	job_stop(job, PENSTOCK_CLOSE_FAILED);
 }
 
@@ -288,7 +325,7 @@ job_drain(struct job *job)
 	if (job->state != JOB_RUNNING) {
 		return;
 	}
-	job->state = JOB_DRAINING;
+	job_set_state(job, JOB_DRAINING);
 	job->dirty = true;
 	for (uint32_t i = 0; i < job->partition_count; i++) {
 		struct job_partition *p = &job->partitions[i];
@@ -303,12 +340,12 @@ job_end(struct job *job)
 {
 	struct batcher *b = job->batcher;
 
-	job->phase = JOB_PHASE_END;
+	job_set_phase(job, JOB_PHASE_END);
 	job->dirty = true;
 	job->opened = false;
 	b->worker_jobs[job->task.inner.worker]--;
 	if (job->stop_reason == PENSTOCK_CLOSE_DRAINED) {
-		job->state = JOB_DRAINED;
+		job_set_state(job, JOB_DRAINED);
 	}
 }
 
@@ -332,7 +369,7 @@ job_poll_stop(struct job *job)
 		job_end(job);
 		return 1;
 	}
-	job->phase = JOB_PHASE_CLOSE;
+	job_set_phase(job, JOB_PHASE_CLOSE);
 	t->close_reason = job->stop_reason;
 	firing_dispatch(job, TASK_CLOSE);
 	return 1;
@@ -348,7 +385,7 @@ job_poll_end(struct job *job)
 	if (!command) {
 		return 0;
 	}
-	job->state = JOB_DELETED;
+	job_set_state(job, JOB_DELETED);
 	job_publish(job);
 	b->jobs[job->index] = NULL;
 	batcher_answer(b, command, 0); /* from here on it is the control thread's */
@@ -394,6 +431,8 @@ job_poll(struct job *job)
 	case JOB_PHASE_RUN:
 	case JOB_PHASE_CLOSE:
 		return 0; /* the worker's turn */
+	case JOB_PHASE_COUNT:
+		break;
 	}
 	return 0;
 }
@@ -412,8 +451,8 @@ job_open_done(struct job *job, int result)
 	}
 	job->create_command = NULL;
 	job->opened = true;
-	job->state = JOB_RUNNING;
-	job->phase = JOB_PHASE_IDLE;
+	job_set_state(job, JOB_RUNNING);
+	job_set_phase(job, JOB_PHASE_IDLE);
 	job->dirty = true;
 	batch_clock_start(&job->clock, job->spec.batch_interval_ns, b->wall_ns);
 	job->passed_ms =

@@ -4,8 +4,14 @@
  * thread; in between it belongs to the batcher's lcore alone. One micro-batch of a job is in flight
  * at a time:
  *
- *   OPEN -> IDLE -tick-> SCAN -> FIRE -> FILL -> RUN -> FIRE ... -> IDLE     (RETRY: FILL again)
- *   any  -> STOP -> CLOSE -> END   once reads and the task are back and all pins are given up
+ *   OPEN -> IDLE -tick-> SCAN -> FIRE -> FILL -> RUN -> FIRE ... -> IDLE
+ *   RUN -> FILL: the next chapter of the window; RUN -> RETRY -> FILL: the next attempt
+ *   any but OPEN -> STOP -> CLOSE -> END   once reads and the task are back and all pins are given
+ *   up; a job whose function was never opened has nothing to close: STOP -> END
+ *
+ * To people it is in a state (batcher.h):
+ *
+ *   STARTING -> RUNNING -> DRAINING -> DRAINED;  RUNNING, DRAINING -> FAILED;  any -> DELETED
  *
  * microbatch.c: IDLE, SCAN. firing.c: FIRE, FILL, RUN, RETRY. job.c: the rest.
  */
@@ -34,16 +40,17 @@
 #define JOB_TIME_LIMIT_MS (INT64_C(1) << 60)
 
 enum job_phase {
-	JOB_PHASE_OPEN,
-	JOB_PHASE_IDLE,
-	JOB_PHASE_SCAN,
-	JOB_PHASE_FIRE,
-	JOB_PHASE_FILL,
-	JOB_PHASE_RUN,
-	JOB_PHASE_RETRY,
-	JOB_PHASE_STOP,
-	JOB_PHASE_CLOSE,
-	JOB_PHASE_END,
+	JOB_PHASE_OPEN,  /* as made; its worker opens the function */
+	JOB_PHASE_IDLE,  /* waits for the batch clock */
+	JOB_PHASE_SCAN,  /* reads the cut and sorts its records into windows */
+	JOB_PHASE_FIRE,  /* chooses the next window that fires */
+	JOB_PHASE_FILL,  /* pins the records of a chapter */
+	JOB_PHASE_RUN,   /* its worker calls the function */
+	JOB_PHASE_RETRY, /* waits for the next attempt */
+	JOB_PHASE_STOP,  /* waits for what is out; the order of these three matters: >= STOP has ended */
+	JOB_PHASE_CLOSE, /* its worker closes the function */
+	JOB_PHASE_END,   /* holds nothing; waits to be deleted */
+	JOB_PHASE_COUNT,
 };
 
 struct job_partition {
@@ -176,6 +183,9 @@ struct batcher {
 int job_create(struct batcher *batcher, const struct job_spec *spec, uint32_t index,
 	struct job **ret_job) MUST_CHECK;
 void job_destroy(struct job *job);
+/* Moves it along its life; an edge that does not exist aborts. Batcher's lcore. */
+void job_set_state(struct job *job, enum job_state state);
+void job_set_phase(struct job *job, enum job_phase phase);
 /* Batcher's lcore from here on. Sets the first offsets and asks the worker to open the function. */
 void job_start(struct job *job);
 uint32_t job_poll(struct job *job);

@@ -75,7 +75,7 @@ microbatch_begin(struct job *job)
 	const struct batcher *b = job->batcher;
 	int64_t wall_ms = (int64_t)(b->wall_ns / NS_PER_MS);
 
-	job->phase = JOB_PHASE_SCAN;
+	job_set_phase(job, JOB_PHASE_SCAN);
 	job->batch_sequence++;
 	job->cut = (struct job_cut){0};
 	if (wall_ms > job->now_ms) {
@@ -333,7 +333,7 @@ microbatch_finish(struct job *job)
 	uint64_t now_ns = job->batcher->now_ns;
 	bool drained = job->state == JOB_DRAINING;
 
-	job->phase = JOB_PHASE_FIRE;
+	job_set_phase(job, JOB_PHASE_FIRE);
 	for (uint32_t i = 0; i < job->partition_count; i++) {
 		struct job_partition *p = &job->partitions[i];
 
