@@ -439,6 +439,43 @@ def check_decisions():
         taken.setdefault(number, page)
 
 
+def test_names(path):
+    """Functions of a test file that it also registers (a macro's argument, or a Python test's own name)."""
+    text = path.read_text()
+    defined = set(re.findall(r"^(?:static )?(?:int |void )?(\w+)\(|^\s*def (\w+)\(", text, re.M))
+    defined = {a or b for a, b in defined}
+    if path.suffix != ".c" or path.parent.name == "fuzz":
+        return defined
+    return {name for name in defined if re.search(rf"\w\({name}[,)]", text)}
+
+
+def first_cells(text, heading):
+    """The first cells of the table rows below a heading, without the title row."""
+    part = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    return set(re.findall(r"^\| (.*?) \|", part.group(1) if part else "", re.M)) - {"input"}
+
+
+def check_test_table():
+    """tests/README.md: each test that it names is there and runs, each row names one, and the rows of malformed input are the
+    protocol's."""
+    page, protocol = ROOT / "tests/README.md", ROOT / "docs/protocols/native.md"
+    if not page.is_file():
+        return
+    text = page.read_text()
+    for place, names in re.findall(r"`((?:unit|system|model|fuzz)/[\w/]+\.\w+)`:\s((?:`\w+`(?:, )?)+)", text):
+        path = ROOT / "tests" / place
+        there = test_names(path) if path.is_file() else set()
+        for name in re.findall(r"\w+", names):
+            if name not in there:
+                yield Finding("test", f"tests/README.md>{place}:{name}", 1, "names a test that is not there or does not run")
+    told, shown_rows = (first_cells(t, "Malformed input") for t in (protocol.read_text(), text))
+    for row in sorted(told ^ shown_rows):
+        yield Finding("test", f"tests/README.md>{row[:40]}", 1, "not in both tables of malformed input, the protocol's and ours")
+    for row in re.findall(r"^\| (.*) \|$", text, re.M):
+        if "`: `" not in row and not row.endswith("shown by"):
+            yield Finding("test", f"tests/README.md>{row[:40]}", 1, "a row without a test")
+
+
 # --- headers compile alone ------------------------------------------------------------------------
 
 
@@ -554,7 +591,7 @@ def main():
     findings = [*check_layers(sources), *check_lengths(sources, warnings), *check_names(),
                 *check_libraries(sources), *check_calls(sources), *check_hot(sources), *check_hot_or_cold(sources),
                 *check_globals(sources), *check_debts(), *check_counters(sources), *check_tables(sources),
-                *check_meson(), *check_docs(), *check_decisions()]
+                *check_meson(), *check_docs(), *check_decisions(), *check_test_table()]
     cache = args.build / "tidy_headers.json" if args.build else None
     headers = Headers(args.build, cache)
     findings += headers.check(deadline)

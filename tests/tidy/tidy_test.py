@@ -58,7 +58,7 @@ class Tidy(unittest.TestCase):
             *tidy.check_libraries(sources), *tidy.check_calls(sources), *tidy.check_hot(sources),
             *tidy.check_hot_or_cold(sources), *tidy.check_globals(sources), *tidy.check_debts(),
             *tidy.check_counters(sources), *tidy.check_tables(sources), *tidy.check_meson(), *tidy.check_docs(),
-            *tidy.check_decisions(),
+            *tidy.check_decisions(), *tidy.check_test_table(),
             *tidy.Headers(None, None).check(time.monotonic() + 30))]
 
     def test_clean_tree(self):
@@ -180,6 +180,19 @@ class Tidy(unittest.TestCase):
         self.put("docs/page.md", "See `dataplane/base/word.c`, `dataplane/base/gone.c`, [x](gone.md).\n")
         self.assertEqual(self.found(), [("doc", "docs/page.md>dataplane/base/gone.c"),
                                         ("doc", "docs/page.md>gone.md")])
+
+    def test_named_tests(self):
+        self.put("docs/protocols/native.md", "# P\n\n## Malformed input\n\n| input | does |\n|---|---|\n| short | drop |\n| odd | drop |\n")
+        self.put("tests/unit/meson.build", "x = ['a_test']\n")
+        self.put("tests/unit/a_test.c", "static void\nit_works(void **state)\n{\n}\n\nstatic void\nidle(void **state)\n{\n}\n\n"
+                 "int\nmain(void)\n{\n\tcmocka_unit_test(it_works);\n}\n")
+        rows = "# T\n\n## Malformed input\n\n| input | shown by |\n|---|---|\n| short | `unit/a_test.c`: `it_works` |\n"
+        self.put("tests/README.md", rows + "| odd | `unit/a_test.c`: `it_works` |\n")
+        self.assertEqual(self.found(), [])
+        self.put("tests/README.md", rows + "| bad | `unit/a_test.c`: `idle`, `gone` |\n\n## Limits\n\n| a limit | nobody |\n")
+        self.assertEqual(self.found(), [("test", "tests/README.md>unit/a_test.c:idle"), ("test", "tests/README.md>unit/a_test.c:gone"),
+                                        ("test", "tests/README.md>bad"), ("test", "tests/README.md>odd"),
+                                        ("test", "tests/README.md>a limit | nobody")])
 
     def test_header_alone(self):
         self.offence("struct need {\n\tuint32_t x;\n};\n", "header", "dataplane/base/need.h",

@@ -3,33 +3,7 @@
  * What malformed and hostile datagrams get, over all of set-up: every rule that a HELLO can break, and
  * the property that counts against reflection: before a valid cookie no answer is larger than its
  * question and nothing is remembered.
- *
- * Where each row of "malformed input" (docs/protocols/native.md) is tested; files of this folder
- * unless another is named:
- *
- *   payload < 40, magic, type, version, flags, length,     native_input_test: frame_faults_are_dropped_each_...
- *     head_crc
- *   version != 1 in a HELLO; range without 1               native_setup_test: a_foreign_version_is_told_ours
- *   session_id unknown; rate of RESET; its limits          native_input_test: unknown_session_..., resets_are_...;
- *                                                          here: resets_go_to_no_group_and_no_well_known_port
- *   address of a live session differs                      native_input_test: another_address_...
- *   AUTH flag missing or extra                             native_input_test: an_auth_flag_...
- *   pn = 0, pn_low_delta                                   native_input_test: packet_number_rules_...
- *   pn already seen                                        native_input_test: a_repeated_pn_...
- *   HELLO: size, nonce, lengths, name, padding, flags ...  here: each_rule_of_hello_...; native_setup_test: bad_hellos_...
- *   HELLO cookie old or wrong                              native_setup_test: an_old_or_foreign_cookie_...
- *   HELLO auth                                             native_setup_test: authentication_is_refused_...
- *   RESOLVE name                                           resolve_test: bad_names_...; here: names_of_no_or_...
- *   stream 0 or unknown                                    native_order_test: unknown_handles_...
- *   DATA body, batchLength, magic; baseOffset, counts,     native_order_test: broken_batches_..., a_short_body_...;
- *     control, codec, transactional, ids, timestamps       here: every_unknown_codec_...
- *   batch CRC                                              logstore/log_append_test: a_damaged_batch_is_refused_2_...
- *   bytes beyond max_batch_bytes or the topic's            here: a_batch_beyond_what_accept_named_...;
- *                                                          native_order_test: too_large_for_the_topic_...
- *   FRAG (not offered in this version)                     native_input_test: frag_is_dropped_...
- *   PROBE size                                             native_input_test: probes_are_answered_by_their_size
- *   RESOLVE, PING, CLOSE, PROBE bodies                     native_input_test: control_frames_with_wrong_bodies_...
- *   CLOSE and repeats                                      session_end_test: close_is_answered_...
+ * Which test shows which row of "malformed input" (docs/protocols/native.md): tests/README.md.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -203,6 +177,52 @@ every_unknown_codec_is_refused_76(void **state)
 	}
 }
 
+/* Acknowledged it would be settled; a client whose frame was dropped must not take it for arrived. */
+static void
+the_pn_of_a_dropped_frame_is_not_acknowledged(void **state)
+{
+	static const struct {
+		uint8_t type;
+		enum lane_counter counter;
+		uint32_t body_len;
+		uint8_t body[2];
+	} rows[] = {
+		{FRAME_PROBE, LANE_probe_bad, 1360, {0x77, 0x05}}, /* 1399 said, 1400 came */
+		{FRAME_PROBE, LANE_probe_bad, 1361, {0x79, 0x05}}, /* as said, and above max_datagram */
+		{FRAME_FRAG, LANE_frag_unsupported, 60, {0}},
+	};
+
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lane_harness *h = &harness;
+		struct frame frame = {.type = rows[i].type};
+		struct session_msg_ack ack;
+		uint8_t body[1500] = {0};
+
+		lane_harness_init(h);
+		h->options.max_datagram = 1400;
+		lane_harness_create(h);
+		lane_client_init(&client, 1);
+		lane_client_connect(&client, h);
+		client.low = client.pn + 1;
+		memcpy(body, rows[i].body, sizeof(rows[i].body));
+		lane_client_send(&client, h, &frame, body, rows[i].body_len);
+		(void)lane_harness_turn(h);
+		assert_int_equal(lane_harness_counter(h, rows[i].counter), 1);
+		uint64_t dropped = frame.pn;
+
+		frame = (struct frame){.type = FRAME_PING, .flags = FRAME_ACK_NOW};
+		lane_client_send(&client, h, &frame, body, 0);
+		(void)lane_harness_turn(h);
+		lane_harness_last_ack(h, &ack);
+		assert_int_equal(frame.pn, dropped + 1);
+		assert_int_equal(ack.recv_upto, dropped - 1);
+		assert_int_equal(ack.words, 1);
+		assert_int_equal(ack.bitmap[0], 2);
+		assert_int_equal(COUNT(sessions), 1);
+		lane_harness_fini(h);
+	}
+}
+
 /* One record of so many bytes in all its batch, at this sequence. */
 static void
 send_batch_of(uint32_t batch_bytes, int32_t sequence)
@@ -339,6 +359,7 @@ main(void)
 		cmocka_unit_test(resets_go_to_no_group_and_no_well_known_port),
 		cmocka_unit_test(names_of_no_or_too_many_bytes_are_answered_17),
 		cmocka_unit_test(every_unknown_codec_is_refused_76),
+		cmocka_unit_test(the_pn_of_a_dropped_frame_is_not_acknowledged),
 		cmocka_unit_test(a_batch_beyond_what_accept_named_is_refused_10),
 		cmocka_unit_test(no_answer_is_larger_than_its_question_before_a_cookie),
 	};

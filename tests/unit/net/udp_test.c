@@ -108,6 +108,26 @@ closed_port_is_unreachable(void **state)
 }
 
 static void
+unreachables_are_limited(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t replies = 0;
+
+	ethernet(f, our_mac, 0x0800);
+	ip4(f, peer4, our4, 17, 13);
+	udp(f, 53, "hello");
+	for (uint32_t ms = 0; ms < 2000; ms++) {
+		expect_drop(f, LANE_udp_port);
+		replies += f->port.reply_count;
+		f->nic->ops->tx(f->nic, f->port.replies, f->port.reply_count);
+		f->port.reply_count = 0;
+		f->now_ns += NS_PER_MS;
+	}
+	/* A hundred a second, and what a tenth of a second may save up. */
+	assert_in_range(replies, 200, 210);
+}
+
+static void
 closed_port_without_answer(void **state)
 {
 	struct fixture *f = *state;
@@ -209,6 +229,7 @@ main(void)
 		ROW(udp_shorter_than_ip),
 		ROW(udp_ports_of_all_lanes),
 		ROW(closed_port_is_unreachable),
+		ROW(unreachables_are_limited),
 		ROW(closed_port_without_answer),
 		ROW(udp_reply_mirrors_the_datagram),
 		ROW_TAGGED(udp_reply_keeps_the_tag_and_the_mtu),
