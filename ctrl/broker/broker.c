@@ -92,6 +92,7 @@ void
 broker_destroy(struct broker *b)
 {
 	if (b) {
+		offset_lookups_fini(&b->lookups);
 		metadata_destroy(b->metadata);
 		topics_destroy(b->topics);
 		producers_destroy(b->producers);
@@ -201,7 +202,7 @@ broker_created_for_lane(void *user_data, int16_t error, const char *text)
 {
 	/* The lane was told to ask again; it will find the topic, or fail again with a reason logged. */
 	(void)user_data;
-	if (error && error != KAFKA_TOPIC_ALREADY_EXISTS) {
+	if (error && error != KAFKA_TOPIC_ALREADY_EXISTS && error != KAFKA_BROKER_NOT_AVAILABLE) {
 		log_warning("broker", "topic not created on first use: %s", text);
 	}
 }

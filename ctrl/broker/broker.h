@@ -48,6 +48,7 @@ struct broker_options {
 };
 
 int broker_create(const struct broker_options *options, struct broker **ret_broker) MUST_CHECK;
+/* What is not answered yet is answered from here with BROKER_NOT_AVAILABLE; who is told asks the broker nothing. */
 void broker_destroy(struct broker *broker);
 /* Feed for logstore_recover: registers a partition directory that was found. */
 void broker_found(struct broker *broker, uint32_t partition_index, const char *topic,
@@ -57,7 +58,7 @@ uint32_t broker_poll(struct broker *broker, uint64_t now_ns);
 enum broker_state broker_state(const struct broker *broker);
 const char *broker_failure(const struct broker *broker);
 
-/* error 0 or a Kafka code; text names the object and the reason. */
+/* Called exactly once, at the latest by broker_destroy. error 0 or a Kafka code; text names the object and the reason. */
 typedef void (*broker_done_fn)(void *user_data, int16_t error, const char *text);
 
 struct broker_topic_create {
@@ -124,7 +125,8 @@ bool broker_producer_find(const struct broker *broker, int64_t producer_id,
 
 /*
  * Finds an offset by time: error, offset (-1 none at or after), by callback from broker_poll or at
- * once. -EAGAIN: too many are being looked for; no callback, ask again in a later turn.
+ * once, at the latest from broker_destroy. -EAGAIN: too many are being looked for; no callback, ask again in a later
+ * turn.
  */
 typedef void (*broker_offset_fn)(void *user_data, int16_t error, int64_t offset);
 int broker_offset_by_time(struct broker *broker, uint32_t partition_index, int64_t timestamp_ms,

@@ -40,6 +40,16 @@ offset_lookup_start(struct offset_lookups *lookups, const struct broker_options 
 	return 0;
 }
 
+void
+offset_lookups_fini(struct offset_lookups *lookups)
+{
+	for (uint32_t i = 0; i < OFFSET_LOOKUPS_MAX; i++) {
+		if (lookups->slots[i].in_use) {
+			offset_lookup_finish(&lookups->slots[i], KAFKA_BROKER_NOT_AVAILABLE, -1);
+		}
+	}
+}
+
 uint32_t
 offset_lookup_poll(struct offset_lookups *lookups, const struct broker_options *options)
 {

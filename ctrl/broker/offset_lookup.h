@@ -29,6 +29,8 @@ struct offset_lookups {
 /* -EAGAIN: all slots are taken; ask again when one of them has answered. */
 int offset_lookup_start(struct offset_lookups *lookups, const struct broker_options *options,
 	struct offset_lookup lookup) MUST_CHECK;
+/* Answers all that are under way with BROKER_NOT_AVAILABLE. */
+void offset_lookups_fini(struct offset_lookups *lookups);
 uint32_t offset_lookup_poll(struct offset_lookups *lookups, const struct broker_options *options);
 void offset_lookup_read_done(struct offset_lookups *lookups, const struct broker_options *options,
 	const struct read_done *done);

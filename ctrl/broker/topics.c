@@ -45,10 +45,27 @@ topics_create(const struct broker_options *options, struct metadata *metadata,
 	return 0;
 }
 
+/* Who asked for a change is told that nobody will answer it any more. */
+static void
+topics_answer_all(struct topics *t)
+{
+	for (uint32_t i = 0; i < topics_count(t); i++) {
+		topics_finish(t, i, t->topics[i].state, KAFKA_BROKER_NOT_AVAILABLE, "");
+	}
+	for (uint32_t i = 0; i < COMMANDS_MAX; i++) {
+		if (t->commands[i].in_use && t->commands[i].use == COMMAND_ROLL) {
+			t->commands[i].done(t->commands[i].done_user_data, KAFKA_BROKER_NOT_AVAILABLE, "");
+		}
+	}
+}
+
 void
 topics_destroy(struct topics *t)
 {
 	if (t) {
+		if (t->topics) {
+			topics_answer_all(t);
+		}
 		free(t->topics);
 		free(t->found);
 		free(t);

@@ -153,7 +153,6 @@ health_look(struct rpc_call *call, void *state, uint64_t now_ns)
 				0, "health", health),
 			"daemon is still %s", waiting->ready ? "not ready" : "ready");
 	}
-	free(waiting);
 	return true;
 }
 
@@ -168,7 +167,6 @@ METHOD_BODY(health_wait)
 	}
 	waiting->ready = params->ready;
 	waiting->deadline_ns = now_ns + params->timeout_ms * NS_PER_MS;
-	if (!health_look(call, waiting, now_ns)) {
-		rpc_call_wait(call, health_look, waiting);
-	}
+	rpc_call_wait(call, health_look, free, waiting); /* first: it may be answered at once */
+	(void)health_look(call, waiting, now_ns);
 }

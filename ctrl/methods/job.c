@@ -26,7 +26,7 @@ static const char *const state_names[] = {"starting", "running", "draining", "dr
 
 struct job_pending {
 	struct batcher_command command;
-	struct rpc_call *call; /* NULL: has been told that the lcore does not answer */
+	struct rpc_call *call; /* NULL: gone; the batcher's answer finds nobody */
 	char name[BATCHER_JOB_NAME_MAX + 1];
 	struct job_record *record; /* of a create; ours until it succeeds */
 	uint64_t deadline_ns;	   /* of a drain */
@@ -245,6 +245,14 @@ METHOD_BODY(job_describe)
 	rpc_call_result(call, result);
 }
 
+static void
+pending_drop(void *state)
+{
+	struct job_pending *pending = state;
+
+	pending->call = NULL;
+}
+
 /* At the end of the list: commands go out in the order in which they were asked for. */
 static struct job_pending *
 pending_begin(struct rpc_call *call, enum batcher_command_kind kind, const char *name)
@@ -257,6 +265,7 @@ pending_begin(struct rpc_call *call, enum batcher_command_kind kind, const char 
 		return NULL;
 	}
 	pending->call = call;
+	rpc_call_wait(call, NULL, pending_drop, pending);
 	snprintf(pending->name, sizeof(pending->name), "%s", name);
 	pending->command.kind = kind;
 	pending->command.token = (uint64_t)(uintptr_t)pending;
@@ -389,7 +398,6 @@ drain_look(struct rpc_call *call, void *state, uint64_t now_ns)
 			"job \"%s\" is still draining; %llu records to go", status.name,
 			(unsigned long long)status.lag_records);
 	}
-	free(waiting);
 	return true;
 }
 
@@ -397,16 +405,17 @@ static void
 answer_drain(struct job_pending *pending)
 {
 	struct drain_waiting *waiting = malloc(sizeof(*waiting));
+	struct rpc_call *call = pending->call;
 
 	if (!waiting) {
-		rpc_call_error(pending->call, ERROR_LIMIT, NULL, "job.drain: no memory");
+		rpc_call_error(call, ERROR_LIMIT, NULL, "job.drain: no memory");
 		return;
 	}
 	waiting->job = pending->command.job;
 	waiting->job_id = pending->command.job_id;
 	memcpy(waiting->name, pending->name, sizeof(waiting->name));
 	waiting->deadline_ns = pending->deadline_ns;
-	rpc_call_wait(pending->call, drain_look, waiting);
+	rpc_call_wait(call, drain_look, free, waiting);
 }
 
 /* What a refusal of the batcher means, as far as errno does not say it. */
@@ -557,17 +566,15 @@ pending_give_up(struct methods *methods, uint64_t now_ns)
 			snprintf(what, sizeof(what), "job \"%s\"", p->name);
 			body_unresponsive(p->call, engine->batcher_lcore, what,
 				p->sent ? "it is carried out when it turns again" : "nothing was changed");
-			p->call = NULL;
 			work++;
 		} else if (p->call && pending_stuck(methods, p, now_ns, &watch)) {
 			answer_stuck(p, &watch,
 				p->command.kind == BATCHER_CREATE
 					? "the job is made when it does"
 					: "the job is deleted when it does");
-			p->call = NULL;
 			work++;
 		}
-		if (!p->call && !p->sent) {
+		if (!p->call && !p->sent) { /* the answer has cleared it */
 			*link = p->next;
 			job_record_free(p->record);
 			free(p);

@@ -17,7 +17,7 @@ struct offset_query {
 	json_t *rows;
 	uint32_t waiting;
 	uint32_t shard_waiting[LOG_SHARDS_MAX];
-	bool given_up; /* answered: goes with its last look-up */
+	bool gone; /* its call is: it goes with its last look-up */
 	int16_t error;
 	uint32_t error_partition;
 };
@@ -71,7 +71,18 @@ partition_done(void *user_data, int16_t error, int64_t offset)
 	query->waiting--;
 	query->shard_waiting[asked->shard]--;
 	free(asked);
-	if (query->given_up && query->waiting == 0) {
+	if (query->gone && query->waiting == 0) {
+		query_free(query);
+	}
+}
+
+static void
+query_drop(void *state)
+{
+	struct offset_query *query = state;
+
+	query->gone = true;
+	if (query->waiting == 0) {
 		query_free(query);
 	}
 }
@@ -120,7 +131,6 @@ query_give_up(struct rpc_call *call, struct offset_query *query, uint64_t now_ns
 			body_lcore_silent(engine, lcore, rpc_call_start_ns(call), now_ns)) {
 			snprintf(what, sizeof(what), "topic \"%s\"", query->topic);
 			body_unresponsive(call, lcore, what, "its offsets by time cannot be looked up");
-			query->given_up = true;
 			return true;
 		}
 	}
@@ -144,7 +154,6 @@ query_look(struct rpc_call *call, void *state, uint64_t now_ns)
 	} else {
 		rpc_call_result(call, json_pack("{s:O}", "offsets", query->rows));
 	}
-	query_free(query);
 	return true;
 }
 
@@ -172,7 +181,7 @@ by_time(struct rpc_call *call, const struct offset_list_params *params,
 	query->last = last;
 	query->time_ms = params->time_ms;
 	query->rows = json_array();
-	rpc_call_wait(call, query_look, query);
+	rpc_call_wait(call, query_look, query_drop, query);
 }
 
 METHOD_BODY(offset_list)

@@ -73,7 +73,7 @@ METHOD_BODY(partition_describe)
 }
 
 struct roll {
-	struct rpc_call *call; /* NULL: has been told that the lcore does not answer */
+	struct rpc_call *call; /* NULL: gone; the log's answer finds nobody */
 	uint32_t lcore;
 	char name[HANDOFF_TOPIC_NAME_MAX + 16];
 };
@@ -94,6 +94,14 @@ roll_done(void *user_data, int16_t error, const char *text)
 	free(roll);
 }
 
+static void
+roll_drop(void *state)
+{
+	struct roll *roll = state;
+
+	roll->call = NULL;
+}
+
 static bool
 roll_look(struct rpc_call *call, void *state, uint64_t now_ns)
 {
@@ -103,7 +111,6 @@ roll_look(struct rpc_call *call, void *state, uint64_t now_ns)
 	if (!body_lcore_silent(body_engine(call), roll->lcore, rpc_call_start_ns(call), now_ns)) {
 		return false;
 	}
-	roll->call = NULL;
 	snprintf(what, sizeof(what), "partition %s", roll->name);
 	body_unresponsive(call, roll->lcore, what, "the segment is closed when it turns again");
 	return true;
@@ -126,7 +133,7 @@ METHOD_BODY(partition_roll)
 	roll->call = call;
 	snprintf(roll->name, sizeof(roll->name), "%s-%u", params->topic, params->partition);
 	roll->lcore = engine->shard_lcores[engine->routes->partitions[index].shard];
-	rpc_call_wait(call, roll_look, roll); /* first: it may be answered at once */
+	rpc_call_wait(call, roll_look, roll_drop, roll); /* first: it may be answered at once */
 	broker_partition_roll(engine->broker, params->topic, params->partition, roll_done,
 		roll);
 }

@@ -145,9 +145,9 @@ METHOD_BODY(topic_describe)
 			"configs", configs, "partitions", partitions.rows));
 }
 
-/* A change on its way through the broker. */
+/* A change on its way through the broker, which answers to it exactly once. */
 struct topic_change {
-	struct rpc_call *call;
+	struct rpc_call *call; /* NULL: gone; the broker's answer finds nobody */
 	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
 	bool created; /* answer with id and partitions */
 };
@@ -176,9 +176,8 @@ add_nearest(const char *text, char *ret_text, size_t room)
 }
 
 static void
-change_done(void *user_data, int16_t error, const char *text)
+change_answer(struct topic_change *change, int16_t error, const char *text)
 {
-	struct topic_change *change = user_data;
 	struct rpc_call *call = change->call;
 	uint32_t index;
 	const struct route_topic *topic;
@@ -202,7 +201,25 @@ change_done(void *user_data, int16_t error, const char *text)
 		}
 		rpc_call_result(call, result);
 	}
+}
+
+static void
+change_done(void *user_data, int16_t error, const char *text)
+{
+	struct topic_change *change = user_data;
+
+	if (change->call) {
+		change_answer(change, error, text);
+	}
 	free(change);
+}
+
+static void
+change_drop(void *state)
+{
+	struct topic_change *change = state;
+
+	change->call = NULL;
 }
 
 static struct topic_change *
@@ -217,6 +234,7 @@ change_begin(struct rpc_call *call, const char *topic, bool created)
 	change->call = call;
 	change->created = created;
 	snprintf(change->topic, sizeof(change->topic), "%s", topic);
+	rpc_call_wait(call, NULL, change_drop, change);
 	return change;
 }
 

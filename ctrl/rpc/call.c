@@ -45,13 +45,17 @@ rpc_call_start_ns(const struct rpc_call *call)
 }
 
 void
-rpc_call_wait(struct rpc_call *call, rpc_wait_fn fn, void *state)
+rpc_call_wait(struct rpc_call *call, rpc_wait_fn look, rpc_drop_fn drop, void *state)
 {
-	call->wait = fn;
+	if (call->drop) {
+		call->drop(call->wait_state);
+	}
+	call->look = look;
+	call->drop = drop;
 	call->wait_state = state;
 }
 
-void
+static void
 call_free(struct rpc_call *call)
 {
 	struct rpc_server *s = call->server;
@@ -72,6 +76,9 @@ call_free(struct rpc_call *call)
 		if (call->started && call->method->effect != RPC_RO) {
 			c->mutating = false;
 		}
+	}
+	if (call->drop) {
+		call->drop(call->wait_state);
 	}
 	request_fini(&call->request);
 	free(call->params);
@@ -312,7 +319,7 @@ call_turn(struct rpc_server *server, uint64_t now_ns)
 				start_call(call);
 				work++;
 			}
-		} else if (call->wait && call->wait(call, call->wait_state, now_ns)) {
+		} else if (call->look && call->look(call, call->wait_state, now_ns)) {
 			work++;
 		}
 	}
@@ -338,4 +345,18 @@ call_forget_connection(struct connection *c)
 	}
 	c->inflight = 0;
 	c->mutating = false;
+}
+
+void
+call_cancel_all(struct rpc_server *server)
+{
+	while (server->first) {
+		struct rpc_call *call = server->first;
+		const char *came = !call->started                 ? "; this was not begun"
+				   : call->method->effect == RPC_RO ? ""
+								  : "; this may have been carried out";
+
+		rpc_call_error(call, ERROR_CANCELLED, json_pack("{s:s}", "by", "stop"), "%s: the daemon stopped%s",
+			call->method->name, came);
+	}
 }

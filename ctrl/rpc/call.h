@@ -30,7 +30,13 @@ void rpc_call_error(struct rpc_call *call, enum error_kind kind, json_t *data, c
 
 /* Asked in every turn of the server until it says true, which it does after having answered. */
 typedef bool (*rpc_wait_fn)(struct rpc_call *call, void *state, uint64_t now_ns);
-void rpc_call_wait(struct rpc_call *call, rpc_wait_fn fn, void *state);
+/* The call is gone: frees the state, or marks it if somebody else still answers to it. Calls no server. */
+typedef void (*rpc_drop_fn)(void *state);
+/*
+ * Holds the call open: `look` (NULL: nobody has to ask) and `drop` get `state`. `drop` is called exactly once: when
+ * the call ends, behind its answer or with the server, or when a further wait takes the place of this one.
+ */
+void rpc_call_wait(struct rpc_call *call, rpc_wait_fn look, rpc_drop_fn drop, void *state);
 /* The instant of the request on the server's clock. */
 uint64_t rpc_call_start_ns(const struct rpc_call *call);
 

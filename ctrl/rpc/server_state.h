@@ -48,7 +48,8 @@ struct rpc_call {
 	const struct rpc_method *method;
 	void *params;
 	bool started;
-	rpc_wait_fn wait;
+	rpc_wait_fn look; /* with drop and wait_state of a call that is held open */
+	rpc_drop_fn drop; /* NULL: it is not */
 	void *wait_state;
 	uint64_t start_ns;
 	struct rpc_call *next; /* in arrival order */
@@ -88,6 +89,7 @@ void call_receive(struct connection *c, const char *bytes, size_t len, uint64_t 
 /* Starts mutating calls whose turn has come, asks waits. */
 uint32_t call_turn(struct rpc_server *server, uint64_t now_ns);
 void call_forget_connection(struct connection *c);
-void call_free(struct rpc_call *call);
+/* The server goes: answers every call that is not answered, and frees it. */
+void call_cancel_all(struct rpc_server *server);
 
 #endif

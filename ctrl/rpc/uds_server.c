@@ -331,6 +331,7 @@ rpc_server_stats(const struct rpc_server *server, struct rpc_stats *ret_stats)
 void
 rpc_server_destroy(struct rpc_server *s)
 {
+	call_cancel_all(s);
 	for (uint32_t i = 0; i < RPC_CONNECTIONS_MAX; i++) {
 		struct connection *c = &s->connections[i];
 
@@ -339,9 +340,6 @@ rpc_server_destroy(struct rpc_server *s)
 			connection_flush(c);
 			connection_close(c);
 		}
-	}
-	while (s->first) {
-		call_free(s->first);
 	}
 	(void)unlink(s->path);
 	close(s->listen_fd);

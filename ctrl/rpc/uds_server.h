@@ -54,7 +54,10 @@ uint32_t rpc_server_poll(struct rpc_server *server, int timeout_ms);
 /* Readable when rpc_server_poll has something to do; timers apart: poll at least each 100 ms. */
 int rpc_server_fd(const struct rpc_server *server);
 void rpc_server_stats(const struct rpc_server *server, struct rpc_stats *ret_stats);
-/* Says server.bye to all, answers nothing more, removes the socket, gives up the lock. */
+/*
+ * Answers what is still open with `cancelled`, says server.bye to all, removes the socket, gives up the lock. A
+ * client whose socket is full misses the end of it: nobody is waited for.
+ */
 void rpc_server_destroy(struct rpc_server *server);
 
 #endif

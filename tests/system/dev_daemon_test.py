@@ -133,11 +133,11 @@ def common_memlock(folder):
 
 
 def stops_in_time():
-    """With a record on its way to a disk that takes half a minute: `sys stop --deadline` and a second signal do not wait for it."""
+    """With a record on its way to a disk that takes half a minute: `sys stop --deadline` and a second signal do not wait for it; who asked is told."""
     for how in ('deadline', 'signals'):
         with Daemon('fault.io.flush_delay=30s') as daemon:
             creating = subprocess.Popen([tool('penstock'), '--socket', os.path.join(daemon.state, 'ctl.sock'), 'topic', 'create', 't'],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             while daemon.call('metric.get', names=['penstock_log_append_records_total'])['series'][0]['value'] == 0:
                 time.sleep(0.05)
             since = time.monotonic()
@@ -150,7 +150,8 @@ def stops_in_time():
                 daemon.process.send_signal(signal.SIGTERM)
             assert daemon.process.wait(60) == 0 and time.monotonic() - since < 20, daemon.log()
             assert 'log not sealed in time; the next start recovers' in daemon.log(), daemon.log()
-            creating.wait()
+            said = creating.communicate(timeout=60)[1]
+            assert creating.returncode == 1 and 'topic.create: the daemon stopped; this may have been carried out' in said, said
             daemon.hang_up()
 
 

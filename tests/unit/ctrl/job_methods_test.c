@@ -309,6 +309,28 @@ a_command_to_an_lcore_that_does_not_turn_is_answered(void **state)
 	expect(f, 0, "job", "b");
 }
 
+/* A sanitizer sees what they kept and nobody freed. */
+static void
+calls_that_are_open_at_a_stop_are_answered_and_leave_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	ask_job(f, 0, "a");
+	expect(f, 0, "job", "a");
+	ask_job(f, 1, "c");
+	expect(f, 1, "job", "c");
+	ask(f, 0, "job.drain", json_pack("{s:s}", "job", "a"));
+	assert_null(take(f, 0));
+	f->batcher.mute = true; /* has the deletion, and not yet the job */
+	f->batcher.room = 1;
+	ask(f, 1, "job.delete", json_pack("{s:s}", "job", "c"));
+	ask_job(f, 2, "b");
+	stop_server(f);
+	expect_cancelled(f, 0, "job.drain: the daemon stopped; this may have been carried out");
+	expect_cancelled(f, 1, "job.delete: the daemon stopped; this may have been carried out");
+	expect_cancelled(f, 2, "job.create: the daemon stopped; this may have been carried out");
+}
+
 int
 main(void)
 {
@@ -322,6 +344,7 @@ main(void)
 		CASE(a_command_to_a_worker_that_is_stuck_is_answered),
 		CASE(a_job_whose_worker_is_stuck_is_stuck_unless_it_has_ended),
 		CASE(a_job_is_refused_if_no_worker_is_left),
+		CASE(calls_that_are_open_at_a_stop_are_answered_and_leave_nothing),
 		CASE(a_command_to_an_lcore_that_does_not_turn_is_answered),
 	};
 

@@ -185,7 +185,7 @@ struct fixture {
 static inline void
 turn(struct fixture *f)
 {
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; f->server && i < 4; i++) {
 		(void)rpc_server_poll(f->server, 0);
 		(void)methods_poll(f->methods, f->rig.clock.now_ns);
 		broker_rig_run(&f->rig);
@@ -312,6 +312,17 @@ set_up(void **state)
 	return 0;
 }
 
+/* The socket goes, as at the end of the daemon; what it still says waits for the clients. */
+static inline void
+stop_server(struct fixture *f)
+{
+	if (f->server) {
+		rpc_server_destroy(f->server);
+		methods_set_server(f->methods, NULL);
+		f->server = NULL;
+	}
+}
+
 static inline int
 tear_down(void **state)
 {
@@ -321,7 +332,7 @@ tear_down(void **state)
 	for (int i = 0; i < CLIENTS_MAX; i++) {
 		close(f->fds[i]);
 	}
-	rpc_server_destroy(f->server);
+	stop_server(f);
 	methods_destroy(f->methods);
 	broker_rig_free(&f->rig);
 	snprintf(lock, sizeof(lock), "%s/ctl.lock", f->dir);
@@ -358,6 +369,18 @@ expect_unresponsive(struct fixture *f, int client, const char *words)
 	assert_int_equal(json_integer_value(json_object_get(data, "lcore")), 0);
 	assert_int_equal(json_integer_value(json_object_get(data, "last_seen_ms")), 1500);
 	assert_non_null(strstr(json_string_value(json_object_get(result, "message")), words));
+	json_decref(result);
+}
+
+/* Of a call that was open when the server went. */
+static inline void
+expect_cancelled(struct fixture *f, int client, const char *message)
+{
+	json_t *result = answer(f, client);
+
+	assert_string_equal(json_string_value(json_object_get(result, "kind")), "cancelled");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(result, "data"), "by")), "stop");
+	assert_string_equal(json_string_value(json_object_get(result, "message")), message);
 	json_decref(result);
 }
 

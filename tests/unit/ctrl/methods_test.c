@@ -164,6 +164,54 @@ a_question_to_a_shard_that_does_not_turn_is_answered(void **state)
 	json_decref(result);
 }
 
+/* --- calls that are open at a stop ------------------------------------------------------------------ */
+
+/* A sanitizer sees what they kept and nobody freed. */
+static void
+calls_that_are_open_at_a_stop_are_answered_and_leave_nothing(void **state)
+{
+	static const int64_t times[] = {1};
+	struct fixture *f = *state;
+	uint32_t index;
+
+	fill(f, broker_topic_find(f->rig.broker, "t", &index)->first_partition_index, times, 1);
+	f->rig.store.mute = true;
+	ask(f, 0, "topic.create", json_pack("{s:s,s:i}", "topic", "new", "partitions", 2));
+	ask(f, 1, "partition.roll", json_pack("{s:s,s:i}", "topic", "t", "partition", 1));
+	ask(f, 2, "offset.list", json_pack("{s:s,s:s,s:i}", "topic", "t", "at", "time", "time_ms", 1));
+	ask(f, 3, "health.wait", json_pack("{s:b,s:i}", "ready", 0, "timeout_ms", 60000));
+	for (int client = 0; client < CLIENTS_MAX; client++) {
+		assert_null(take(f, client));
+	}
+	stop_server(f);
+	expect_cancelled(f, 0, "topic.create: the daemon stopped; this may have been carried out");
+	expect_cancelled(f, 1, "partition.roll: the daemon stopped; this may have been carried out");
+	expect_cancelled(f, 2, "offset.list: the daemon stopped");
+	expect_cancelled(f, 3, "health.wait: the daemon stopped");
+}
+
+static void
+changes_that_wait_behind_another_at_a_stop_are_not_begun(void **state)
+{
+	struct fixture *f = *state;
+	json_t *request = json_pack("{s:s,s:i,s:s,s:{s:s}}", "jsonrpc", "2.0", "id", 2, "method",
+		"topic.delete", "params", "topic", "t");
+	char *text = json_dumps(request, JSON_COMPACT);
+
+	f->rig.store.hold_durable = true;
+	ask(f, 0, "topic.alter", json_pack("{s:s,s:{s:s}}", "topic", "t", "configs", "penstock.ack.risk", "power"));
+	assert_int_equal(send(f->fds[0], text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	assert_int_equal(send(f->fds[0], "\n", 1, MSG_NOSIGNAL), 1);
+	free(text);
+	json_decref(request);
+	ask(f, 1, "topic.delete", json_pack("{s:s}", "topic", "t"));
+	expect(f, 1, "kind", "busy");
+	assert_null(take(f, 0));
+	stop_server(f);
+	expect_cancelled(f, 0, "topic.alter: the daemon stopped; this may have been carried out");
+	expect_cancelled(f, 0, "topic.delete: the daemon stopped; this was not begun");
+}
+
 /* --- alarms and metrics ------------------------------------------------------------------------------ */
 
 static void
@@ -295,6 +343,8 @@ main(void)
 		CASE(numbers_of_the_control_socket_are_metrics_with_a_help_of_their_own),
 		CASE(a_cursor_that_nobody_was_given_is_not_page_one),
 		CASE(a_question_to_a_shard_that_does_not_turn_is_answered),
+		CASE(calls_that_are_open_at_a_stop_are_answered_and_leave_nothing),
+		CASE(changes_that_wait_behind_another_at_a_stop_are_not_begun),
 		CASE(offsets_by_time_are_told_of_every_partition_of_a_wide_topic),
 	};
 
