@@ -15,7 +15,6 @@
 #include "logstore/append_room.h"
 #include "logstore/checkpointer.h"
 #include "logstore/commit_notes.h"
-#include "logstore/committer.h"
 #include "logstore/roll.h"
 #include "logstore/store.h"
 

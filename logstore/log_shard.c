@@ -293,6 +293,13 @@ run_command(struct log_shard *shard, struct log_command *command, struct partiti
 }
 
 void
+log_shard_fail(struct log_shard *shard, const char *what, int error)
+{
+	shard->failed = true;
+	store_fail(shard->store, what, error);
+}
+
+void
 log_shard_quarantine(struct log_shard *shard, struct partition *p)
 {
 	if (p->state == LOG_PARTITION_SERVING) {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One log lcore's state. Everything in it is the lcore's own but what says otherwise; the keeper
- * talks to it through two rings. Included by the files that are this lcore's work: log_shard,
- * appender, committer, guard_writer, roll, checkpointer, reader, and by logstore.c and recovery
- * before the lcore starts.
+ * talks to it through two rings. Included by the files that are this lcore's work (README.md has their
+ * list), and by logstore.c and recovery before the lcore starts.
  */
 #ifndef LOGSTORE_LOG_SHARD_H
 #define LOGSTORE_LOG_SHARD_H
@@ -197,13 +196,27 @@ shard_count(struct log_shard *shard, enum shard_counter counter, uint64_t n)
 
 /* Dispatched group i, 0 = oldest. */
 static inline struct group *
-shard_group(struct log_shard *shard, uint32_t i)
+shard_group(const struct log_shard *shard, uint32_t i)
 {
 	return shard->queue[(shard->group_first + i) % GROUPS_MAX];
 }
 
+/* Dispatched groups in a state. */
+static inline uint32_t
+shard_groups_in(const struct log_shard *shard, enum group_state state)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < shard->group_count; i++) {
+		count += shard_group(shard, i)->state == state;
+	}
+	return count;
+}
+
 /* A message to the keeper: always fits (keeper_msg.h). */
 void log_shard_tell(struct log_shard *shard, const struct keeper_msg *msg);
+/* A guard write or a flush failed: this shard, and with it the store, writes no more. */
+void log_shard_fail(struct log_shard *shard, const char *what, int error);
 /* The keeper found damaged bytes: the partition takes no more. */
 void log_shard_quarantine(struct log_shard *shard, struct partition *p);
 /* Takes memory and tables. -ENOMEM. Start-up. */
