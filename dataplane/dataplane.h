@@ -12,6 +12,7 @@
 #include "base/counter.h"
 #include "base/handoff.h"
 #include "base/histogram.h"
+#include "base/log_room.h"
 #include "base/rand.h"
 #include "base/ring.h"
 #include "base/route_table.h"
@@ -69,11 +70,7 @@ struct lane_options {
 	struct ring *append_done[LANE_SHARDS_MAX];
 	struct ring *control_ask;
 	struct ring *control_answer;
-	/* Free bytes of a shard's append buffer (logstore_buffer_free), for credits. */
-	uint64_t (*log_buffer_free)(void *user_data, uint32_t shard);
-	/* The log refuses records for want of disk space (logstore_disk_full); NULL: never. */
-	bool (*log_disk_full)(void *user_data);
-	void *log_buffer_user_data; /* of both */
+	const struct log_room *log_room; /* what the log can take, for credits; outlives the lane */
 	uint64_t memory_max_bytes; /* most that the lane's tables may take; 0: not looked at */
 };
 

@@ -492,8 +492,7 @@ answer_at_once(struct log_shard *shard, struct append *a)
 	}
 	/* Internal topics go on when the disk is full: without their records nothing can be deleted. */
 	if (a->p->state != LOG_PARTITION_SERVING || store_failed(shard->store) ||
-		(!a->p->internal &&
-			atomic_load_explicit(&shard->store->disk_low, memory_order_relaxed))) {
+		(!a->p->internal && log_room_disk_full(&shard->store->room))) {
 		return refuse(shard, req, KAFKA_KAFKA_STORAGE_ERROR);
 	}
 	return judge(shard, a);

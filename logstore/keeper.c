@@ -360,12 +360,12 @@ watch_space(struct log_keeper *keeper)
 			(uint64_t)store->options.shard_count * SHARD_SPARES_MAX * store->segment_alloc_bytes;
 	bool refuse = keeper->space_low || keeper->prep_full;
 
-	if (refuse != atomic_load_explicit(&store->disk_low, memory_order_relaxed)) {
+	if (refuse != log_room_disk_full(&store->room)) {
 		log_warning("logstore", refuse ? "disk is full: producers are refused, free=%llu low=%llu"
 					       : "disk has room again: free=%llu low=%llu",
 			(unsigned long long)space.free_bytes, (unsigned long long)low);
 	}
-	atomic_store_explicit(&store->disk_low, refuse, memory_order_relaxed);
+	log_room_set_disk_full(&store->room, refuse);
 	if (!refuse && space.free_bytes > low + low / 4) {
 		keeper_reserve_keep(keeper, space.free_bytes - low - low / 4);
 	}

@@ -141,7 +141,7 @@ log_shard_init(struct log_shard *shard, struct logstore *store, uint32_t index)
 	counter_set_init(&shard->counters);
 	histogram_init(&shard->flush_times);
 	histogram_init(&shard->group_times);
-	atomic_init(&shard->buffer_free, o->buffer_bytes);
+	log_room_set_buffer_free(&store->room, index, o->buffer_bytes);
 	atomic_init(&shard->spares_wanted, 0);
 	atomic_init(&shard->spares_taken, 0);
 	int rc = guard_writer_init(shard);
@@ -481,8 +481,7 @@ publish(struct log_shard *shard)
 	uint64_t dirty = (uint64_t)shard->pool.dirty_chunks * CHUNK_BYTES;
 	uint64_t buffer = shard->store->options.buffer_bytes;
 
-	atomic_store_explicit(&shard->buffer_free, buffer > dirty ? buffer - dirty : 0,
-		memory_order_relaxed);
+	log_room_set_buffer_free(&shard->store->room, shard->index, buffer > dirty ? buffer - dirty : 0);
 	if (shard->uncheckpointed_bytes != shard->uncheckpointed_told) {
 		atomic_fetch_add_explicit(&shard->store->uncheckpointed_bytes,
 			shard->uncheckpointed_bytes - shard->uncheckpointed_told, memory_order_relaxed);

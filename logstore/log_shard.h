@@ -182,7 +182,6 @@ struct log_shard {
 	struct counter_set counters;
 	struct histogram flush_times;
 	struct histogram group_times;
-	_Atomic uint64_t buffer_free;
 	/* For the keeper, which makes spares: it must not have to wait for a message to know. */
 	_Atomic uint32_t spares_wanted; /* beside spares_min: one for each half-full segment */
 	_Atomic uint32_t spares_taken;	/* since the start; wraps */

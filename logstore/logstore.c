@@ -342,7 +342,7 @@ logstore_info(struct logstore *store, struct log_store_info *ret_info)
 		.flush_scope = store->flush_device ? "device" : "file",
 		.probe = store->probe,
 		.failed = atomic_load_explicit(&store->failed, memory_order_acquire),
-		.disk_low = logstore_disk_full(store),
+		.disk_low = log_room_disk_full(&store->room),
 		.in_use = store->in_use};
 	for (uint32_t i = 0; i < store->method.warning_count; i++) {
 		ret_info->warnings[ret_info->warning_count++] = store->method.warnings[i];
@@ -360,17 +360,10 @@ logstore_counters(struct logstore *store, uint32_t shard, uint64_t *ret_values)
 	counter_read(&store->shards[shard]->counters, ret_values, SHARD_COUNTER_COUNT);
 }
 
-uint64_t
-logstore_buffer_free(struct logstore *store, uint32_t shard)
+const struct log_room *
+logstore_room(const struct logstore *store)
 {
-	ensure(shard < store->options.shard_count);
-	return atomic_load_explicit(&store->shards[shard]->buffer_free, memory_order_relaxed);
-}
-
-bool
-logstore_disk_full(const struct logstore *store)
-{
-	return atomic_load_explicit(&store->disk_low, memory_order_relaxed);
+	return &store->room;
 }
 
 /* --- end --------------------------------------------------------------------------------------- */

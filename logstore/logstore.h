@@ -22,6 +22,7 @@
 #include "base/handoff.h"
 #include "base/histogram.h"
 #include "base/io.h"
+#include "base/log_room.h"
 #include "base/rand.h"
 #include "base/ring.h"
 
@@ -254,10 +255,8 @@ struct log_store_info {
 /* Any thread. */
 void logstore_info(struct logstore *store, struct log_store_info *ret_info);
 void logstore_counters(struct logstore *store, uint32_t shard, uint64_t *ret_values);
-/* Free bytes of the shard's append buffer, published each turn; feeds credits. Any thread. */
-uint64_t logstore_buffer_free(struct logstore *store, uint32_t shard);
-/* Records are refused with 56 for want of disk space, those of internal topics are not. Any thread. */
-bool logstore_disk_full(const struct logstore *store);
+/* What the log can take at the moment; feeds credits. As long as the store. Any thread. */
+const struct log_room *logstore_room(const struct logstore *store);
 
 /* Clean stop: flush, seal every active segment, checkpoints, .kafka_cleanshutdown. */
 void logstore_stop_begin(struct logstore *store);

@@ -39,7 +39,7 @@ struct logstore {
 	_Atomic bool failed;
 	char failed_reason[STORE_REASON_MAX];
 	_Atomic bool failed_reason_set;
-	_Atomic bool disk_low;
+	struct log_room room;
 	_Atomic bool stop_wanted;
 	_Atomic bool stopped;
 	_Atomic int64_t wall_minus_mono_ns;

@@ -198,18 +198,6 @@ wiring_broker(struct wiring *w)
 	return broker_create(&options, &e->broker);
 }
 
-static uint64_t
-wiring_log_buffer_free(void *user_data, uint32_t shard)
-{
-	return logstore_buffer_free(user_data, shard);
-}
-
-static bool
-wiring_log_disk_full(void *user_data)
-{
-	return logstore_disk_full(user_data);
-}
-
 /* The sums of DATAPLANE 3.3 for what is behind the pools, a log line each. */
 static void
 wiring_show_lane(uint32_t lane, const char *text)
@@ -259,9 +247,7 @@ wiring_lane(struct wiring *w, uint32_t lane, struct wiring_error *error)
 	}
 	options.control_ask = &w->control_ask[lane];
 	options.control_answer = &w->control_answer[lane];
-	options.log_buffer_free = wiring_log_buffer_free;
-	options.log_disk_full = wiring_log_disk_full;
-	options.log_buffer_user_data = e->store;
+	options.log_room = logstore_room(e->store);
 	options.memory_max_bytes = host_facts_memory_free("") / (e->lane_count - lane);
 	rc = lane_create(&options, &e->lanes[lane], text, sizeof(text));
 	if (rc < 0) {

@@ -28,8 +28,8 @@
  *              durable_seq, durable_offset: append_done DURABLE (relaxed topics: APPENDED)
  *              error, error_seq: itself (admission, epoch, order), append_done REFUSED or FAILED
  *     credit   packets grow by COPIED, bytes by DURABLE, both by REFUSED; shares: itself, over
- *              lane_options.log_buffer_free, which is a call and no ring
- *     busy     itself; disk full: lane_options.log_disk_full
+ *              what the log publishes in base/log_room.h
+ *     busy     itself; disk full: base/log_room.h
  * Those who append or read without a session, by the same structs (control's records, offset.list,
  * windows; a Kafka answer would need no other):
  *   append     base offset: append_done COPIED, offset - (record_count - 1); with DUPLICATE it is
@@ -44,6 +44,7 @@
 
 #include <stdint.h>
 
+#define HANDOFF_SHARDS_MAX	  16 /* log lcores */
 #define HANDOFF_TOPIC_NAME_MAX	  249
 #define HANDOFF_PRODUCER_NAME_MAX 64
 

@@ -36,12 +36,12 @@ admission_measure(struct lane *lane, struct lane_admission *a)
 	uint64_t log_bytes = 0;
 
 	for (uint32_t shard = 0; shard < options->shard_count; shard++) {
-		log_bytes += options->log_buffer_free(options->log_buffer_user_data, shard);
+		log_bytes += log_room_buffer_free(options->log_room, shard);
 	}
 	a->budget_pkts = least(above(buffers, a->reserve_pkts), lane->descriptors);
 	a->budget_bytes = log_bytes / options->lane_count;
 	a->buffers_low = buffers <= a->reserve_pkts;
-	a->disk_full = options->log_disk_full && options->log_disk_full(options->log_buffer_user_data);
+	a->disk_full = log_room_disk_full(options->log_room);
 }
 
 void

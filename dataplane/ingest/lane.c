@@ -40,7 +40,7 @@ static int PRINTF_LIKE(3, 4) lane_refuse(char *text, uint32_t text_bytes, const 
 static int
 lane_check_numbers(const struct lane_options *o, char *text, uint32_t text_bytes)
 {
-	if (!o->clock || !o->rand || !o->nic || !o->routes || !o->secrets || !o->log_buffer_free ||
+	if (!o->clock || !o->rand || !o->nic || !o->routes || !o->secrets || !o->log_room ||
 		!o->control_ask || !o->control_answer) {
 		return lane_refuse(text, text_bytes, "lane: a seam or ring is missing");
 	}

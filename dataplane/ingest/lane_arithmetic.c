@@ -79,7 +79,7 @@ lane_check_floors(const struct lane_options *o, const struct nic_caps *caps, cha
 	at_once = (o->sessions_max + floors.groups - 1) / floors.groups;
 	round_ns = floors.groups * LANE_GROUP_PERIOD_NS;
 	for (uint32_t shard = 0; shard < o->shard_count; shard++) {
-		log_bytes += o->log_buffer_free(o->log_buffer_user_data, shard);
+		log_bytes += log_room_buffer_free(o->log_room, shard);
 	}
 	log_bytes /= o->lane_count;
 	if (at_once * floors.pkts > spare) {

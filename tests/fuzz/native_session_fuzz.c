@@ -509,7 +509,7 @@ rig_step(struct rig *rig, uint8_t op, struct reader *r)
 		nic_fake_tx_alloc_fail(rig->h.nic, wait >> 5);
 		break;
 	case STEP_BUFFER:
-		rig->h.log_buffer_free = reader_u8(r) * 64 * KIB;
+		lane_harness_log_room(&rig->h, reader_u8(r) * 64 * KIB);
 		break;
 	case STEP_DRAIN:
 		lane_drain_begin(rig->h.lane);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/clock.h"
+#include "base/log_room.h"
 #include "base/rand.h"
 #include "base/ring.h"
 #include "model_server.h"
@@ -44,7 +45,7 @@ struct model_log_ops {
 	void (*crash)(struct model_log *log, uint64_t now_ns);
 	void (*disk)(struct model_log *log, bool running);
 	bool (*quiet)(struct model_log *log);
-	uint64_t (*buffer_free)(struct model_log *log, uint32_t shard);
+	const struct log_room *(*room)(struct model_log *log);
 	void (*visit)(struct model_log *log, uint32_t partition, model_visit_fn fn, void *user_data);
 	const char *(*broken)(struct model_log *log);
 	void (*destroy)(struct model_log *log);

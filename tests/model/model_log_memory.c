@@ -34,6 +34,7 @@ struct log_memory {
 	struct model_log log;
 	struct model_log_options options;
 	struct server_log store;
+	struct log_room room;
 	struct memory_port ports[MODEL_LANES_MAX][MODEL_SHARDS_MAX];
 	struct memory_waiter waiters[MEMORY_WAITERS_MAX];
 	uint32_t waiter_count;
@@ -56,9 +57,28 @@ memory_attach(struct model_log *log, uint32_t lane, uint32_t shard, struct ring 
 	port->outbox_count = 0;
 }
 
+/* As a shard does at its turn's end. */
+static void
+memory_publish(struct log_memory *m)
+{
+	for (uint32_t shard = 0; shard < m->options.shard_count; shard++) {
+		uint64_t held_bytes = 0;
+
+		for (uint32_t p = shard; p < m->options.partition_count; p += m->options.shard_count) {
+			const struct server_partition *partition = &m->store.partitions[p];
+
+			for (uint32_t i = partition->durable_count; i < partition->count; i++) {
+				held_bytes += partition->entries[i].len;
+			}
+		}
+		log_room_set_buffer_free(&m->room, shard, held_bytes < MEMORY_BUFFER ? MEMORY_BUFFER - held_bytes : 0);
+	}
+}
+
 static void
 memory_start(struct model_log *log, uint64_t now_ns)
 {
+	memory_publish(memory_of(log));
 }
 
 static uint32_t
@@ -259,6 +279,7 @@ memory_poll(struct model_log *log, uint64_t now_ns, uint32_t *work)
 	}
 	uint64_t at_ns = server_log_poll(&m->store, now_ns);
 
+	memory_publish(m);
 	return at_ns < deadline_ns ? at_ns : deadline_ns;
 }
 
@@ -292,20 +313,10 @@ memory_quiet(struct model_log *log)
 	return m->waiter_count == 0;
 }
 
-static uint64_t
-memory_buffer_free(struct model_log *log, uint32_t shard)
+static const struct log_room *
+memory_room(struct model_log *log)
 {
-	struct log_memory *m = memory_of(log);
-	uint64_t held_bytes = 0;
-
-	for (uint32_t p = shard; p < m->options.partition_count; p += m->options.shard_count) {
-		const struct server_partition *partition = &m->store.partitions[p];
-
-		for (uint32_t i = partition->durable_count; i < partition->count; i++) {
-			held_bytes += partition->entries[i].len;
-		}
-	}
-	return held_bytes < MEMORY_BUFFER ? MEMORY_BUFFER - held_bytes : 0;
+	return &memory_of(log)->room;
 }
 
 static void
@@ -342,7 +353,7 @@ static const struct model_log_ops memory_ops = {
 	.crash = memory_crash,
 	.disk = memory_disk,
 	.quiet = memory_quiet,
-	.buffer_free = memory_buffer_free,
+	.room = memory_room,
 	.visit = memory_visit,
 	.broken = memory_broken,
 	.destroy = memory_destroy,

@@ -413,12 +413,10 @@ store_quiet(struct model_log *log)
 	return now_ns >= s->rest_ns && model_windows_drained(s->windows);
 }
 
-static uint64_t
-store_buffer_free(struct model_log *log, uint32_t shard)
+static const struct log_room *
+store_room(struct model_log *log)
 {
-	struct log_store *s = store_of(log);
-
-	return logstore_buffer_free(s->store, shard);
+	return logstore_room(store_of(log)->store);
 }
 
 static const char *
@@ -574,7 +572,7 @@ static const struct model_log_ops store_ops = {
 	.crash = store_crash,
 	.disk = store_disk,
 	.quiet = store_quiet,
-	.buffer_free = store_buffer_free,
+	.room = store_room,
 	.visit = store_visit,
 	.broken = store_broken,
 	.destroy = store_destroy,

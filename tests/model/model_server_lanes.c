@@ -94,14 +94,6 @@ lanes_routes(struct server_lanes *s)
 	};
 }
 
-static uint64_t
-lanes_buffer_free(void *user_data, uint32_t shard)
-{
-	struct server_lanes *s = user_data;
-
-	return s->log->ops->buffer_free(s->log, shard);
-}
-
 static void
 lanes_make_rings(struct server_lanes *s, uint16_t index)
 {
@@ -148,8 +140,7 @@ lanes_make_lane(struct server_lanes *s, uint16_t index)
 	}
 	options.control_ask = &port->control_ask;
 	options.control_answer = &port->control_answer;
-	options.log_buffer_free = lanes_buffer_free;
-	options.log_buffer_user_data = s;
+	options.log_room = s->log->ops->room(s->log);
 	if (lane_create(&options, &port->lane, text, sizeof(text)) < 0) {
 		fprintf(stderr, "lane_create: %s\n", text);
 		abort();

@@ -12,19 +12,6 @@
 #define START_WALL (1700000000ull * NS_PER_S)
 #define RECORD_MS  1700000000000ll
 
-static uint64_t
-harness_buffer_free(void *user_data, uint32_t shard)
-{
-	(void)shard;
-	return ((struct lane_harness *)user_data)->log_buffer_free;
-}
-
-static bool
-harness_disk_full(void *user_data)
-{
-	return ((struct lane_harness *)user_data)->log_disk_full;
-}
-
 static void
 harness_routes(struct lane_harness *h)
 {
@@ -60,6 +47,14 @@ lane_harness_init(struct lane_harness *h)
 }
 
 void
+lane_harness_log_room(struct lane_harness *h, uint64_t bytes)
+{
+	for (uint32_t shard = 0; shard < ARRAY_COUNT(h->append_req); shard++) {
+		log_room_set_buffer_free(&h->log_room, shard, bytes);
+	}
+}
+
+void
 lane_harness_init_nic(struct lane_harness *h, const struct nic_fake_options *nic)
 {
 	memset(h, 0, sizeof(*h));
@@ -77,7 +72,7 @@ lane_harness_init_nic(struct lane_harness *h, const struct nic_fake_options *nic
 	lane_secrets_init(&h->secrets, &h->rand, START_NS);
 	rand_fill(&h->rand, h->secrets.reset_key, sizeof(h->secrets.reset_key));
 	h->secrets.boot_id = 77;
-	h->log_buffer_free = 64 * MIB;
+	lane_harness_log_room(h, 64 * MIB);
 	lane_options_init(&h->options);
 	h->options.clock = &h->clock.clock;
 	h->options.rand = &h->rand;
@@ -90,9 +85,7 @@ lane_harness_init_nic(struct lane_harness *h, const struct nic_fake_options *nic
 	h->options.append_done[0] = &h->append_done[0];
 	h->options.control_ask = &h->control_ask;
 	h->options.control_answer = &h->control_answer;
-	h->options.log_buffer_free = harness_buffer_free;
-	h->options.log_disk_full = harness_disk_full;
-	h->options.log_buffer_user_data = h;
+	h->options.log_room = &h->log_room;
 }
 
 void

@@ -31,8 +31,7 @@ struct lane_harness {
 	struct lane_secrets secrets;
 	struct lane_options options;
 	struct lane *lane;
-	uint64_t log_buffer_free;
-	bool log_disk_full;
+	struct log_room log_room;
 	uint64_t bytes_in, bytes_out;
 	uint8_t frame_bytes[2048]; /* the last one taken */
 };
@@ -52,6 +51,8 @@ void lane_harness_init(struct lane_harness *h);
 /* The same with another size of pool. */
 void lane_harness_init_nic(struct lane_harness *h, const struct nic_fake_options *nic);
 void lane_harness_create(struct lane_harness *h);
+/* So many bytes are free in the append buffer of each shard. */
+void lane_harness_log_room(struct lane_harness *h, uint64_t bytes);
 /* Checks that no rx buffer is lost, then frees all. */
 void lane_harness_fini(struct lane_harness *h);
 /* One turn at the clock's present, then the ledger. */

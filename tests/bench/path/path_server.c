@@ -230,12 +230,6 @@ start_topic(struct server *s)
 	atomic_store(&s->routes.partition_count, s->arguments.partitions);
 }
 
-static uint64_t
-log_buffer_free(void *user_data, uint32_t shard)
-{
-	return logstore_buffer_free(((struct server *)user_data)->store, shard);
-}
-
 static void
 start_lane(struct server *s)
 {
@@ -260,8 +254,7 @@ start_lane(struct server *s)
 	options.append_done[0] = &s->append_done;
 	options.control_ask = &s->control_ask;
 	options.control_answer = &s->control_answer;
-	options.log_buffer_free = log_buffer_free;
-	options.log_buffer_user_data = s;
+	options.log_room = logstore_room(s->store);
 	if (lane_create(&options, &s->lane, text, sizeof(text)) < 0) {
 		path_die("lane", text);
 	}

@@ -58,7 +58,7 @@ packets_resolve_at_copied_and_bytes_at_durable(void **state)
 
 	lane_harness_init(h);
 	lane_harness_create(h);
-	h->log_buffer_free = 0; /* floors only */
+	lane_harness_log_room(h, 0); /* floors only */
 	lane_harness_advance(h, NS_PER_MS);
 	lane_client_init(&client, 1);
 	lane_client_connect(&client, h);
@@ -87,14 +87,14 @@ acks_tell_that_the_disk_is_full(void **state)
 	lane_client_init(&client, 1);
 	lane_client_connect(&client, h);
 	assert_int_equal(ping().busy, SESSION_MSG_BUSY_NONE);
-	h->log_buffer_free = 0;
-	h->log_disk_full = true;
+	lane_harness_log_room(h, 0);
+	log_room_set_disk_full(&h->log_room, true);
 	lane_harness_advance(h, NS_PER_MS);
 	assert_int_equal(ping().busy, SESSION_MSG_BUSY_DISK_FULL);
-	h->log_disk_full = false;
+	log_room_set_disk_full(&h->log_room, false);
 	lane_harness_advance(h, NS_PER_MS);
 	assert_int_equal(ping().busy, SESSION_MSG_BUSY_LOG_BUFFER);
-	h->log_buffer_free = 64 * MIB;
+	lane_harness_log_room(h, 64 * MIB);
 	lane_harness_advance(h, NS_PER_MS);
 	assert_int_equal(ping().busy, SESSION_MSG_BUSY_NONE);
 	lane_harness_fini(h);
@@ -140,7 +140,7 @@ refusals_give_the_credit_back(void **state)
 
 	lane_harness_init(h);
 	lane_harness_create(h);
-	h->log_buffer_free = 0;
+	lane_harness_log_room(h, 0);
 	lane_harness_advance(h, NS_PER_MS);
 	lane_client_init(&client, 1);
 	lane_client_connect(&client, h);
@@ -160,7 +160,7 @@ credit_never_decreases(void **state)
 	struct session_msg_ack ack = ping();
 	uint64_t bytes = ack.credit_bytes, pkts = ack.credit_pkts;
 
-	h->log_buffer_free = 0;
+	lane_harness_log_room(h, 0);
 	for (uint32_t i = 0; i < 20; i++) {
 		clock_fake_advance(&h->clock, 50 * NS_PER_MS);
 		ack = ping();
@@ -180,7 +180,7 @@ what_an_earlier_session_left_costs_no_credit(void **state)
 
 	lane_harness_init(h);
 	lane_harness_create(h);
-	h->log_buffer_free = 0;
+	lane_harness_log_room(h, 0);
 	lane_harness_advance(h, NS_PER_MS);
 	lane_client_init(&client, 1);
 	lane_client_connect(&client, h);
@@ -204,7 +204,7 @@ shares_stay_within_the_lane_budget(void **state)
 	uint64_t sum = 0;
 
 	lane_harness_init(h);
-	h->log_buffer_free = 256 * KIB;
+	lane_harness_log_room(h, 256 * KIB);
 	lane_harness_create(h);
 	for (uint8_t i = 0; i < 8; i++) {
 		lane_client_init(&clients[i], (uint8_t)(i + 1));
@@ -222,7 +222,7 @@ shares_stay_within_the_lane_budget(void **state)
 		/* First shares were given when fewer sessions were active. */
 		sum += ack.credit_bytes - clients[i].accept.credit_bytes;
 	}
-	assert_true(sum <= h->log_buffer_free);
+	assert_true(sum <= log_room_buffer_free(&h->log_room, 0));
 	lane_harness_fini(h);
 }
 
@@ -288,7 +288,7 @@ floors_shrink_to_one_packet_when_the_descriptors_are_few(void **state)
 	struct lane_harness *h = begin_small(31, 4);
 	uint64_t max_datagram = h->options.max_datagram;
 
-	h->log_buffer_free = 0; /* bytes: floors only */
+	lane_harness_log_room(h, 0); /* bytes: floors only */
 	connect_many(6);
 	assert_int_equal(many[0].accept.credit_bytes, 2 * max_datagram);
 	assert_int_equal(many[3].accept.credit_bytes, 2 * max_datagram);
@@ -312,7 +312,7 @@ floors_of_more_sessions_than_descriptors_take_turns(void **state)
 	uint64_t credit[MANY] = {0};
 	uint32_t groups[3], all = 0;
 
-	h->log_buffer_free = 0;
+	lane_harness_log_room(h, 0);
 	connect_many(MANY);
 	(void)next_group(credit);
 	for (uint32_t i = 0; i < 3; i++) {
@@ -341,7 +341,7 @@ a_floor_is_given_at_the_groups_turn_only(void **state)
 	struct append_req req;
 	uint32_t told, bit = 1u << (MANY - 1), waited = 0;
 
-	h->log_buffer_free = 0;
+	lane_harness_log_room(h, 0);
 	connect_many(MANY);
 	while (!(next_group(credit) & bit)) {
 		assert_true(++waited < 3);

@@ -181,9 +181,9 @@ sums_that_do_not_hold_are_refused(void **state)
 	lane_harness_init(h);
 	/* 4096 sessions on 512 descriptors: 512 at once, in 8 groups of 50 ms. */
 	h->options.sessions_max = 4096;
-	h->log_buffer_free = 512 * 1472 - 1;
+	lane_harness_log_room(h, 512 * 1472 - 1);
 	refused(h, "credit floors: 512 sessions at once x 1472 B", "log.buffer.bytes");
-	h->log_buffer_free = 512 * 1472;
+	lane_harness_log_room(h, 512 * 1472);
 	h->options.idle_timeout_ns = 399 * NS_PER_MS;
 	refused(h, "8 groups of 50 ms, longer than the idle timeout of 399 ms", "native.idle_timeout");
 	h->options.idle_timeout_ns = 400 * NS_PER_MS;

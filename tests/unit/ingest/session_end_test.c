@@ -452,7 +452,7 @@ a_hundred_batches_beyond_credit_are_a_violation(void **state)
 
 	lane_harness_init(h);
 	lane_harness_create(h);
-	h->log_buffer_free = 0;
+	lane_harness_log_room(h, 0);
 	lane_harness_advance(h, NS_PER_MS);
 	lane_client_init(&client, 1);
 	lane_client_connect(&client, h);
