@@ -26,7 +26,7 @@ batcher_create(const struct batcher_options *options, struct batcher **ret_batch
 		return -ENOMEM;
 	}
 	ensure(options->worker_count >= 1);
-	ensure(options->worker_count <= BATCHER_WORKERS_MAX);
+	ensure(options->worker_count <= HANDOFF_WORKERS_MAX);
 	b->options = *options;
 	b->partitions_max = options->routes->partitions_max;
 	b->notes = calloc(b->partitions_max, sizeof(*b->notes));

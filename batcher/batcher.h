@@ -24,7 +24,6 @@
 #define BATCHER_JOBS_MAX           16
 #define BATCHER_SOURCES_MAX        8
 #define BATCHER_JOB_PARTITIONS_MAX 1024
-#define BATCHER_WORKERS_MAX        16
 #define BATCHER_JOB_NAME_MAX       64
 #define BATCHER_PRINT_ROWS_MAX     10
 #define BATCHER_PRINT_ROW_BYTES    160
@@ -105,9 +104,9 @@ struct batcher_options {
 	struct ring *read_req[16];     /* [shard] */
 	struct ring *read_done[16];
 	struct ring *extent_release[16];
-	struct ring *tasks[BATCHER_WORKERS_MAX]; /* [worker] */
-	struct ring *dones[BATCHER_WORKERS_MAX];
-	struct worker *workers[BATCHER_WORKERS_MAX]; /* only what they publish is looked at */
+	struct ring *tasks[HANDOFF_WORKERS_MAX]; /* [worker] */
+	struct ring *dones[HANDOFF_WORKERS_MAX];
+	struct worker *workers[HANDOFF_WORKERS_MAX]; /* only what they publish is looked at */
 	struct waker *answered; /* woken when a command is answered; NULL: its asker does not sleep */
 };
 

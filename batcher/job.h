@@ -154,7 +154,7 @@ struct batcher {
 	uint32_t partitions_max;
 	struct commit_note *notes; /* [partition index], the latest */
 	struct job *jobs[BATCHER_JOBS_MAX];
-	uint32_t worker_jobs[BATCHER_WORKERS_MAX];
+	uint32_t worker_jobs[HANDOFF_WORKERS_MAX];
 	uint64_t pin_bytes; /* log memory that pins hold, or may hold once a read is back */
 	uint64_t now_ns;
 	uint64_t wall_ns;

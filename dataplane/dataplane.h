@@ -18,8 +18,6 @@
 #include "base/route_table.h"
 #include "nic/nic.h"
 
-#define LANES_MAX	     16
-#define LANE_SHARDS_MAX	     16
 #define LANE_ADDRESSES_MAX   8
 
 struct lane;
@@ -54,7 +52,7 @@ struct lane_options {
 	uint16_t lane_count;
 	uint16_t shard_count;
 	uint16_t native_port_base;    /* lane i listens on base + i */
-	uint16_t ports[LANES_MAX];    /* 0: base + i; else the real port of each lane (dev: any free) */
+	uint16_t ports[HANDOFF_LANES_MAX];    /* 0: base + i; else the real port of each lane (dev: any free) */
 	uint32_t sessions_max;
 	uint32_t streams_per_session_max;
 	uint32_t burst;
@@ -66,8 +64,8 @@ struct lane_options {
 	uint32_t address_count;
 	uint16_t vlan_id; /* 0 none */
 	uint8_t dscp;	  /* of what is sent, 0..63; a kernel socket has its own */
-	struct ring *append_req[LANE_SHARDS_MAX];  /* [shard] */
-	struct ring *append_done[LANE_SHARDS_MAX];
+	struct ring *append_req[HANDOFF_SHARDS_MAX];  /* [shard] */
+	struct ring *append_done[HANDOFF_SHARDS_MAX];
 	struct ring *control_ask;
 	struct ring *control_answer;
 	const struct log_room *log_room; /* what the log can take, for credits; outlives the lane */

@@ -53,7 +53,7 @@ log_keeper_close(struct log_keeper *keeper)
 		keeper->io->ops->close(keeper->io, keeper->prep.fd);
 		keeper->prep.fd = -1;
 	}
-	for (uint32_t i = 0; i < LOG_SHARDS_MAX; i++) {
+	for (uint32_t i = 0; i < HANDOFF_SHARDS_MAX; i++) {
 		free(keeper->inbox[i].late);
 		ring_destroy(&keeper->inbox[i].slow);
 	}

@@ -53,7 +53,7 @@ struct log_keeper {
 	struct logstore *store;
 	struct io *io;
 	uint64_t now_ns;
-	struct keeper_inbox inbox[LOG_SHARDS_MAX];
+	struct keeper_inbox inbox[HANDOFF_SHARDS_MAX];
 	struct keeper_prep prep;
 	uint64_t prep_retry_ns;
 	bool prep_full; /* the last spare failed for want of space */

@@ -111,7 +111,7 @@ init_tables(struct log_shard *shard)
 	for (uint32_t i = 0; i < SHARD_OPS_MAX; i++) {
 		shard->ops[i].next_free = i + 1;
 	}
-	for (uint32_t c = 0; c < LOG_CLIENTS_MAX; c++) {
+	for (uint32_t c = 0; c < HANDOFF_CLIENTS_MAX; c++) {
 		shard->waiting[c] = note_list_empty();
 	}
 	int rc = note_pool_init(&shard->notes, notes < NOTES_MAX ? notes : NOTES_MAX);

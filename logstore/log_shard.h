@@ -106,9 +106,9 @@ struct log_shard {
 	uint32_t block_bytes;
 	bool started;
 	/* clients */
-	struct log_client_rings rings[LOG_CLIENTS_MAX];
-	struct shard_inbox inbox[LOG_CLIENTS_MAX];
-	struct note_list waiting[LOG_CLIENTS_MAX];
+	struct log_client_rings rings[HANDOFF_CLIENTS_MAX];
+	struct shard_inbox inbox[HANDOFF_CLIENTS_MAX];
+	struct note_list waiting[HANDOFF_CLIENTS_MAX];
 	struct append_queue appends; /* of partitions that cannot go on now */
 	uint32_t part_bytes_max;     /* a partition's share of a group, while others may wait */
 	uint32_t part_bytes_now;     /* that, or more of them: nobody else waits */
@@ -169,8 +169,8 @@ struct log_shard {
 	struct cold_read reads[SHARD_READS_MAX];
 	struct shard_pin *pins;
 	uint32_t pin_free;
-	struct read_req read_held[LOG_CLIENTS_MAX]; /* taken, not yet answered */
-	bool read_is_held[LOG_CLIENTS_MAX];
+	struct read_req read_held[HANDOFF_CLIENTS_MAX]; /* taken, not yet answered */
+	bool read_is_held[HANDOFF_CLIENTS_MAX];
 	uint32_t waiting_commands; /* in partitions: wait for room or quiet */
 	bool stopping;
 	bool stop_told;

@@ -71,8 +71,8 @@ static int
 check_options(const struct log_options *o)
 {
 	if (!o->clock || !o->rand || !o->keeper_io || o->shard_count == 0 ||
-		o->shard_count > LOG_SHARDS_MAX || o->client_count == 0 ||
-		o->client_count > LOG_CLIENTS_MAX || o->partitions_max == 0 || o->producers_max == 0) {
+		o->shard_count > HANDOFF_SHARDS_MAX || o->client_count == 0 ||
+		o->client_count > HANDOFF_CLIENTS_MAX || o->partitions_max == 0 || o->producers_max == 0) {
 		log_error("logstore", "options: clock, rand, io, shards, clients, partitions are needed");
 		return -EINVAL;
 	}

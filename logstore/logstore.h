@@ -26,8 +26,6 @@
 #include "base/rand.h"
 #include "base/ring.h"
 
-#define LOG_SHARDS_MAX	16
-#define LOG_CLIENTS_MAX 32
 
 struct logstore;
 struct log_shard;
@@ -56,7 +54,7 @@ struct log_options {
 	struct clock *clock;
 	struct rand *rand;	/* file ids, directory id; seeded in models */
 	struct io *keeper_io;	/* housekeeping half; also used by recovery */
-	struct io *shard_io[LOG_SHARDS_MAX]; /* hot half, one a shard */
+	struct io *shard_io[HANDOFF_SHARDS_MAX]; /* hot half, one a shard */
 	uint32_t shard_count;
 	uint32_t client_count;
 	uint32_t partitions_max;
@@ -172,7 +170,7 @@ void logstore_attach_notes(struct logstore *store, uint32_t shard, struct ring *
  * wakers outlive the store.
  */
 struct log_wakers {
-	struct waker *shards[LOG_SHARDS_MAX];
+	struct waker *shards[HANDOFF_SHARDS_MAX];
 	struct waker *keeper;
 	struct waker *control;
 };

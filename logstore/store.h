@@ -30,7 +30,7 @@ struct logstore {
 	bool recovered;
 	bool was_clean;
 	_Atomic bool in_use; /* recovery found partitions, or traces of some */
-	struct log_shard *shards[LOG_SHARDS_MAX];
+	struct log_shard *shards[HANDOFF_SHARDS_MAX];
 	struct log_keeper *keeper;
 	/* By index; the keeper stores, anybody loads (acquire). Objects live as long as the store. */
 	_Atomic(struct partition *) *partitions;

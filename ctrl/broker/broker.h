@@ -38,11 +38,11 @@ struct broker_options {
 	uint32_t partitions_default; /* num.partitions, for auto-creation */
 	bool auto_create;	     /* auto.create.topics.enable */
 	struct log_topic_config topic_defaults;
-	struct ring *append_req[LOG_SHARDS_MAX];
-	struct ring *append_done[LOG_SHARDS_MAX];
-	struct ring *read_req[LOG_SHARDS_MAX];
-	struct ring *read_done[LOG_SHARDS_MAX];
-	struct ring *extent_release[LOG_SHARDS_MAX];
+	struct ring *append_req[HANDOFF_SHARDS_MAX];
+	struct ring *append_done[HANDOFF_SHARDS_MAX];
+	struct ring *read_req[HANDOFF_SHARDS_MAX];
+	struct ring *read_done[HANDOFF_SHARDS_MAX];
+	struct ring *extent_release[HANDOFF_SHARDS_MAX];
 	struct ring *control_ask[16];	 /* [lane] */
 	struct ring *control_answer[16];
 };

@@ -27,9 +27,9 @@ struct metadata_options {
 	uint16_t client;
 	metadata_replay_fn replay;
 	void *replay_user_data;
-	struct ring *append_req[LOG_SHARDS_MAX];
-	struct ring *read_req[LOG_SHARDS_MAX];
-	struct ring *extent_release[LOG_SHARDS_MAX];
+	struct ring *append_req[HANDOFF_SHARDS_MAX];
+	struct ring *read_req[HANDOFF_SHARDS_MAX];
+	struct ring *extent_release[HANDOFF_SHARDS_MAX];
 };
 
 struct metadata;

@@ -17,7 +17,7 @@
 
 /* All stages of the largest configuration may share one lcore: every lane, shard and worker, and
  * the batcher. */
-#define LCORE_POLLERS_MAX (LANES_MAX + LOG_SHARDS_MAX + 1 + BATCHER_WORKERS_MAX)
+#define LCORE_POLLERS_MAX (HANDOFF_LANES_MAX + HANDOFF_SHARDS_MAX + 1 + HANDOFF_WORKERS_MAX)
 
 /* One stage on an lcore. */
 struct poller {

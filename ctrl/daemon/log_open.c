@@ -269,7 +269,7 @@ log_close_trace(const struct wiring *w)
 {
 	struct io_trace_counts all = {0};
 
-	for (uint32_t s = 0; s < LOG_SHARDS_MAX; s++) {
+	for (uint32_t s = 0; s < HANDOFF_SHARDS_MAX; s++) {
 		struct io_trace_counts one;
 
 		if (w->shard_trace[s]) {
@@ -291,7 +291,7 @@ log_close(struct wiring *w)
 	if (w->config->fault_io_trace) {
 		log_close_trace(w);
 	}
-	for (uint32_t s = 0; s < LOG_SHARDS_MAX; s++) {
+	for (uint32_t s = 0; s < HANDOFF_SHARDS_MAX; s++) {
 		if (w->shard_io[s]) {
 			w->shard_io[s]->ops->destroy(w->shard_io[s]);
 		}

@@ -38,7 +38,7 @@ ports_lane_count(const struct config *config)
 	for (uint32_t p = 0; p < config->port_count; p++) {
 		lanes += ports_queues(config, p);
 	}
-	return lanes < 1 ? 1 : lanes > LANES_MAX ? LANES_MAX : lanes;
+	return lanes < 1 ? 1 : lanes > HANDOFF_LANES_MAX ? HANDOFF_LANES_MAX : lanes;
 }
 
 static int
@@ -56,11 +56,11 @@ ports_rows(struct ports *ports, const struct config *config, struct wiring_error
 		snprintf(row->name, sizeof(row->name), "socket");
 		lane += row->lane_count;
 	}
-	if (lane > LANES_MAX) {
+	if (lane > HANDOFF_LANES_MAX) {
 		snprintf(error->text, sizeof(error->text),
 			"error: %u lanes are too many\n  why   every receive queue of every port is a lane, and "
 			"there are at most %d\n  fix   set ports[].rx_queues, or name fewer CPUs in lcores.rx\n",
-			lane, LANES_MAX);
+			lane, HANDOFF_LANES_MAX);
 		return -EINVAL;
 	}
 	return 0;
@@ -171,7 +171,7 @@ ports_open(struct wiring *w, struct wiring_error *error)
 void
 ports_close(struct wiring *w)
 {
-	for (uint32_t i = 0; i < LANES_MAX; i++) {
+	for (uint32_t i = 0; i < HANDOFF_LANES_MAX; i++) {
 		if (w->engine.nics[i]) {
 			w->engine.nics[i]->ops->destroy(w->engine.nics[i]);
 			w->engine.nics[i] = NULL;

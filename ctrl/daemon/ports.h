@@ -36,7 +36,7 @@ struct ports {
 	uint64_t looked_ns;
 };
 
-/* How many lanes the configuration asks for; 1..LANES_MAX. */
+/* How many lanes the configuration asks for; 1..HANDOFF_LANES_MAX. */
 uint32_t ports_lane_count(const struct config *config);
 /* Fills engine.nics and lane_ports. Negative errno with the error told; ports_close even then. */
 int ports_open(struct wiring *wiring, struct wiring_error *error) MUST_CHECK;

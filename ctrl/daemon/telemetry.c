@@ -37,7 +37,7 @@ _Static_assert(SNAPSHOT_WORDS <= COUNTER_SLOTS_MAX, "a lane's snapshot fits a co
 struct telemetry {
 	const struct engine *engine;
 	uint64_t taken_ns;
-	struct counter_set snapshots[LANES_MAX]; /* counters, port statistics, time */
+	struct counter_set snapshots[HANDOFF_LANES_MAX]; /* counters, port statistics, time */
 };
 
 /* The telemetry library gives commands no pointer of ours. */
@@ -609,7 +609,7 @@ telemetry_start(const struct engine *engine)
 		return -ENOMEM;
 	}
 	made->engine = engine;
-	for (uint32_t i = 0; i < LANES_MAX; i++) {
+	for (uint32_t i = 0; i < HANDOFF_LANES_MAX; i++) {
 		counter_set_init(&made->snapshots[i]);
 	}
 	snapshots_take(made, clock_now_ns(engine->clock));

@@ -492,7 +492,7 @@ wiring_start(struct wiring *w, const struct config *config, struct wiring_error 
 	w->clock = clock_system();
 	rand_init_os(&w->rand);
 	rand_init_os(&w->keeper_rand);
-	for (uint32_t i = 0; i < LANES_MAX; i++) {
+	for (uint32_t i = 0; i < HANDOFF_LANES_MAX; i++) {
 		rand_init_os(&w->lane_rand[i]);
 	}
 	lane_secrets_init(&w->secrets, NULL, clock_now_ns(w->clock));
@@ -599,8 +599,8 @@ wiring_poll(struct wiring *w, uint64_t now_ns)
 static void
 wiring_destroy_rings(struct wiring *w)
 {
-	for (uint32_t s = 0; s < LOG_SHARDS_MAX; s++) {
-		for (uint32_t c = 0; c < WIRING_CLIENTS_MAX; c++) {
+	for (uint32_t s = 0; s < HANDOFF_SHARDS_MAX; s++) {
+		for (uint32_t c = 0; c < HANDOFF_CLIENTS_MAX; c++) {
 			struct wiring_log_rings *r = &w->log_rings[c][s];
 
 			ring_destroy(&r->append_req);
@@ -611,11 +611,11 @@ wiring_destroy_rings(struct wiring *w)
 		}
 		ring_destroy(&w->commit_notes[s]);
 	}
-	for (uint32_t i = 0; i < BATCHER_WORKERS_MAX; i++) {
+	for (uint32_t i = 0; i < HANDOFF_WORKERS_MAX; i++) {
 		ring_destroy(&w->tasks[i]);
 		ring_destroy(&w->dones[i]);
 	}
-	for (uint32_t i = 0; i < LANES_MAX; i++) {
+	for (uint32_t i = 0; i < HANDOFF_LANES_MAX; i++) {
 		ring_destroy(&w->control_ask[i]);
 		ring_destroy(&w->control_answer[i]);
 	}

@@ -15,7 +15,6 @@
 #include "ctrl/methods/engine.h"
 #include "ctrl/schema/config_key.h"
 
-#define WIRING_CLIENTS_MAX 18 /* lanes, control, batcher */
 #define WIRING_TEXT_BYTES  4096
 
 /* What went wrong at start: what, why and the command that mends it, ready to print. */
@@ -36,26 +35,26 @@ struct wiring {
 	struct clock *clock;
 	struct rand rand;		     /* start-up and control */
 	struct rand keeper_rand;	     /* the log's: recovery, then the keeper thread */
-	struct rand lane_rand[LANES_MAX];
+	struct rand lane_rand[HANDOFF_LANES_MAX];
 	struct lane_secrets secrets;
 	struct route_table routes;
 	struct waker control_waker;	     /* rings that end on the control thread */
 	struct waker keeper_waker;	     /* and on the keeper's */
 	struct io *keeper_io;
-	struct io *shard_io[LOG_SHARDS_MAX];
-	struct io_trace *shard_trace[LOG_SHARDS_MAX]; /* fault.io.trace; its io frees it */
+	struct io *shard_io[HANDOFF_SHARDS_MAX];
+	struct io_trace *shard_trace[HANDOFF_SHARDS_MAX]; /* fault.io.trace; its io frees it */
 	uint32_t client_count;
 	uint16_t control_client, batcher_client;
-	struct wiring_log_rings log_rings[WIRING_CLIENTS_MAX][LOG_SHARDS_MAX];
-	struct ring commit_notes[LOG_SHARDS_MAX];
-	struct ring tasks[BATCHER_WORKERS_MAX], dones[BATCHER_WORKERS_MAX];
-	struct ring control_ask[LANES_MAX], control_answer[LANES_MAX];
+	struct wiring_log_rings log_rings[HANDOFF_CLIENTS_MAX][HANDOFF_SHARDS_MAX];
+	struct ring commit_notes[HANDOFF_SHARDS_MAX];
+	struct ring tasks[HANDOFF_WORKERS_MAX], dones[HANDOFF_WORKERS_MAX];
+	struct ring control_ask[HANDOFF_LANES_MAX], control_answer[HANDOFF_LANES_MAX];
 	struct lcore_loop loops[ENGINE_LCORES_MAX];
 	uint32_t loop_count;
-	struct lcore_loop *lane_loop[LANES_MAX];
-	struct lcore_loop *shard_loop[LOG_SHARDS_MAX];
+	struct lcore_loop *lane_loop[HANDOFF_LANES_MAX];
+	struct lcore_loop *shard_loop[HANDOFF_SHARDS_MAX];
 	struct lcore_loop *batcher_loop;
-	struct lcore_loop *worker_loop[BATCHER_WORKERS_MAX];
+	struct lcore_loop *worker_loop[HANDOFF_WORKERS_MAX];
 	pthread_t keeper_thread;
 	bool keeper_running;
 	_Atomic bool keeper_stop;

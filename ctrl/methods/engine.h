@@ -63,15 +63,15 @@ struct engine {
 	struct broker *broker;
 	struct logstore *store;
 	uint32_t shard_count;
-	struct lane *lanes[LANES_MAX];
-	struct nic *nics[LANES_MAX];
-	uint16_t lane_ports[LANES_MAX];
+	struct lane *lanes[HANDOFF_LANES_MAX];
+	struct nic *nics[HANDOFF_LANES_MAX];
+	uint16_t lane_ports[HANDOFF_LANES_MAX];
 	uint32_t lane_count;
 	struct batcher *batcher;
 	uint32_t worker_count;
-	struct worker *workers[BATCHER_WORKERS_MAX];
-	uint32_t worker_lcores[BATCHER_WORKERS_MAX]; /* whose lcore each is polled by */
-	uint32_t shard_lcores[LOG_SHARDS_MAX];
+	struct worker *workers[HANDOFF_WORKERS_MAX];
+	uint32_t worker_lcores[HANDOFF_WORKERS_MAX]; /* whose lcore each is polled by */
+	uint32_t shard_lcores[HANDOFF_SHARDS_MAX];
 	uint32_t batcher_lcore;
 	struct engine_lcore lcores[ENGINE_LCORES_MAX];
 	uint32_t lcore_count;

@@ -276,7 +276,7 @@ ledger_watch_reasons(const struct ledger_watch *w, uint64_t now_ns, json_t *reas
 {
 	char where[16];
 
-	for (uint32_t lane = 0; lane < LANES_MAX; lane++) {
+	for (uint32_t lane = 0; lane < HANDOFF_LANES_MAX; lane++) {
 		snprintf(where, sizeof(where), "lane %u", lane);
 		for (uint32_t i = 0; i < LEDGER_EQUATIONS_MAX; i++) {
 			reason_broken(&w->rows[lane][i], where, reasons);

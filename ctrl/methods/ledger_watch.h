@@ -52,10 +52,10 @@ struct ledger_watch_sign {
 
 struct ledger_watch {
 	uint64_t looked_ns;
-	struct ledger_watch_row rows[LANES_MAX][LEDGER_EQUATIONS_MAX];
+	struct ledger_watch_row rows[HANDOFF_LANES_MAX][LEDGER_EQUATIONS_MAX];
 	struct ledger_watch_row log[LEDGER_LOG_EQUATIONS];
-	struct ledger_watch_port ports[LANES_MAX];
-	struct ledger_watch_sign signs[LANES_MAX][WATCH_SIGNS];
+	struct ledger_watch_port ports[HANDOFF_LANES_MAX];
+	struct ledger_watch_sign signs[HANDOFF_LANES_MAX][WATCH_SIGNS];
 	struct ledger_equation equations[LEDGER_EQUATIONS_MAX]; /* of one look */
 };
 

@@ -16,7 +16,7 @@ struct offset_query {
 	int64_t time_ms;
 	json_t *rows;
 	uint32_t waiting;
-	uint32_t shard_waiting[LOG_SHARDS_MAX];
+	uint32_t shard_waiting[HANDOFF_SHARDS_MAX];
 	bool gone; /* its call is: it goes with its last look-up */
 	int16_t error;
 	uint32_t error_partition;
@@ -124,7 +124,7 @@ query_give_up(struct rpc_call *call, struct offset_query *query, uint64_t now_ns
 	const struct engine *engine = body_engine(call);
 	char what[HANDOFF_TOPIC_NAME_MAX + 32];
 
-	for (uint32_t shard = 0; shard < LOG_SHARDS_MAX; shard++) {
+	for (uint32_t shard = 0; shard < HANDOFF_SHARDS_MAX; shard++) {
 		uint32_t lcore = engine->shard_lcores[shard];
 
 		if (query->shard_waiting[shard] > 0 &&

@@ -6,7 +6,7 @@ TYPES = {'bool', 'u32', 'u64', 'ppm', 'bytes', 'duration', 'enum', 'string', 'pa
 RELOAD = {'restart', 'fixed'}
 TEXT_MAX = {'string': 127, 'path': 511, 'addr': 45}
 ENTRY_WORDS = {'key', 'c', 'type', 'list', 'min', 'max', 'default', 'dev', 'reload', 'doc', 'values', 'auto',
-               'raw', 'power_of_two', 'dev_only', 'step'}
+               'raw', 'power_of_two', 'dev_only', 'step', 'max_is'}
 
 
 def number(key, value):
@@ -166,7 +166,11 @@ def table_row(key, prefix, struct):
 
 
 def config_source(config):
-    lines = [banner('The key table of the configuration.'), '#include "ctrl/schema/config_gen.h"', '']
+    lines = [banner('The key table of the configuration.'), '#include "base/handoff.h"', '#include "ctrl/schema/config_gen.h"', '']
+    for key in config['keys'] + config['ports']:
+        if 'max_is' in key:
+            lines.append(f'_Static_assert({key["max"]} == {key["max_is"]}, "config.yaml, max of {key["key"]}");')
+    lines.append('')
     for keys, prefix in ((config['keys'], 'config'), (config['ports'], 'config_port')):
         for key in keys:
             if key['type'] == 'enum':

@@ -44,7 +44,12 @@
 
 #include <stdint.h>
 
-#define HANDOFF_SHARDS_MAX	  16 /* log lcores */
+/* Who meets here, at most. The limits of config.yaml are held against these when it is compiled. */
+#define HANDOFF_LANES_MAX   16
+#define HANDOFF_SHARDS_MAX  16
+#define HANDOFF_WORKERS_MAX 16
+#define HANDOFF_CLIENTS_MAX (HANDOFF_LANES_MAX + 2) /* of the log: lanes, control, batcher */
+
 #define HANDOFF_TOPIC_NAME_MAX	  249
 #define HANDOFF_PRODUCER_NAME_MAX 64
 

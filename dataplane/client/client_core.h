@@ -18,10 +18,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/counter.h"
+#include "base/handoff.h"
 #include "base/rand.h"
 #include "client/client_batch.h"
 
-#define CLIENT_LANES_MAX     16
+#define CLIENT_LANES_MAX     HANDOFF_LANES_MAX /* of any server */
 #define CLIENT_DATAGRAM_MIN  1200
 #define CLIENT_DATAGRAM_MAX  8972
 #define CLIENT_NAME_MAX	     64

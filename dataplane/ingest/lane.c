@@ -44,13 +44,13 @@ lane_check_numbers(const struct lane_options *o, char *text, uint32_t text_bytes
 		!o->control_ask || !o->control_answer) {
 		return lane_refuse(text, text_bytes, "lane: a seam or ring is missing");
 	}
-	if (o->lane_count == 0 || o->lane_count > LANES_MAX || o->lane >= o->lane_count) {
+	if (o->lane_count == 0 || o->lane_count > HANDOFF_LANES_MAX || o->lane >= o->lane_count) {
 		return lane_refuse(text, text_bytes, "lane %u of %u: at most %u lanes", o->lane,
-			o->lane_count, LANES_MAX);
+			o->lane_count, HANDOFF_LANES_MAX);
 	}
-	if (o->shard_count == 0 || o->shard_count > LANE_SHARDS_MAX) {
+	if (o->shard_count == 0 || o->shard_count > HANDOFF_SHARDS_MAX) {
 		return lane_refuse(
-			text, text_bytes, "%u shards: 1 to %u", o->shard_count, LANE_SHARDS_MAX);
+			text, text_bytes, "%u shards: 1 to %u", o->shard_count, HANDOFF_SHARDS_MAX);
 	}
 	if (o->burst == 0 || o->burst > NIC_BURST_MAX) {
 		return lane_refuse(text, text_bytes, "burst %u: 1 to %u", o->burst, NIC_BURST_MAX);
@@ -153,7 +153,7 @@ lane_init_state(struct lane *lane, const struct lane_options *options)
 	lane->due_first = lane->due_last = SESSION_NONE;
 	lane->timed_first = lane->timed_last = SESSION_NONE;
 	lane->touched_first = lane->ended_first = SESSION_NONE;
-	for (uint32_t i = 0; i < LANE_SHARDS_MAX; i++) {
+	for (uint32_t i = 0; i < HANDOFF_SHARDS_MAX; i++) {
 		lane->pending[i].last = BATCH_NONE;
 	}
 	lane->descriptors = lane_descriptors(&lane->caps);

@@ -135,7 +135,7 @@ struct lane {
 	struct native_session_table sessions;
 	struct native_stream_table streams;
 	struct batch_table batches;
-	struct lane_pending pending[LANE_SHARDS_MAX];
+	struct lane_pending pending[HANDOFF_SHARDS_MAX];
 	uint32_t pending_count;
 	uint32_t parked_count, parked_max;
 	uint32_t undurable_count; /* COPIED entries: in the log, DURABLE still to come */

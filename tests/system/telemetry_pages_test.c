@@ -84,8 +84,8 @@ static void
 engine_fill(struct engine *e, struct nic *nic)
 {
 	e->clock = clock_system();
-	e->lane_count = LANES_MAX;
-	for (uint32_t i = 0; i < LANES_MAX; i++) {
+	e->lane_count = HANDOFF_LANES_MAX;
+	for (uint32_t i = 0; i < HANDOFF_LANES_MAX; i++) {
 		e->nics[i] = nic;
 		e->lane_ports[i] = UINT16_MAX;
 	}
@@ -230,8 +230,8 @@ main(void)
 	telemetry_poll(1); /* not started yet: nothing */
 	ensure(telemetry_start(&engine) == 0);
 	fd = ask_open();
-	check_size(fd, "/penstock/lanes", NULL, LANES_MAX);
-	check_size(fd, "/penstock/ledger", "lanes", LANES_MAX);
+	check_size(fd, "/penstock/lanes", NULL, HANDOFF_LANES_MAX);
+	check_size(fd, "/penstock/ledger", "lanes", HANDOFF_LANES_MAX);
 	check_size(fd, "/penstock/ledger,15", "counters", LANE_COUNTER_COUNT);
 	check_size(fd, "/penstock/ledger,15", "equations", LEDGER_EQUATIONS_MAX);
 	check_pages(fd, "/penstock/sessions", ",15", "sessions", SESSIONS);
