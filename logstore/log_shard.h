@@ -182,8 +182,11 @@ struct log_shard {
 	struct counter_set counters;
 	struct histogram flush_times;
 	struct histogram group_times;
-	/* For the keeper, which makes spares: it must not have to wait for a message to know. */
-	_Atomic uint32_t spares_wanted; /* beside spares_min: one for each half-full segment */
+	/*
+	 * For the keeper, which makes spares: it must not have to wait for a message to know. Not on a line
+	 * with what each group adds to.
+	 */
+	_Atomic uint32_t spares_wanted CACHE_ALIGNED; /* beside spares_min: one for each half-full segment */
 	_Atomic uint32_t spares_taken;	/* since the start; wraps */
 };
 

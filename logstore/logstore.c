@@ -225,11 +225,12 @@ logstore_create(const struct log_options *options, struct logstore **ret_store, 
 	if (rc < 0) {
 		return rc;
 	}
-	struct logstore *store = calloc(1, sizeof(*store));
+	struct logstore *store = aligned_alloc(CACHE_LINE_BYTES, sizeof(*store));
 
 	if (!store) {
 		return -ENOMEM;
 	}
+	memset(store, 0, sizeof(*store));
 	store->options = *options;
 	store->lock_fd = -1;
 	rc = lock_directory(store);

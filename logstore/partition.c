@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/bytes.h"
 #include "base/ensure.h"
 
 static const bool partition_edges[LOG_PARTITION_STATE_COUNT][LOG_PARTITION_STATE_COUNT] = {
@@ -23,18 +24,22 @@ struct partition *
 partition_make(const struct partition_identity *identity, uint32_t index, uint16_t shard,
 	uint32_t run_table_max)
 {
-	struct partition *p = calloc(1, sizeof(*p));
+	/* Not aligned_alloc and memset: that would touch every page of it. */
+	void *memory = calloc(1, sizeof(struct partition) + CACHE_LINE_BYTES);
 
-	if (!p) {
+	if (!memory) {
 		return NULL;
 	}
 	struct seal_run *runs =
 		calloc((size_t)run_table_max * SEGMENTS_OPEN_MAX, sizeof(struct seal_run));
 
 	if (!runs) {
-		free(p);
+		free(memory);
 		return NULL;
 	}
+	struct partition *p = (void *)bytes_ceil((uintptr_t)memory, CACHE_LINE_BYTES);
+
+	p->memory = memory;
 	for (uint32_t i = 0; i < SEGMENTS_OPEN_MAX; i++) {
 		p->segments[i].partition = p;
 		p->segments[i].run_table = runs + (size_t)i * run_table_max;
@@ -68,7 +73,7 @@ partition_free(struct partition *p)
 	if (p) {
 		free(p->segments[0].run_table);
 		free(p->rows);
-		free(p);
+		free(p->memory);
 	}
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One partition as log lcore and keeper see it. Made by the keeper (create, recovery), then given to
- * its shard by a message; never freed before the store is. Fields are grouped by who writes them:
- * identity nobody after creation; `shard` fields the log lcore; `keeper` fields the keeper; `status`
- * atomics the log lcore, read by anybody.
+ * its shard by a message; never freed before the store is. Fields are grouped by who writes them, each
+ * group on lines of cache of its own: identity nobody after creation; `shard` fields the log lcore;
+ * `keeper` fields the keeper; `status` atomics the log lcore, read by anybody.
  *
  * Of its unsealed segments (segment.h, at most SEGMENTS_OPEN_MAX) the newest is the active one; older
  * ones wait to be sealed. Its states are those of logstore.h; partition_set_state() has their edges.
@@ -13,7 +13,9 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include "base/compiler.h"
 #include "logstore/append_queue.h"
 #include "logstore/group.h"
 #include "logstore/logstore.h"
@@ -35,7 +37,7 @@ struct index_page {
 	bool away;
 	uint8_t entries[INDEX_PAGE_ENTRIES * SEGMENT_INDEX_ENTRY_BYTES];
 	uint8_t time_entries[INDEX_PAGE_ENTRIES * SEGMENT_INDEX_TIME_ENTRY_BYTES];
-};
+} CACHE_ALIGNED; /* the next page is the shard's while this one is away */
 
 /* A sealed or unsealed segment as the keeper knows it: for cold reads and checkpoints. */
 struct segment_row {
@@ -52,7 +54,7 @@ struct doubtful_range {
 };
 
 struct partition_status {
-	_Atomic uint32_t state;
+	_Atomic uint32_t state CACHE_ALIGNED;
 	_Atomic int32_t leader_epoch;
 	_Atomic int64_t log_start_offset;
 	_Atomic int64_t log_end_offset;
@@ -74,9 +76,10 @@ struct partition {
 	uint8_t topic_id[16];
 	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
 	char dir[PARTITION_DIR_MAX + 1];
+	void *memory; /* what is freed: begins before the object */
 
 	/* --- shard ---------------------------------------------------------------------------- */
-	struct log_topic_config config;
+	struct log_topic_config config CACHE_ALIGNED;
 	enum log_partition_state state;
 	int32_t leader_epoch;
 	int64_t next_offset;
@@ -127,7 +130,7 @@ struct partition {
 	uint32_t segment_count;
 
 	/* --- keeper --------------------------------------------------------------------------- */
-	struct segment_row *rows; /* by base; grows by housekeeping */
+	struct segment_row *rows CACHE_ALIGNED; /* by base; grows by housekeeping */
 	uint32_t row_count;
 	uint32_t rows_max;
 	struct doubtful_range doubtful;
@@ -141,6 +144,12 @@ struct partition {
 	/* --- anybody reads ---------------------------------------------------------------------- */
 	struct partition_status status;
 };
+_Static_assert(offsetof(struct partition, config) % CACHE_LINE_BYTES == 0, "the shard's lines");
+_Static_assert(offsetof(struct partition, rows) % CACHE_LINE_BYTES == 0, "the keeper's lines");
+_Static_assert(offsetof(struct partition, status) % CACHE_LINE_BYTES == 0, "lines that all read");
+_Static_assert(sizeof(struct partition) ==
+		       offsetof(struct partition, status) + sizeof(struct partition_status),
+	"status is the last group");
 
 struct partition_identity {
 	const char *topic;
@@ -149,8 +158,9 @@ struct partition_identity {
 };
 
 /*
- * A fresh partition object, absent of segments. run_table_max: seal runs of the largest segment.
- * Keeper; NULL: out of memory.
+ * A fresh partition object, absent of segments. run_table_max: seal runs of the largest segment. Most of
+ * it is index pages and tail blocks, which cost memory only once they are used. Keeper; NULL: out of
+ * memory.
  */
 struct partition *partition_make(const struct partition_identity *identity, uint32_t index,
 	uint16_t shard, uint32_t run_table_max);

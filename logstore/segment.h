@@ -12,7 +12,9 @@
 #define LOGSTORE_SEGMENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include "base/compiler.h"
 #include "logstore/range_crc.h"
 #include "logstore/seal.h"
 #include "logstore/segment_index.h"
@@ -75,12 +77,14 @@ struct segment {
 	uint64_t flush_mark; /* the flush that covered it last: scope file */
 	uint8_t tail_block[SEGMENT_BLOCK_MAX]; /* closed_pos mod B bytes: what the next group copies */
 	struct segment_checkpoint seal_checkpoint; /* as of then; `checkpoint` is still the shard's */
-	/* Keeper's. */
-	int index_fd;
+	/* Keeper's: lines of their own, for the log lcore writes all that is above. */
+	int index_fd CACHE_ALIGNED;
 	int time_index_fd;
 	uint64_t index_bytes; /* written so far */
 	uint64_t time_index_bytes;
-};
+} CACHE_ALIGNED;
+_Static_assert(offsetof(struct segment, index_fd) == sizeof(struct segment) - CACHE_LINE_BYTES,
+	"the keeper's fields are the last line");
 
 /*
  * Makes a free object the active segment from `base` on: counters at zero, no descriptors. Log lcore,
