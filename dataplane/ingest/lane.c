@@ -97,7 +97,7 @@ lane_init_net(struct lane *lane, char *text, uint32_t text_bytes)
 	uint16_t port = o->ports[o->lane] != 0 ? o->ports[o->lane]
 					       : (uint16_t)(o->native_port_base + o->lane);
 	struct net_options net = {
-		.nic = o->nic,
+		.queue = nic_packet_queue(o->nic),
 		.answer = o->address_count > 0,
 		.vlan_id = o->vlan_id,
 		.dscp = o->dscp,

@@ -21,8 +21,8 @@
 #include <string.h>
 #include "base/compiler.h"
 #include "base/handoff.h"
+#include "base/packet.h"
 #include "ingest/pn_window.h"
-#include "nic/nic.h"
 #include "wire/native/frame.h"
 
 #define SESSION_NONE        UINT32_MAX

@@ -34,7 +34,7 @@ arp_send(struct net_port *port, const struct net_target *target, const struct ar
 	at[4] = 6;
 	at[5] = 4;
 	store_be16(at + 6, fields->operation);
-	memcpy(at + 8, port->mac, 6);
+	memcpy(at + 8, port->queue.mac, 6);
 	memcpy(at + 14, fields->sender_ip, 4);
 	memcpy(at + 18, fields->target_mac, 6);
 	memcpy(at + 24, fields->target_ip, 4);
@@ -105,11 +105,11 @@ arp_input(struct net_packet *p)
 	bool well_formed = arp_well_formed(p);
 
 	if (well_formed && net_ip4_is_own(p->port, p->at + 14) &&
-		memcmp(p->at + 8, p->port->mac, 6) != 0) {
+		memcmp(p->at + 8, p->port->queue.mac, 6) != 0) {
 		return arp_conflict(p, p->at + 14);
 	}
 	if (!well_formed || load_be16(p->at + 6) != ARP_REQUEST || !p->port->answer ||
-		!net_ip4_is_own(p->port, p->at + 24) || memcmp(p->at + 8, p->port->mac, 6) == 0) {
+		!net_ip4_is_own(p->port, p->at + 24) || memcmp(p->at + 8, p->port->queue.mac, 6) == 0) {
 		return net_dropped(LANE_arp_other);
 	}
 	return arp_answer(p);

@@ -32,7 +32,7 @@ group_is_joined(const struct net_port *port, const uint8_t *mac)
 static bool
 mac_is_ours(struct net_packet *p, const uint8_t *destination)
 {
-	if (likely(memcmp(destination, p->port->mac, 6) == 0)) {
+	if (likely(memcmp(destination, p->port->queue.mac, 6) == 0)) {
 		return true;
 	}
 	p->group = true;
@@ -91,7 +91,7 @@ ethernet_fill(const struct net_port *port, const struct net_target *target, uint
 	uint8_t *ret_at)
 {
 	memcpy(ret_at, target->mac, 6);
-	memcpy(ret_at + 6, port->mac, 6);
+	memcpy(ret_at + 6, port->queue.mac, 6);
 	if (target->vlan_tci == 0) {
 		store_be16(ret_at + 12, ethertype);
 		return ETHERNET_HEADER;

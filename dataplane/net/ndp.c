@@ -65,7 +65,7 @@ ndp_send(struct net_port *port, const struct net_target *to, const struct ndp_me
 	if (message->option) {
 		at[ND_LEN] = message->option;
 		at[ND_LEN + 1] = 1;
-		memcpy(at + ND_LEN + 2, port->mac, 6);
+		memcpy(at + ND_LEN + 2, port->queue.mac, 6);
 	}
 	checksum = checksum_finish(
 		checksum_add(checksum_pseudo6(message->source, message->destination, PROTOCOL_ICMP6, len),
@@ -192,7 +192,7 @@ ndp_solicited(struct net_packet *p, bool from_us)
 struct net_result
 ndp_input(struct net_packet *p, uint8_t type)
 {
-	bool from_us = memcmp(p->view->peer.mac, p->port->mac, 6) == 0;
+	bool from_us = memcmp(p->view->peer.mac, p->port->queue.mac, 6) == 0;
 
 	if ((type == ND_SOLICIT || type == ND_ADVERT) && !ndp_well_formed(p, type)) {
 		return net_dropped(LANE_ndp_bad);

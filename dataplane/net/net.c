@@ -28,8 +28,6 @@ address_ownable(const uint8_t *address)
 int
 net_port_init(struct net_port *port, const struct net_options *options)
 {
-	struct nic_caps caps;
-
 	if (options->address_count > NET_ADDRESSES_MAX || options->dscp > 63 ||
 		options->vlan_id > 4094 || options->udp_port_count == 0 ||
 		options->udp_port_first == 0 ||
@@ -41,17 +39,12 @@ net_port_init(struct net_port *port, const struct net_options *options)
 			return -EINVAL;
 		}
 	}
-	options->nic->ops->caps(options->nic, &caps);
-	if (!caps.kernel_stack && options->answer && options->address_count == 0) {
+	if (!options->queue.kernel_stack && options->answer && options->address_count == 0) {
 		return -EINVAL;
 	}
 	memset(port, 0, sizeof(*port));
-	port->nic = options->nic;
-	memcpy(port->mac, caps.mac, 6);
-	port->mtu = caps.mtu;
-	port->kernel_stack = caps.kernel_stack;
-	port->tx_csum = caps.tx_udp_csum && !caps.kernel_stack;
-	port->answer = options->answer && !caps.kernel_stack;
+	port->queue = options->queue;
+	port->answer = options->answer && !options->queue.kernel_stack;
 	port->vlan_id = options->vlan_id;
 	port->traffic_class = (uint8_t)(options->dscp << 2);
 	port->udp_port_first = options->udp_port_first;
@@ -155,7 +148,7 @@ net_reply_begin(struct net_port *port, const struct net_target *target, uint16_t
 
 	frame_len = frame_len < FRAME_MIN ? FRAME_MIN : frame_len;
 	if (port->reply_count == NET_REPLIES_MAX ||
-		!port->nic->ops->tx_alloc(port->nic, frame_len, view)) {
+		!port->queue.tx_alloc(port->queue.nic, frame_len, view)) {
 		return NULL;
 	}
 	port->reply_count++;

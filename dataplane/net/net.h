@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include "base/compiler.h"
 #include "base/counter.h"
-#include "nic/nic.h"
+#include "base/packet.h"
 
 #define NET_ADDRESSES_MAX 16
 #define NET_REPLIES_MAX	  64
@@ -37,8 +37,8 @@ struct net_result {
 };
 
 struct net_options {
-	struct nic *nic; /* of this queue; answers mac, mtu and offloads */
-	bool answer;	 /* net_mode own: ARP, NDP, ICMP are answered. False: the kernel does */
+	struct packet_queue queue; /* whose packets these are; where replies are written */
+	bool answer;		   /* net_mode own: ARP, NDP, ICMP are answered. False: the kernel does */
 	uint16_t vlan_id; /* 0 none */
 	uint8_t dscp;	 /* of what is sent, 0..63 */
 	uint16_t udp_port_first; /* ports of all lanes: others hand over what is not theirs */
@@ -53,11 +53,9 @@ struct net_rate {
 };
 
 struct net_port {
-	struct nic *nic;
-	uint8_t mac[6];
-	uint16_t mtu;
+	struct packet_queue queue;
 	uint16_t vlan_id;
-	bool answer, kernel_stack, tx_csum;
+	bool answer;
 	uint8_t traffic_class; /* dscp << 2 */
 	uint16_t udp_port_first, udp_port_count;
 	uint32_t address_count;

@@ -73,10 +73,10 @@ net_udp_alloc(struct net_port *port, const struct packet_peer *peer, uint32_t pa
 	struct packet_view *ret_view)
 {
 	uint32_t ip_len = (net_is_mapped(peer->address) ? IP4_HEADER : IP6_HEADER) + UDP_HEADER;
-	uint32_t headers = port->kernel_stack ? 0 : udp_headers_len(peer);
+	uint32_t headers = port->queue.kernel_stack ? 0 : udp_headers_len(peer);
 
-	if (payload_len + ip_len > port->mtu ||
-		!port->nic->ops->tx_alloc(port->nic, headers + payload_len, ret_view)) {
+	if (payload_len + ip_len > port->queue.mtu ||
+		!port->queue.tx_alloc(port->queue.nic, headers + payload_len, ret_view)) {
 		return false;
 	}
 	ret_view->data += headers;
@@ -113,7 +113,7 @@ net_udp_reply(struct net_port *port, struct packet_view *view)
 	uint16_t checksum;
 	uint8_t *at;
 
-	if (port->kernel_stack) {
+	if (port->queue.kernel_stack) {
 		return;
 	}
 	ensure(udp_len <= UINT16_MAX - IP4_HEADER);
@@ -133,7 +133,7 @@ net_udp_reply(struct net_port *port, struct packet_view *view)
 	store_be16(at + 2, peer->port);
 	store_be16(at + 4, (uint16_t)udp_len);
 	store_be16(at + 6, 0);
-	checksum = udp_checksum(peer, at, udp_len, port->tx_csum);
+	checksum = udp_checksum(peer, at, udp_len, port->queue.tx_udp_csum);
 	memcpy(at + 6, &checksum, 2);
-	view->flags |= port->tx_csum ? PACKET_TX_CSUM : 0;
+	view->flags |= port->queue.tx_udp_csum ? PACKET_TX_CSUM : 0;
 }

@@ -10,56 +10,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
-#include "base/compiler.h"
+#include "base/packet.h"
 
 #define NIC_BURST_MAX 64
 
 /* IP and UDP headers of a datagram: what its payload has less than the MTU. */
 #define NIC_IP4_UDP_BYTES 28
 #define NIC_IP6_UDP_BYTES 48
-
-enum packet_flag {
-	PACKET_KERNEL_STACK = 1, /* data is the UDP payload; peer_* and local_port are filled in */
-	PACKET_IP_CSUM_GOOD = 2,
-	PACKET_IP_CSUM_BAD = 4,
-	PACKET_L4_CSUM_GOOD = 8,
-	PACKET_L4_CSUM_BAD = 16,
-	PACKET_MULTI_SEGMENT = 32, /* data is only the first part: to be dropped */
-	PACKET_ECN_CE = 64,
-	PACKET_TX_CSUM = 128, /* tx: UDP checksum is the pseudo-header's sum, the device ends it */
-};
-
-/* Where a datagram came from, and everything a reply by reflection needs. IPv4 is stored mapped. */
-struct packet_peer {
-	uint8_t address[16];	   /* remote, ::ffff:a.b.c.d for IPv4 */
-	uint8_t local_address[16]; /* ours, that it was sent to */
-	uint16_t port;		   /* remote UDP port, host order */
-	uint16_t local_port;
-	uint8_t mac[6];	   /* remote; zero with PACKET_KERNEL_STACK */
-	uint16_t vlan_tci; /* 0 none */
-};
-
-static inline bool
-packet_address_is_ip4(const uint8_t *address)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(address, mapped, sizeof(mapped)) == 0;
-}
-
-/*
- * One packet. rx: data stays valid until `owner` is released. tx: a view from tx_alloc that the
- * caller filled: `len` bytes of frame, or with kernel_stack queues of UDP payload for `peer`.
- */
-struct packet_view {
-	uint8_t *data;
-	uint32_t len;
-	uint32_t flags; /* enum packet_flag */
-	uint64_t owner; /* token; never 0 */
-	uint64_t rx_time_ns; /* 0: use the turn's clock */
-	struct packet_peer peer;
-};
 
 /* What a queue can and cannot do (DATAPLANE 4). */
 struct nic_caps {
@@ -125,5 +82,20 @@ struct nic_ops {
 struct nic {
 	const struct nic_ops *ops;
 };
+
+/* What the net stack of this queue is given. */
+static inline struct packet_queue
+nic_packet_queue(struct nic *nic)
+{
+	struct nic_caps caps;
+	struct packet_queue queue = {.nic = nic, .tx_alloc = nic->ops->tx_alloc};
+
+	nic->ops->caps(nic, &caps);
+	memcpy(queue.mac, caps.mac, sizeof(queue.mac));
+	queue.mtu = caps.mtu;
+	queue.kernel_stack = caps.kernel_stack;
+	queue.tx_udp_csum = caps.tx_udp_csum;
+	return queue;
+}
 
 #endif

@@ -128,7 +128,7 @@ fix_checksums(uint8_t *frame, size_t frame_len)
 static void
 port_open(struct net_port *port, struct nic *nic, uint8_t flags)
 {
-	struct net_options options = {.nic = nic,
+	struct net_options options = {.queue = nic_packet_queue(nic),
 		.answer = !(flags & INPUT_KERNEL_ANSWERS),
 		.vlan_id = flags & INPUT_VLAN ? VLAN_ID : 0,
 		.udp_port_first = FIRST_PORT,
@@ -210,7 +210,7 @@ check_payload(struct net_port *port, const struct packet_view *in, const struct 
 	ensure(load_be16(l.body) == out->peer.local_port);
 	ensure(load_be16(l.body + 2) == out->peer.port);
 	ensure(memcmp(l.body + 8, out->data, len) == 0);
-	(void)port->nic->ops->tx(port->nic, &reply, 1);
+	(void)port->queue.nic->ops->tx(port->queue.nic, &reply, 1);
 }
 
 static void

@@ -32,7 +32,7 @@ ask_arp(struct net_port *port, const uint8_t *our_ip4, const uint8_t *ip4)
 	at[4] = 6;
 	at[5] = 4;
 	store_be16(at + 6, ARP_REQUEST);
-	memcpy(at + 8, port->mac, 6);
+	memcpy(at + 8, port->queue.mac, 6);
 	memcpy(at + 14, our_ip4, 4);
 	memcpy(at + 24, ip4, 4);
 	return true;
@@ -60,7 +60,7 @@ ask_ndp(struct net_port *port, const uint8_t *our_address, const uint8_t *addres
 	memcpy(at + 8, address, 16);
 	at[ND_LEN] = OPTION_SOURCE;
 	at[ND_LEN + 1] = 1;
-	memcpy(at + ND_LEN + 2, port->mac, 6);
+	memcpy(at + ND_LEN + 2, port->queue.mac, 6);
 	checksum = checksum_finish(checksum_add(
 		checksum_pseudo6(our_address, peer.address, PROTOCOL_ICMP6, len), at, len));
 	memcpy(at + 2, &checksum, 2);

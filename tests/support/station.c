@@ -542,7 +542,7 @@ static int
 station_start_queue(struct station *s, uint32_t i)
 {
 	struct station_queue *queue = &s->queues[i];
-	struct net_options net = {.nic = s->options.queues[i],
+	struct net_options net = {.queue = nic_packet_queue(s->options.queues[i]),
 		.answer = true,
 		.vlan_id = s->options.vlan_id,
 		.udp_port_first = STATION_PORT_FIRST,
@@ -551,7 +551,7 @@ station_start_queue(struct station *s, uint32_t i)
 	struct nic_caps caps;
 
 	memcpy(net.addresses[0], s->options.address, 16);
-	queue->nic = net.nic;
+	queue->nic = s->options.queues[i];
 	queue->nic->ops->caps(queue->nic, &caps);
 	s->max_datagram4 = caps.mtu - 28u < CLIENT_DATAGRAM_MAX ? caps.mtu - 28u : CLIENT_DATAGRAM_MAX;
 	s->max_datagram6 = caps.mtu - 48u < CLIENT_DATAGRAM_MAX ? caps.mtu - 48u : CLIENT_DATAGRAM_MAX;

@@ -166,7 +166,7 @@ start_lane(struct echo *e, uint32_t i)
 	if (e->options.loss_ppm > 0 && nic_fault_create(&fault, lane->nic, &lane->nic) < 0) {
 		die("fault", "rates");
 	}
-	options.nic = lane->nic;
+	options.queue = nic_packet_queue(lane->nic);
 	for (uint32_t a = 0; a < e->options.address_count; a++) {
 		parse_address(e->options.addresses[a], options.addresses[a]);
 	}

@@ -39,7 +39,7 @@ static const uint8_t peers[16] = {[10] = 0xff, 0xff, 192, 0, 2, 1};
 static void
 net_start(struct net_port *net, struct nic *nic, const uint8_t *address)
 {
-	struct net_options options = {.nic = nic, .answer = true, .udp_port_first = UDP_PORT,
+	struct net_options options = {.queue = nic_packet_queue(nic), .answer = true, .udp_port_first = UDP_PORT,
 		.udp_port_count = LANES, .address_count = 1};
 
 	memcpy(options.addresses[0], address, 16);

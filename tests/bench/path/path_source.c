@@ -610,7 +610,8 @@ start(struct source *s)
 	if (nic_device_open(&s->arguments.path.nic, &s->device, text, sizeof(text)) < 0) {
 		path_die("--nic", text);
 	}
-	s->nic = net.nic = nic_device_queue(s->device, 0);
+	s->nic = nic_device_queue(s->device, 0);
+	net.queue = nic_packet_queue(s->nic);
 	path_must(rte_eth_dev_get_port_by_name("net_memif0", &s->port_id), "only net_memif");
 	path_must(net_port_init(&s->net, &net), "net");
 	path_pin(&s->arguments.path);

@@ -67,7 +67,8 @@ set_up(void **state)
 			.udp_port_count = QUEUES, .address_count = 2};
 
 		options.queues[i] = f->nics[i] = make_nic(1);
-		net.nic = f->servers[i] = make_nic(99);
+		f->servers[i] = make_nic(99);
+		net.queue = nic_packet_queue(f->servers[i]);
 		address_of("192.0.2.2", net.addresses[0]);
 		address_of("2001:db8::2", net.addresses[1]);
 		assert_int_equal(net_port_init(&f->nets[i], &net), 0);

@@ -60,7 +60,7 @@ fixture_open(struct fixture *f, bool answer, uint16_t vlan_id)
 	nic_options.kernel_stack = false;
 	f->nic = nic_fake_create(&nic_options);
 	f->now_ns = NOW;
-	options.nic = f->nic;
+	options.queue = nic_packet_queue(f->nic);
 	memcpy(options.addresses[0], our4_mapped, 16);
 	memcpy(options.addresses[1], our6, 16);
 	assert_int_equal(net_port_init(&f->port, &options), 0);

@@ -45,13 +45,15 @@ kernel_stack_passes_through(void **state)
 	struct nic_fake_options nic_options;
 	struct net_options options = {.answer = true, .udp_port_first = 1, .udp_port_count = 1};
 	struct net_port port;
+	struct nic *nic;
 	struct packet_view view;
 	struct packet_view in = {.data = (uint8_t *)"hi", .len = 2, .flags = PACKET_KERNEL_STACK, .owner = 1,
 		.peer = {.port = 5, .local_port = 6}};
 
 	memcpy(in.peer.address, peer4_mapped, 16);
 	nic_fake_options_init(&nic_options);
-	options.nic = nic_fake_create(&nic_options);
+	nic = nic_fake_create(&nic_options);
+	options.queue = nic_packet_queue(nic);
 	assert_int_equal(net_port_init(&port, &options), 0);
 	assert_int_equal(net_input(&port, &in, NOW).verdict, NET_UDP);
 	assert_int_equal(in.len, 2);
@@ -60,15 +62,15 @@ kernel_stack_passes_through(void **state)
 	net_udp_reply(&port, &view);
 	assert_int_equal(view.len, 1472);
 	assert_memory_equal(&view.peer, &in.peer, sizeof(in.peer));
-	options.nic->ops->tx(options.nic, &view, 1);
-	options.nic->ops->destroy(options.nic);
+	nic->ops->tx(nic, &view, 1);
+	nic->ops->destroy(nic);
 }
 
 static void
 bad_options_are_refused(void **state)
 {
 	struct fixture *f = *state;
-	struct net_options good = {.nic = f->nic, .answer = true, .udp_port_first = 1, .udp_port_count = 1,
+	struct net_options good = {.queue = nic_packet_queue(f->nic), .answer = true, .udp_port_first = 1, .udp_port_count = 1,
 		.address_count = 1};
 	struct net_options bad;
 	struct net_port port;
