@@ -70,6 +70,7 @@ struct keeper_msg {
 	uint64_t position;
 	int64_t offset;
 };
+_Static_assert(sizeof(struct keeper_msg) == 128, "keeper_msg is two cache lines");
 
 struct shard_msg {
 	uint32_t kind;
@@ -84,5 +85,6 @@ struct shard_msg {
 	uint64_t bytes;
 	int64_t fd;
 };
+_Static_assert(sizeof(struct shard_msg) == 80, "shard_msg");
 
 #endif

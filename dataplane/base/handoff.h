@@ -13,6 +13,16 @@
  *   batcher                --window_task-> worker    --window_done--> back
  *   lane                   --control_ask-> control   --control_answer-> back, FENCE notes to all lanes
  *
+ * Control's slow commands cross as pointers to structs of the stage that carries them out, which owns
+ * them until the same pointer comes back. They concern no other stage, so they stand in its face:
+ *
+ *   control --log_command *-----> keeper, log shard --> back      logstore/logstore.h
+ *   control --batcher_command *-> batcher           --> back      batcher/batcher.h
+ *
+ * Inside the log a shard and its keeper talk by rings of their own (logstore/keeper_msg.h):
+ *
+ *   log shard --keeper_msg--> keeper --shard_msg--> log shard
+ *
  * Laid down, but nobody sends them in this version: batcher --pressure_note--> lanes, and
  * batcher --hw_release, held_cut--> log shard.
  *
