@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Of a type that holds a 64-bit member, and so is a whole number of words. */
 #define PUBLISHED_WORDS(type) (sizeof(type) / sizeof(uint64_t))
 
 /* Single writer. `words` and `source` hold count words. */
@@ -31,13 +32,16 @@ published_store(
 	atomic_store_explicit(version, v + 2, memory_order_release);
 }
 
-/* Any thread. Returns the version that was copied; 0: nothing was published yet. */
+/* Any thread. Returns the version that was copied; 0: nothing was published yet, target is as it was. */
 static inline uint64_t
 published_load(_Atomic uint64_t *version, _Atomic uint64_t *words, void *target, uint32_t count)
 {
 	for (;;) {
 		uint64_t before = atomic_load_explicit(version, memory_order_acquire);
 
+		if (before == 0) {
+			return 0;
+		}
 		for (uint32_t i = 0; i < count; i++) {
 			uint64_t word = atomic_load_explicit(&words[i], memory_order_relaxed);
 

@@ -14,6 +14,7 @@
 #include "dataplane.h"
 #include "base/cursor.h"
 #include "base/errcode.h"
+#include "base/published.h"
 #include "ingest/batch_table.h"
 #include "ingest/native_session.h"
 #include "ingest/native_stream.h"
@@ -94,14 +95,15 @@ struct lane_admission {
 	int64_t wall_minus_now_ns;
 };
 
+/* For other threads (base/published.h). */
 struct lane_row {
-	_Atomic uint64_t version; /* odd while written; 0 never used */
-	_Atomic uint64_t words[(sizeof(struct lane_session_row) + 7) / 8];
+	_Atomic uint64_t version;
+	_Atomic uint64_t words[PUBLISHED_WORDS(struct lane_session_row)];
 };
 
 struct lane_histograms {
-	_Atomic uint64_t version; /* copies[version & 1] is whole */
-	_Atomic uint64_t copies[2][LANE_LATENCY_COUNT][sizeof(struct histogram) / 8];
+	_Atomic uint64_t version;
+	_Atomic uint64_t words[LANE_LATENCY_COUNT][PUBLISHED_WORDS(struct histogram)];
 };
 
 struct lane {

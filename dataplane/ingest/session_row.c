@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows of `producer.list`: each session's numbers, copied at the end of a turn that touched it,
- * read by any thread. One seqlock a row: odd while the lane writes; readers retry and never wait
- * for long, because a write is 30 words.
+ * Rows of `producer.list`: each session's numbers, published at the end of a turn that touched it,
+ * read by any thread. A version a row, so that a reader retries for one session at a time.
  */
-#include "base/ensure.h"
 #include "ingest/lane.h"
-
-#define ROW_WORDS ((sizeof(struct lane_session_row) + 7) / 8)
-
-union row_words {
-	struct lane_session_row row;
-	uint64_t words[ROW_WORDS];
-};
 
 void
 session_row_touch(struct lane *lane, uint32_t session_index)
@@ -46,54 +37,19 @@ row_fill(const struct native_session *session, struct lane_session_row *row)
 	memcpy(row->name, session->name, session->name_len);
 }
 
-static void
-row_write(struct lane_row *slot, const uint64_t words[ROW_WORDS])
-{
-	uint64_t version = atomic_load_explicit(&slot->version, memory_order_relaxed);
-
-	atomic_store_explicit(&slot->version, version + 1, memory_order_relaxed);
-	/* Pairs with the acquire fence in row_read: who sees a new word sees the odd version. */
-	atomic_thread_fence(memory_order_release);
-	for (uint32_t i = 0; i < ROW_WORDS; i++) {
-		atomic_store_explicit(&slot->words[i], words[i], memory_order_relaxed);
-	}
-	atomic_store_explicit(&slot->version, version + 2, memory_order_release);
-}
-
 void
 session_row_publish(struct lane *lane)
 {
 	while (lane->touched_first != SESSION_NONE) {
 		uint32_t index = lane->touched_first;
 		struct native_session *session = &lane->sessions.sessions[index];
-		union row_words words;
+		struct lane_row *slot = &lane->rows[index];
+		struct lane_session_row row;
 
-		memset(&words, 0, sizeof(words));
-		row_fill(session, &words.row);
-		row_write(&lane->rows[index], words.words);
+		row_fill(session, &row);
+		published_store(&slot->version, slot->words, &row, PUBLISHED_WORDS(row));
 		lane->touched_first = session->touched_next;
 		session->flags &= (uint8_t)~SESSION_TOUCHED;
-	}
-}
-
-/* False: never used. */
-static bool
-row_read(struct lane_row *slot, uint64_t ret_words[ROW_WORDS])
-{
-	for (;;) {
-		uint64_t version = atomic_load_explicit(&slot->version, memory_order_acquire);
-
-		if (version == 0) {
-			return false;
-		}
-		for (uint32_t i = 0; i < ROW_WORDS; i++) {
-			ret_words[i] = atomic_load_explicit(&slot->words[i], memory_order_relaxed);
-		}
-		atomic_thread_fence(memory_order_acquire);
-		if (version % 2 == 0 &&
-			version == atomic_load_explicit(&slot->version, memory_order_relaxed)) {
-			return true;
-		}
 	}
 }
 
@@ -105,15 +61,16 @@ lane_sessions(struct lane *lane, uint32_t *place, struct lane_session_row *ret_r
 	uint32_t i = *place;
 
 	for (; i < lane->sessions.count && n < max; i++) {
-		union row_words words;
+		struct lane_row *slot = &lane->rows[i];
 
-		if (!row_read(&lane->rows[i], words.words) || words.row.session_id == 0) {
+		if (published_load(&slot->version, slot->words, &ret_rows[n], PUBLISHED_WORDS(ret_rows[n])) == 0 ||
+			ret_rows[n].session_id == 0) {
 			continue;
 		}
 		if (ret_places) {
 			ret_places[n] = i;
 		}
-		ret_rows[n++] = words.row;
+		n++;
 	}
 	*place = i;
 	return n;
