@@ -1,59 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When an ACK is due, and what it says. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <string.h>
 #include <stdlib.h>
-#include "support/lane_harness.h"
-
-static struct lane_harness harness;
-static struct lane_client client;
-
-/* A lane with one open session. */
-static struct lane_harness *
-begin(void)
-{
-	lane_harness_init(&harness);
-	lane_harness_create(&harness);
-	lane_client_init(&client, 1);
-	lane_client_connect(&client, &harness);
-	return &harness;
-}
-
-#define COUNT(c) lane_harness_counter(&harness, LANE_##c)
-
-/* The entry of a stream in the last ACK sent. */
-static struct session_msg_ack_entry
-entry_of(uint32_t stream)
-{
-	struct session_msg_ack ack;
-
-	lane_harness_last_ack(&harness, &ack);
-	for (uint32_t i = 0; i < ack.entries; i++) {
-		if (ack.entry[i].stream == stream) {
-			return ack.entry[i];
-		}
-	}
-	fail();
-	return ack.entry[0];
-}
-
-static void
-turn(void)
-{
-	(void)lane_harness_turn(&harness);
-}
-
-/* Data of stream 1, then a turn. */
-static void
-data(int32_t base_sequence, int32_t count)
-{
-	lane_client_data(&client, &harness, 1, base_sequence, count);
-	turn();
-}
+#include "lane_rig.h"
 
 static uint32_t
 acks_sent(void)

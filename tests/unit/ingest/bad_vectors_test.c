@@ -4,24 +4,15 @@
  * state that its note tells: the counter that it names moves, or the stream is refused with its code.
  * Only the session id, and a cookie that has to be good, are put in.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include "lane_rig.h"
 #include "base/counter.h"
-#include "support/lane_harness.h"
 #include "support/vector.h"
 
 #define VECTOR_SESSION	0x1a2b3c4d00100005ull
 #define VECTOR_SEQUENCE 42
 #define HELLO_COOKIE_AT 40
-
-static struct lane_harness harness;
-static struct lane_client client;
 
 /* Producer 9001 epoch 4, which the log knows up to the sequence before the vectors'. */
 static void

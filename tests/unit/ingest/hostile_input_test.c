@@ -5,31 +5,11 @@
  * question and nothing is remembered.
  * Which test shows which row of "malformed input" (docs/protocols/native.md): tests/README.md.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <cmocka.h>
-#include <string.h>
-#include "support/lane_harness.h"
+#include "lane_rig.h"
 #include "support/records.h"
 
 #define ROUNDS 40000
-
-static struct lane_harness harness;
-static struct lane_client client;
-
-#define COUNT(c) lane_harness_counter(&harness, LANE_##c)
-
-static struct lane_harness *
-begin_empty(void)
-{
-	lane_harness_init(&harness);
-	lane_harness_create(&harness);
-	lane_client_init(&client, 1);
-	return &harness;
-}
 
 /* A frame of these bytes, with a right length and head_crc. */
 static size_t
@@ -39,13 +19,6 @@ frame_of(uint8_t *room, size_t room_bytes, struct frame frame, const uint8_t *by
 
 	writer_copy(&body, bytes, len);
 	return frame_finish(&frame, room, &body);
-}
-
-static void
-inject(const uint8_t *bytes, size_t len)
-{
-	lane_harness_put(&harness, &client.peer, bytes, len);
-	(void)lane_harness_turn(&harness);
 }
 
 static void

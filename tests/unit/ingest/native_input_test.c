@@ -1,28 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Malformed input (DATAPLANE 15): each row is dropped with its own counter, or ends the session. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <string.h>
-#include "support/lane_harness.h"
-
-static struct lane_harness harness;
-static struct lane_client client;
-
-/* A lane with one open session. */
-static struct lane_harness *
-begin(void)
-{
-	lane_harness_init(&harness);
-	lane_harness_create(&harness);
-	lane_client_init(&client, 1);
-	lane_client_connect(&client, &harness);
-	return &harness;
-}
-
-#define COUNT(c) lane_harness_counter(&harness, LANE_##c)
+#include "lane_rig.h"
 
 /* A valid PING with pn 1 as bytes, to be broken. */
 static size_t
@@ -33,13 +11,6 @@ ping_bytes(uint8_t room[128])
 
 	session_msg_ping_encode(&body, true);
 	return frame_finish(&frame, room, &body);
-}
-
-static void
-inject(const uint8_t *bytes, size_t len)
-{
-	lane_harness_put(&harness, &client.peer, bytes, len);
-	(void)lane_harness_turn(&harness);
 }
 
 static void

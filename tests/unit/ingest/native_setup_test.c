@@ -1,27 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Set-up: cookie before state, repeats, limits, and what HELLOs are refused for. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <string.h>
+#include "lane_rig.h"
 #include "ingest/lane.h"
-#include "support/lane_harness.h"
-
-static struct lane_harness harness;
-static struct lane_client client;
-
-#define COUNT(c) lane_harness_counter(&harness, LANE_##c)
-
-static struct lane_harness *
-begin_empty(void)
-{
-	lane_harness_init(&harness);
-	lane_harness_create(&harness);
-	lane_client_init(&client, 1);
-	return &harness;
-}
 
 static void
 say_hello(const struct session_msg_hello *hello)

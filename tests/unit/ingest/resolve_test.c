@@ -1,34 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RESOLVE: names, pages, limits. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <string.h>
-#include "support/lane_harness.h"
-
-static struct lane_harness harness;
-static struct lane_client client;
-
-/* A lane with one open session. */
-static struct lane_harness *
-begin(void)
-{
-	lane_harness_init(&harness);
-	lane_harness_create(&harness);
-	lane_client_init(&client, 1);
-	lane_client_connect(&client, &harness);
-	return &harness;
-}
-
-#define COUNT(c) lane_harness_counter(&harness, LANE_##c)
-
-static void
-turn(void)
-{
-	(void)lane_harness_turn(&harness);
-}
+#include "lane_rig.h"
 
 static void
 ask_for(const char *name, uint32_t first_partition)

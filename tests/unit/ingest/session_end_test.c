@@ -1,43 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How sessions end: each reason of CLOSED, and that nothing of them stays. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <string.h>
+#include "lane_rig.h"
 #include "ingest/lane.h"
-#include "support/lane_harness.h"
-
-static struct lane_harness harness;
-static struct lane_client client;
-
-/* A lane with one open session. */
-static struct lane_harness *
-begin(void)
-{
-	lane_harness_init(&harness);
-	lane_harness_create(&harness);
-	lane_client_init(&client, 1);
-	lane_client_connect(&client, &harness);
-	return &harness;
-}
-
-#define COUNT(c) lane_harness_counter(&harness, LANE_##c)
-
-static void
-turn(void)
-{
-	(void)lane_harness_turn(&harness);
-}
-
-/* Data of stream 1, then a turn. */
-static void
-data(int32_t base_sequence, int32_t count)
-{
-	lane_client_data(&client, &harness, 1, base_sequence, count);
-	turn();
-}
 
 static uint16_t
 closed_reason(void)

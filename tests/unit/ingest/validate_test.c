@@ -4,13 +4,7 @@
  * record of uncompressed ones. Each case is one batch of three records with something wrong behind the
  * header, and a right CRC unless it says otherwise.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <string.h>
-#include "support/lane_harness.h"
+#include "lane_rig.h"
 #include "support/records.h"
 
 #define RECORDS	   3
@@ -18,9 +12,6 @@
 #define RECORD_MS  1700000000000ll
 #define BEFORE_MS  60000
 #define FIRST	   RECORD_BATCH_HEADER_BYTES /* of the first record: length, attributes, timestamp delta */
-
-static struct lane_harness harness;
-static struct lane_client client;
 
 struct spoiled {
 	const char *what;
