@@ -10,7 +10,13 @@ queue_op(struct log_shard *shard, uint32_t index)
 	if (op->kind == SHARD_OP_FLUSH) {
 		return ops->flush(shard->io, op->slot, index);
 	}
-	return ops->write(shard->io, op->slot, op->buffer, op->position, op->len, op->flags, index);
+	return ops->write(shard->io,
+		&(struct io_write){.buffer = op->buffer,
+			.position = op->position,
+			.token = index,
+			.slot = op->slot,
+			.len = op->len,
+			.flags = op->flags});
 }
 
 bool

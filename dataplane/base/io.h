@@ -31,6 +31,28 @@ enum io_open_flag {
 				 Without IO_OPEN_DIRECT fcntl(F_SETLK) too, which Java's lock is */
 };
 
+/*
+ * One write or read to be queued, between the file of a slot and the pool. The struct is the caller's
+ * and free again when the call returns; the bytes at `buffer` are the device's until the completion
+ * with `token` was reaped: a write's must not change, a read's are worth nothing before.
+ */
+struct io_write {
+	const void *buffer;
+	uint64_t position; /* byte place in the file */
+	uint64_t token;	   /* comes back in io_completion */
+	uint32_t slot;
+	uint32_t len;
+	uint32_t flags; /* enum io_write_flag */
+};
+
+struct io_read {
+	void *buffer;
+	uint64_t position;
+	uint64_t token;
+	uint32_t slot;
+	uint32_t len;
+};
+
 struct io_completion {
 	uint64_t token;
 	int32_t result; /* bytes, 0 for a flush, or negative errno */
@@ -74,11 +96,12 @@ struct io_ops {
 	int (*enable)(struct io *io);
 	/* Binds an open descriptor to a slot, or frees it (fd -1). Slot < slots_max. */
 	int (*slot_set)(struct io *io, uint32_t slot, int fd);
-	/* Queue one request. -EBUSY: no room until the next reap; nothing was queued. */
-	int (*write)(struct io *io, uint32_t slot, const void *buffer, uint64_t position, uint32_t len,
-		uint32_t flags, uint64_t token);
-	int (*read)(struct io *io, uint32_t slot, void *buffer, uint64_t position, uint32_t len,
-		uint64_t token);
+	/*
+	 * Queue one request. -EBUSY: no room until the next reap; nothing was queued. What becomes of it is
+	 * told by its completion, a short count too. A flush covers what had completed when it was submitted.
+	 */
+	int (*write)(struct io *io, const struct io_write *write);
+	int (*read)(struct io *io, const struct io_read *read);
 	int (*flush)(struct io *io, uint32_t slot, uint64_t token);
 	/* Hands queued requests to the device. Once a turn. */
 	int (*submit)(struct io *io);

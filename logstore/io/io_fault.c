@@ -160,10 +160,14 @@ fault_pass(struct io_fault *f, struct fault_request *request, void *buffer, uint
 
 	switch (e->op) {
 	case IO_FAULT_WRITE:
-		rc = ops->write(f->inner, e->slot, buffer, e->position, len, e->flags, token);
+		rc = ops->write(f->inner,
+			&(struct io_write){.slot = e->slot, .buffer = buffer, .position = e->position,
+				.len = len, .flags = e->flags, .token = token});
 		break;
 	case IO_FAULT_READ:
-		rc = ops->read(f->inner, e->slot, buffer, e->position, len, token);
+		rc = ops->read(f->inner,
+			&(struct io_read){.slot = e->slot, .buffer = buffer, .position = e->position,
+				.len = len, .token = token});
 		break;
 	default:
 		rc = ops->flush(f->inner, e->slot, token);
@@ -203,30 +207,28 @@ fault_queue(struct io *io, const struct io_fault_event *event, void *buffer)
 }
 
 static int
-fault_write(struct io *io, uint32_t slot, const void *buffer, uint64_t position, uint32_t len,
-	uint32_t flags, uint64_t token)
+fault_write(struct io *io, const struct io_write *write)
 {
 	return fault_queue(io, &(struct io_fault_event){
 		.op = IO_FAULT_WRITE,
-		.slot = slot,
-		.position = position,
-		.len = len,
-		.flags = (uint8_t)flags,
-		.token = token,
-	}, (void *)(uintptr_t)buffer);
+		.slot = write->slot,
+		.position = write->position,
+		.len = write->len,
+		.flags = (uint8_t)write->flags,
+		.token = write->token,
+	}, (void *)(uintptr_t)write->buffer);
 }
 
 static int
-fault_read(struct io *io, uint32_t slot, void *buffer, uint64_t position, uint32_t len,
-	uint64_t token)
+fault_read(struct io *io, const struct io_read *read)
 {
 	return fault_queue(io, &(struct io_fault_event){
 		.op = IO_FAULT_READ,
-		.slot = slot,
-		.position = position,
-		.len = len,
-		.token = token,
-	}, buffer);
+		.slot = read->slot,
+		.position = read->position,
+		.len = read->len,
+		.token = read->token,
+	}, read->buffer);
 }
 
 static int

@@ -182,31 +182,29 @@ sim_queue(struct io *io, const struct sim_request *request)
 }
 
 static int
-sim_write(struct io *io, uint32_t slot, const void *buffer, uint64_t position, uint32_t len,
-	uint32_t flags, uint64_t token)
+sim_write(struct io *io, const struct io_write *write)
 {
 	return sim_queue(io, &(struct sim_request){
 		.op = IO_FAULT_WRITE,
-		.slot = slot,
-		.buffer = (void *)(uintptr_t)buffer,
-		.position = position,
-		.len = len,
-		.flags = flags,
-		.token = token,
+		.slot = write->slot,
+		.buffer = (void *)(uintptr_t)write->buffer,
+		.position = write->position,
+		.len = write->len,
+		.flags = write->flags,
+		.token = write->token,
 	});
 }
 
 static int
-sim_read(struct io *io, uint32_t slot, void *buffer, uint64_t position, uint32_t len,
-	uint64_t token)
+sim_read(struct io *io, const struct io_read *read)
 {
 	return sim_queue(io, &(struct sim_request){
 		.op = IO_FAULT_READ,
-		.slot = slot,
-		.buffer = buffer,
-		.position = position,
-		.len = len,
-		.token = token,
+		.slot = read->slot,
+		.buffer = read->buffer,
+		.position = read->position,
+		.len = read->len,
+		.token = read->token,
 	});
 }
 

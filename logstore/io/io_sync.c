@@ -85,31 +85,29 @@ io_sync_queue(struct io_sync *s, const struct io_sync_request *request)
 }
 
 static int
-io_sync_write(struct io *io, uint32_t slot, const void *buffer, uint64_t position, uint32_t len,
-	uint32_t flags, uint64_t token)
+io_sync_write(struct io *io, const struct io_write *write)
 {
 	return io_sync_queue(sync_of(io), &(struct io_sync_request){
 		.op = REQUEST_WRITE,
-		.slot = slot,
-		.buffer = (void *)(uintptr_t)buffer,
-		.position = position,
-		.len = len,
-		.flags = flags,
-		.token = token,
+		.slot = write->slot,
+		.buffer = (void *)(uintptr_t)write->buffer,
+		.position = write->position,
+		.len = write->len,
+		.flags = write->flags,
+		.token = write->token,
 	});
 }
 
 static int
-io_sync_read(struct io *io, uint32_t slot, void *buffer, uint64_t position, uint32_t len,
-	uint64_t token)
+io_sync_read(struct io *io, const struct io_read *read)
 {
 	return io_sync_queue(sync_of(io), &(struct io_sync_request){
 		.op = REQUEST_READ,
-		.slot = slot,
-		.buffer = buffer,
-		.position = position,
-		.len = len,
-		.token = token,
+		.slot = read->slot,
+		.buffer = read->buffer,
+		.position = read->position,
+		.len = read->len,
+		.token = read->token,
 	});
 }
 

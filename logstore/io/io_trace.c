@@ -416,27 +416,27 @@ trace_write_make(struct io_trace *t, uint32_t file, uint64_t position, uint32_t 
 }
 
 static int
-trace_write(struct io *io, uint32_t slot, const void *buffer, uint64_t position, uint32_t len,
-	uint32_t flags, uint64_t token)
+trace_write(struct io *io, const struct io_write *write)
 {
 	struct io_trace *t = trace_of(io);
-	int rc = t->inner->write(io, slot, buffer, position, len, flags, token);
-	const uint8_t *bytes = buffer;
+	int rc = t->inner->write(io, write);
+	const uint8_t *bytes = write->buffer;
 
 	if (rc < 0) {
 		return rc;
 	}
-	trace_slot(t, slot)->written = true;
-	struct trace_write *w = trace_write_make(t, trace_slot(t, slot)->file, position, len);
+	trace_slot(t, write->slot)->written = true;
+	struct trace_write *w = trace_write_make(
+		t, trace_slot(t, write->slot)->file, write->position, write->len);
 	bool again = w->state == TRACE_RETRY;
 
-	w->token = token;
-	w->buffer = buffer;
-	w->flags = (uint8_t)flags;
+	w->token = write->token;
+	w->buffer = write->buffer;
+	w->flags = (uint8_t)write->flags;
 	w->flush = 0;
 	w->state = TRACE_QUEUED;
 	t->counts.writes++;
-	if (!again && len >= RECORD_HEADER_BYTES && memcmp(bytes, "PSGUARD1", 8) == 0) {
+	if (!again && write->len >= RECORD_HEADER_BYTES && memcmp(bytes, "PSGUARD1", 8) == 0) {
 		trace_record(t, bytes, w);
 	} else if (!again) {
 		trace_record_more(t, w);

@@ -166,45 +166,45 @@ uring_piece(const struct io_uring_backend *u, const void *buffer, uint32_t len)
 }
 
 static int
-io_uring_backend_write(struct io *io, uint32_t slot, const void *buffer, uint64_t position,
-	uint32_t len, uint32_t flags, uint64_t token)
+io_uring_backend_write(struct io *io, const struct io_write *write)
 {
 	struct io_uring_backend *u = uring_of(io);
-	int piece = uring_piece(u, buffer, len);
-	struct io_uring_sqe *sqe = uring_sqe(u, slot);
+	int piece = uring_piece(u, write->buffer, write->len);
+	struct io_uring_sqe *sqe = uring_sqe(u, write->slot);
 
 	if (!sqe) {
 		return -EBUSY;
 	}
 	if (u->pin_each) {
-		io_uring_prep_write(sqe, (int)slot, buffer, len, position);
+		io_uring_prep_write(sqe, (int)write->slot, write->buffer, write->len, write->position);
 	} else {
-		io_uring_prep_write_fixed(sqe, (int)slot, buffer, len, position, piece);
+		io_uring_prep_write_fixed(sqe, (int)write->slot, write->buffer, write->len,
+			write->position, piece);
 	}
-	sqe->rw_flags = flags & IO_WRITE_DSYNC ? RWF_DSYNC : 0;
+	sqe->rw_flags = write->flags & IO_WRITE_DSYNC ? RWF_DSYNC : 0;
 	sqe->flags |= IOSQE_FIXED_FILE;
-	io_uring_sqe_set_data64(sqe, token);
+	io_uring_sqe_set_data64(sqe, write->token);
 	return 0;
 }
 
 static int
-io_uring_backend_read(struct io *io, uint32_t slot, void *buffer, uint64_t position, uint32_t len,
-	uint64_t token)
+io_uring_backend_read(struct io *io, const struct io_read *read)
 {
 	struct io_uring_backend *u = uring_of(io);
-	int piece = uring_piece(u, buffer, len);
-	struct io_uring_sqe *sqe = uring_sqe(u, slot);
+	int piece = uring_piece(u, read->buffer, read->len);
+	struct io_uring_sqe *sqe = uring_sqe(u, read->slot);
 
 	if (!sqe) {
 		return -EBUSY;
 	}
 	if (u->pin_each) {
-		io_uring_prep_read(sqe, (int)slot, buffer, len, position);
+		io_uring_prep_read(sqe, (int)read->slot, read->buffer, read->len, read->position);
 	} else {
-		io_uring_prep_read_fixed(sqe, (int)slot, buffer, len, position, piece);
+		io_uring_prep_read_fixed(sqe, (int)read->slot, read->buffer, read->len,
+			read->position, piece);
 	}
 	sqe->flags |= IOSQE_FIXED_FILE;
-	io_uring_sqe_set_data64(sqe, token);
+	io_uring_sqe_set_data64(sqe, read->token);
 	return 0;
 }
 

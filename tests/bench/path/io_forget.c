@@ -59,18 +59,16 @@ forget_slot_set(struct io *io, uint32_t slot, int fd)
 }
 
 static int
-forget_write(struct io *io, uint32_t slot, const void *buffer, uint64_t position, uint32_t len,
-	uint32_t flags, uint64_t token)
+forget_write(struct io *io, const struct io_write *write)
 {
-	return forget_queue(io, token, (int32_t)len);
+	return forget_queue(io, write->token, (int32_t)write->len);
 }
 
 /* What was forgotten cannot be read: whoever asks learns it. */
 static int
-forget_read(struct io *io, uint32_t slot, void *buffer, uint64_t position, uint32_t len,
-	uint64_t token)
+forget_read(struct io *io, const struct io_read *read)
 {
-	return forget_queue(io, token, -EIO);
+	return forget_queue(io, read->token, -EIO);
 }
 
 static int

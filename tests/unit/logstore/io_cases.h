@@ -113,8 +113,10 @@ io_case_writes_are_read_back(void **state)
 	io_case_file(c, "data");
 	for (i = 0; i < 16; i++) {
 		memset(c->pool + i * IO_BLOCK, (int)('a' + i), IO_BLOCK);
-		assert_int_equal(ops->write(c->io, 0, c->pool + i * IO_BLOCK, i * 3 * IO_BLOCK,
-			IO_BLOCK, i % 2 ? IO_WRITE_DSYNC : 0, 100 + i), 0);
+		assert_int_equal(ops->write(c->io,
+			&(struct io_write){.buffer = c->pool + i * IO_BLOCK, .position = i * 3 * IO_BLOCK,
+				.len = IO_BLOCK, .flags = i % 2 ? IO_WRITE_DSYNC : 0,
+				.token = 100 + i}), 0);
 	}
 	io_case_wait(c, done, 16);
 	for (i = 0; i < 16; i++) {
@@ -129,7 +131,9 @@ io_case_writes_are_read_back(void **state)
 	for (i = 0; i < 16; i++) {
 		uint8_t *into = c->pool + 32 * IO_BLOCK;
 
-		assert_int_equal(ops->read(c->io, 0, into, i * 3 * IO_BLOCK, IO_BLOCK, i), 0);
+		assert_int_equal(ops->read(c->io,
+			&(struct io_read){.buffer = into, .position = i * 3 * IO_BLOCK, .len = IO_BLOCK,
+				.token = i}), 0);
 		io_case_wait(c, done, 1);
 		assert_int_equal(done[0].result, IO_BLOCK);
 		assert_memory_equal(into, c->pool + i * IO_BLOCK, IO_BLOCK);
@@ -143,9 +147,13 @@ io_case_a_read_at_the_end_is_short(void **state)
 	struct io_completion done[2];
 
 	io_case_file(c, "data");
-	assert_int_equal(c->io->ops->read(c->io, 0, c->pool, IO_FILE - IO_BLOCK, 2 * IO_BLOCK, 1),
+	assert_int_equal(c->io->ops->read(c->io,
+		&(struct io_read){.buffer = c->pool, .position = IO_FILE - IO_BLOCK, .len = 2 * IO_BLOCK,
+			.token = 1}),
 		0);
-	assert_int_equal(c->io->ops->read(c->io, 0, c->pool + 4 * IO_BLOCK, IO_FILE, IO_BLOCK, 2),
+	assert_int_equal(c->io->ops->read(c->io,
+		&(struct io_read){.buffer = c->pool + 4 * IO_BLOCK, .position = IO_FILE, .len = IO_BLOCK,
+			.token = 2}),
 		0);
 	io_case_wait(c, done, 2);
 	assert_int_equal(done[done[0].token == 1 ? 0 : 1].result, IO_BLOCK);
@@ -160,7 +168,8 @@ io_case_a_freed_slot_gives_an_error(void **state)
 	int fd = io_case_file(c, "data");
 
 	assert_int_equal(c->io->ops->slot_set(c->io, 0, -1), 0);
-	assert_int_equal(c->io->ops->write(c->io, 0, c->pool, 0, IO_BLOCK, 0, 5), 0);
+	assert_int_equal(c->io->ops->write(c->io,
+		&(struct io_write){.buffer = c->pool, .len = IO_BLOCK, .token = 5}), 0);
 	io_case_wait(c, &done, 1);
 	assert_int_equal(done.result, -EBADF);
 	c->io->ops->close(c->io, fd);
@@ -179,8 +188,9 @@ io_case_a_full_queue_says_busy_and_nothing_is_lost(void **state)
 	int rc;
 
 	io_case_file(c, "data");
-	while ((rc = ops->write(c->io, 0, c->pool, (queued % 256) * IO_BLOCK, IO_BLOCK, 0,
-		queued)) == 0) {
+	while ((rc = ops->write(c->io,
+		&(struct io_write){.buffer = c->pool, .position = (queued % 256) * IO_BLOCK, .len = IO_BLOCK,
+			.token = queued})) == 0) {
 		queued++;
 		assert_true(queued < 10000);
 	}

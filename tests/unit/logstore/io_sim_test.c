@@ -127,7 +127,9 @@ queue_fill(struct fixture *f, uint32_t slot, uint32_t block, char fill)
 	uint8_t *buffer = f->pool + (block % POOL_BLOCKS) * B;
 
 	memset(buffer, fill, B);
-	assert_int_equal(f->io->ops->write(f->io, slot, buffer, (uint64_t)block * B, B, 0, block), 0);
+	assert_int_equal(f->io->ops->write(f->io,
+		&(struct io_write){.slot = slot, .buffer = buffer, .position = (uint64_t)block * B, .len = B,
+			.token = block}), 0);
 }
 
 static int32_t
@@ -221,7 +223,8 @@ a_dsync_write_is_durable_when_it_completes(void **state)
 	struct io_completion done;
 
 	prepare(f, "data", 0);
-	assert_int_equal(f->io->ops->write(f->io, 0, f->pool, 0, B, IO_WRITE_DSYNC, 1), 0);
+	assert_int_equal(f->io->ops->write(f->io,
+		&(struct io_write){.buffer = f->pool, .len = B, .flags = IO_WRITE_DSYNC, .token = 1}), 0);
 	memset(f->pool, 'd', B);
 	wait_for(f, &done, 1);
 	assert_true(sim_covered(f->sim, "data", 0, B));
@@ -460,7 +463,8 @@ after_sigkill_writes_still_land_and_hold_the_lock(void **state)
 	assert_int_equal(f->io->ops->submit(f->io), 0);
 	sim_sigkill(f->sim);
 	dead = f->io;
-	assert_int_equal(dead->ops->write(dead, 0, f->pool, 0, B, 0, 1), -ESHUTDOWN);
+	assert_int_equal(dead->ops->write(dead,
+		&(struct io_write){.buffer = f->pool, .len = B, .token = 1}), -ESHUTDOWN);
 	assert_int_equal(dead->ops->submit(dead), -ESHUTDOWN);
 	assert_int_equal(dead->ops->reap(dead, &done, 1), 0);
 	assert_int_equal(dead->ops->unlink(dead, "data"), -ESHUTDOWN);
@@ -498,11 +502,13 @@ its_own_checks_bite(void **state)
 	wait_for(f, done, 1);
 	assert_non_null(strstr(f->violation, "outside prepared extents"));
 	assert_int_equal(f->violations, 4); /* beyond the size, too */
-	assert_int_equal(f->io->ops->write(f->io, 0, f->pool, 512, B, 0, 1), 0);
+	assert_int_equal(f->io->ops->write(f->io,
+		&(struct io_write){.buffer = f->pool, .position = 512, .len = B, .token = 1}), 0);
 	wait_for(f, done, 1);
 	assert_int_equal(f->violations, 5);
 	assert_non_null(strstr(f->violation, "unaligned"));
-	assert_int_equal(f->io->ops->write(f->io, 0, f->pool + POOL_BLOCKS * B, 0, B, 0, 1), 0);
+	assert_int_equal(f->io->ops->write(f->io,
+		&(struct io_write){.buffer = f->pool + POOL_BLOCKS * B, .len = B, .token = 1}), 0);
 	/* Not submitted: those bytes are not ours to read. */
 	f->io->ops->destroy(f->io);
 	open_view(f);

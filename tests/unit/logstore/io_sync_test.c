@@ -21,10 +21,12 @@ completions_come_in_the_order_queued(void **state)
 	struct io_completion done[3];
 
 	io_case_file(c, "data");
-	assert_int_equal(c->io->ops->write(c->io, 0, c->pool, 0, IO_BLOCK, 0, 1), 0);
+	assert_int_equal(c->io->ops->write(c->io,
+		&(struct io_write){.buffer = c->pool, .len = IO_BLOCK, .token = 1}), 0);
 	assert_int_equal(c->io->ops->reap(c->io, done, 3), 0);
 	assert_int_equal(c->io->ops->flush(c->io, 0, 2), 0);
-	assert_int_equal(c->io->ops->read(c->io, 0, c->pool + IO_BLOCK, 0, IO_BLOCK, 3), 0);
+	assert_int_equal(c->io->ops->read(c->io,
+		&(struct io_read){.buffer = c->pool + IO_BLOCK, .len = IO_BLOCK, .token = 3}), 0);
 	io_case_wait(c, done, 3);
 	assert_int_equal(done[0].token, 1);
 	assert_int_equal(done[1].token, 2);
@@ -63,7 +65,8 @@ a_delayed_flush_completes_when_its_time_has_come(void **state)
 	wrap(c, &clock, "flush_delay_ms=200");
 	io_case_file(c, "data");
 	assert_int_equal(c->io->ops->flush(c->io, 0, 1), 0);
-	assert_int_equal(c->io->ops->write(c->io, 0, c->pool, 0, IO_BLOCK, 0, 2), 0);
+	assert_int_equal(c->io->ops->write(c->io,
+		&(struct io_write){.buffer = c->pool, .len = IO_BLOCK, .token = 2}), 0);
 	assert_int_equal(c->io->ops->submit(c->io), 0);
 	assert_int_equal(c->io->ops->reap(c->io, done, 2), 1);
 	assert_int_equal(done[0].token, 2);
@@ -113,12 +116,14 @@ the_nth_request_fails_or_is_short(void **state)
 	wrap(c, &clock, "fail=write:2:EIO,fail=write:3+:ENOSPC,short=read:1:4096");
 	io_case_file(c, "data");
 	for (i = 0; i < 5; i++) {
-		assert_int_equal(c->io->ops->write(c->io, 0, c->pool, 0, IO_BLOCK, 0, i), 0);
+		assert_int_equal(c->io->ops->write(c->io,
+			&(struct io_write){.buffer = c->pool, .len = IO_BLOCK, .token = i}), 0);
 		io_case_wait(c, done, 1);
 		assert_int_equal(done[0].token, i);
 		assert_int_equal(done[0].result, expected[i]);
 	}
-	assert_int_equal(c->io->ops->read(c->io, 0, c->pool, 0, 2 * IO_BLOCK, 9), 0);
+	assert_int_equal(c->io->ops->read(c->io,
+		&(struct io_read){.buffer = c->pool, .len = 2 * IO_BLOCK, .token = 9}), 0);
 	io_case_wait(c, done, 1);
 	assert_int_equal(done[0].result, 4096);
 }

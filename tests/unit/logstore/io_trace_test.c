@@ -34,8 +34,7 @@ dummy_slot_set(struct io *io, uint32_t slot, int fd)
 }
 
 static int
-dummy_write(struct io *io, uint32_t slot, const void *buffer, uint64_t position, uint32_t len,
-	uint32_t flags, uint64_t token)
+dummy_write(struct io *io, const struct io_write *write)
 {
 	return 0;
 }
@@ -98,7 +97,9 @@ tear_down(void **state)
 static void
 write_data(uint32_t flags)
 {
-	assert_int_equal(dummy.ops->write(&dummy, DATA_SLOT, data, 0, BLOCK, flags, DATA_SLOT), 0);
+	assert_int_equal(dummy.ops->write(&dummy,
+		&(struct io_write){.slot = DATA_SLOT, .buffer = data, .len = BLOCK, .flags = flags,
+			.token = DATA_SLOT}), 0);
 }
 
 /* A group's record: bytes 0 to 100, offsets 0 to 9. */
@@ -121,7 +122,9 @@ write_record(uint64_t seq, uint64_t acknowledged, uint32_t flags)
 	memcpy(identity, entry, 20);
 	store_le32(entry + 64, crc32c_update(crc32c_update(0, identity, 32), data, 100));
 	assert_int_equal(
-		dummy.ops->write(&dummy, GUARD_SLOT, record, 0, BLOCK, flags, GUARD_SLOT), 0);
+		dummy.ops->write(&dummy,
+			&(struct io_write){.slot = GUARD_SLOT, .buffer = record, .len = BLOCK, .flags = flags,
+				.token = GUARD_SLOT}), 0);
 }
 
 static void
@@ -298,7 +301,9 @@ a_record_of_bytes_nobody_wrote_is_one(void **state)
 	write_record(3, 0, 0);
 	record[ENTRY_AT + 64] ^= 1;
 	write_data(0);
-	assert_int_equal(dummy.ops->write(&dummy, GUARD_SLOT, record, BLOCK, BLOCK, 0, GUARD_SLOT), 0);
+	assert_int_equal(dummy.ops->write(&dummy,
+		&(struct io_write){.slot = GUARD_SLOT, .buffer = record, .position = BLOCK, .len = BLOCK,
+			.token = GUARD_SLOT}), 0);
 	assert_int_equal(complaints, 2);
 }
 

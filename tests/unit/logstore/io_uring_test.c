@@ -47,7 +47,9 @@ the_ring_polls_readable_when_a_completion_waits(void **state)
 	assert_true(pfd.fd >= 0);
 	assert_int_equal(poll(&pfd, 1, 0), 0);
 	for (i = 0; i < 20; i++) {
-		assert_int_equal(c->io->ops->write(c->io, 0, c->pool, 0, IO_BLOCK, IO_WRITE_DSYNC, i),
+		assert_int_equal(c->io->ops->write(c->io,
+			&(struct io_write){.buffer = c->pool, .len = IO_BLOCK, .flags = IO_WRITE_DSYNC,
+				.token = i}),
 			0);
 		assert_int_equal(c->io->ops->submit(c->io), 0);
 		assert_int_equal(poll(&pfd, 1, 5000), 1);
@@ -109,7 +111,8 @@ owner_run(void *arg)
 	assert_true(fd >= 0);
 	assert_int_equal(o->io->ops->allocate(o->io, fd, IO_BLOCK), 0);
 	assert_int_equal(o->io->ops->slot_set(o->io, 1, fd), 0);
-	assert_int_equal(o->io->ops->write(o->io, 1, inner.pool, 0, IO_BLOCK, 0, 11), 0);
+	assert_int_equal(o->io->ops->write(o->io,
+		&(struct io_write){.slot = 1, .buffer = inner.pool, .len = IO_BLOCK, .token = 11}), 0);
 	io_case_wait(&inner, &done, 1);
 	assert_int_equal(done.result, IO_BLOCK);
 	o->io->ops->close(o->io, fd);
