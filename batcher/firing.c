@@ -263,6 +263,19 @@ firing_fill(struct job *job)
 		t->slices[job->fill.slice].until, want < JOB_READ_BYTES ? want : JOB_READ_BYTES);
 }
 
+static void
+firing_filled_to(struct job *job, int64_t offset)
+{
+	const struct worker_task *t = &job->task.inner;
+	const struct task_slice *slice = &t->slices[job->fill.slice];
+
+	job->fill.offset = offset;
+	if (offset >= slice->until) {
+		job->fill.slice++;
+		job->fill.offset = job->fill.slice < t->slice_count ? slice[1].from : 0;
+	}
+}
+
 void
 firing_read_done(struct job *job, const struct read_done *done)
 {
@@ -281,7 +294,11 @@ firing_read_done(struct job *job, const struct read_done *done)
 		return;
 	}
 	if (!done->data) {
-		return; /* no room in the log's memory: ask again */
+		/* No room in the log's memory: ask again. Or offsets that are gone: behind them. */
+		if (job->phase == JOB_PHASE_FILL && done->next_offset > job->fill.offset) {
+			firing_filled_to(job, done->next_offset);
+		}
+		return;
 	}
 	if (job->phase != JOB_PHASE_FILL || done->next_offset <= job->fill.offset) {
 		batcher_release(job, done->pin, done->partition_index, held_bytes);
@@ -302,11 +319,7 @@ firing_read_done(struct job *job, const struct read_done *done)
 		.held = done->held,
 	};
 	job->chapter_bytes += done->data_len;
-	job->fill.offset = done->next_offset;
-	if (job->fill.offset >= slice->until) {
-		job->fill.slice++;
-		job->fill.offset = job->fill.slice < t->slice_count ? slice[1].from : 0;
-	}
+	firing_filled_to(job, done->next_offset);
 }
 
 void

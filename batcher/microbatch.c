@@ -272,7 +272,11 @@ microbatch_read_done(struct job *job, uint32_t partition, const struct read_done
 		return;
 	}
 	if (!done->data) {
-		return; /* no room in the log's memory: ask again */
+		/* No room in the log's memory: ask again. Or offsets that are gone: behind them. */
+		if (job->phase == JOB_PHASE_SCAN && done->next_offset > p->at) {
+			p->at = done->next_offset < p->until ? done->next_offset : p->until;
+		}
+		return;
 	}
 	if (job->phase == JOB_PHASE_SCAN) {
 		int rc = done->next_offset <= p->at ? -EBADMSG

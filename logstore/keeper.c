@@ -124,6 +124,9 @@ do_message(struct log_keeper *keeper, uint32_t shard, struct keeper_msg *msg)
 		keeper_read(keeper, msg->partition, msg->read);
 		answer.kind = SHARD_READ_DONE;
 		break;
+	case KEEPER_REPAIR:
+		keeper_repair_add(keeper, msg->command);
+		return 0;
 	case KEEPER_REMOVE:
 		rc = keeper_partition_remove(keeper, msg->partition);
 		if (rc == 0) {
@@ -132,6 +135,9 @@ do_message(struct log_keeper *keeper, uint32_t shard, struct keeper_msg *msg)
 		}
 		return rc;
 	case KEEPER_COMMAND_DONE:
+		if (msg->command->kind == LOG_COMMAND_REPAIR) {
+			keeper_repair_end(msg->command);
+		}
 		answer_command(keeper, msg->command);
 		return 0;
 	case KEEPER_STOPPED:
@@ -433,6 +439,7 @@ log_keeper_poll(struct log_keeper *keeper, uint64_t now_ns)
 	for (uint32_t i = 0; i < store->options.shard_count; i++) {
 		work += take_slow(keeper, i);
 	}
+	work += keeper_repair_step(keeper);
 	if (atomic_load_explicit(&store->stop_wanted, memory_order_relaxed)) {
 		finish_stop(keeper);
 	} else {

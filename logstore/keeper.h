@@ -20,6 +20,7 @@
 #define KEEPER_RATE_STEP (1u << 20) /* with log.prep.rate */
 
 struct logstore;
+struct repair;
 
 /* A spare in the making. */
 struct keeper_prep {
@@ -63,6 +64,8 @@ struct log_keeper {
 	uint64_t reserve_bytes; /* held by penstock-reserve; 0: it must be made or looked at */
 	uint64_t checkpoint_ns;
 	bool clean_written;
+	struct repair *repair;	     /* under way */
+	struct log_command *repairs; /* wait for it, by `internal`, oldest first */
 };
 
 int log_keeper_init(struct log_keeper *keeper, struct logstore *store);
@@ -120,6 +123,13 @@ int keeper_partition_write_epochs(struct log_keeper *keeper, const char *dir, in
 int keeper_partition_write_checkpoints(struct log_keeper *keeper, bool ended);
 /* Deletes every file of a directory and the directory. */
 int keeper_partition_erase_dir(struct log_keeper *keeper, const char *dir);
+
+/* keeper_repair.c: takes a lent partition; its turn comes when others before it are done. */
+void keeper_repair_add(struct log_keeper *keeper, struct log_command *command);
+/* One step of the repair that is under way. */
+uint32_t keeper_repair_step(struct log_keeper *keeper);
+/* The log lcore took the partition back. */
+void keeper_repair_end(struct log_command *command);
 
 /* keeper_read.c: whether the segment has its name; what of the partition is late otherwise does not matter. */
 bool keeper_read_may_go(struct partition *p, const struct cold_read *read);

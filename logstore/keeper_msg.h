@@ -12,7 +12,7 @@
 #include "logstore/snapshot_arena.h"
 
 /* Outstanding messages to the keeper a partition, at most. */
-#define KEEPER_MSGS_PARTITION (INDEX_PAGES + 3 * SEGMENTS_OPEN_MAX + 4)
+#define KEEPER_MSGS_PARTITION (INDEX_PAGES + 3 * SEGMENTS_OPEN_MAX + 5)
 
 enum keeper_msg_kind {
 	KEEPER_ROLLED = 1, /* segment took its spare: give it its name and index files */
@@ -21,6 +21,7 @@ enum keeper_msg_kind {
 	KEEPER_CHECKPOINT, /* sync indexes, write .producers -> CHECKPOINT_DONE */
 	KEEPER_CLOSE_FD,   /* the slot is free; `position` is the descriptor */
 	KEEPER_READ,	   /* cold read into `read` -> READ_DONE */
+	KEEPER_REPAIR,	   /* the partition is quiet and closed: it is lent -> REPAIRED with `command` */
 	KEEPER_REMOVE,	   /* the partition is quiet: delete it, answer `command` */
 	KEEPER_COMMAND_DONE, /* `command` is answered */
 	KEEPER_STOPPED,	   /* the shard holds nothing any more; `result` 0: clean */
@@ -33,7 +34,8 @@ enum shard_msg_kind {
 	SHARD_SEALED,
 	SHARD_CHECKPOINT_DONE, /* result 0, or the work was given up: try again later */
 	SHARD_READ_DONE,
-	SHARD_COMMAND, /* CONFIG, ROLL, DELETE: for the partition's lcore */
+	SHARD_REPAIRED, /* the partition is given back; `command` says how */
+	SHARD_COMMAND, /* CONFIG, ROLL, DELETE, REPAIR: for the partition's lcore */
 };
 
 /* A cold read: buffer is an extent of the shard's pool, pinned while the keeper fills it. */

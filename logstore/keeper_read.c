@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/bytes.h"
 #include "base/errcode.h"
 #include "base/log.h"
@@ -18,7 +19,7 @@ struct cold {
 	struct log_keeper *keeper;
 	struct partition *p;
 	struct cold_read *read;
-	const struct segment_row *row;
+	struct segment_row *row;
 	int fd;
 	uint64_t file_bytes;
 	uint64_t pos;
@@ -72,6 +73,23 @@ seek_by_index(struct cold *c)
 	free(index.bytes);
 }
 
+/* No batch of [from, until) is left: a repair accepted the loss of these offsets. */
+static int
+answer_gap(struct cold *c)
+{
+	struct cold_read *read = c->read;
+
+	read->next_offset = c->row->end_offset < read->req.until ? c->row->end_offset : read->req.until;
+	return 0;
+}
+
+/* All of the file was looked at, up to c->pos. Only where offsets may be missing that is no damage. */
+static int
+end_of_file(struct cold *c)
+{
+	return c->row->gaps && c->pos == c->file_bytes ? answer_gap(c) : -EBADMSG;
+}
+
 /* One batch at buffer offset `at`. 1: go on; 0: enough; negative: corrupt. */
 static int
 take_batch(struct cold *c, uint32_t at, const struct record_batch *batch, uint32_t total)
@@ -81,12 +99,16 @@ take_batch(struct cold *c, uint32_t at, const struct record_batch *batch, uint32
 
 	/* The base offset stands outside the CRC. */
 	if (batch->base_offset < 0 || last < batch->base_offset || last == INT64_MAX ||
-		(c->expect >= 0 && batch->base_offset != c->expect) ||
+		(c->expect >= 0 &&
+			(c->row->gaps ? batch->base_offset < c->expect : batch->base_offset != c->expect)) ||
 		(c->expect_last >= 0 && last != c->expect_last) || batch->magic != RECORD_BATCH_MAGIC ||
 		record_batch_crc(read->buffer + at, total) != batch->crc) {
 		return -EBADMSG;
 	}
 	if (last >= read->req.from) {
+		if (!c->started && batch->base_offset >= read->req.until) {
+			return answer_gap(c);
+		}
 		if (!c->started) {
 			c->started = true;
 			read->data_off = at;
@@ -116,7 +138,7 @@ read_piece(struct cold *c)
 	uint32_t at = (uint32_t)(c->pos - from);
 
 	if (c->pos >= c->file_bytes) {
-		return -EBADMSG;
+		return end_of_file(c);
 	}
 	int rc = io->ops->pread(io, c->fd, read->buffer, len, from);
 
@@ -130,7 +152,10 @@ read_piece(struct cold *c)
 			return 0;
 		}
 		if (record_batch_decode(read->buffer + at, len - at, &batch) < 0) {
-			return c->started ? 0 : 1;
+			if (c->started) {
+				return 0;
+			}
+			return len < left ? 1 : end_of_file(c);
 		}
 		if (batch.batch_length < RECORD_BATCH_LENGTH_MIN) {
 			return -EBADMSG;
@@ -178,6 +203,24 @@ read_once(struct cold *c, bool by_index)
 	} while (rc == 1);
 	c->keeper->io->ops->close(c->keeper->io, c->fd);
 	return rc;
+}
+
+/* Old segments' seals are not read before they are needed. */
+static void
+learn_gaps(struct cold *c)
+{
+	struct file_bytes file;
+	struct seal seal;
+	char name[FILE_PATH_MAX];
+
+	file_util_segment_path(name, NULL, c->row->base, ".seal");
+	if (!c->row->sealed || file_util_read(c->keeper->io, c->p->dir, name, &file) < 0) {
+		return;
+	}
+	c->row->gaps = seal_parse(file.bytes, file.len, &seal) == 0 && (seal.flags & SEAL_COMPACTED) &&
+		seal.base_offset == c->row->base && seal.partition == c->p->partition &&
+		memcmp(seal.topic_id, c->p->topic_id, sizeof(seal.topic_id)) == 0;
+	free(file.bytes);
 }
 
 static void
@@ -252,6 +295,7 @@ keeper_read(struct log_keeper *keeper, struct partition *p, struct cold_read *re
 
 	if (rc < 0) {
 		/* Once again, from the front: a bus may have erred, not the medium; or only the index. */
+		learn_gaps(&c);
 		rc = read_once(&c, false);
 	}
 	if (rc == -EBADMSG || rc == -EIO) {

@@ -16,6 +16,7 @@
 #include "logstore/guard_writer.h"
 #include "logstore/reader.h"
 #include "logstore/roll.h"
+#include "logstore/shard_repair.h"
 #include "logstore/store.h"
 
 #define HUGE_PAGE_BYTES	  (2ull << 20)
@@ -275,13 +276,14 @@ run_command(struct log_shard *shard, struct log_command *command, struct partiti
 		break;
 	case LOG_COMMAND_ROLL:
 	case LOG_COMMAND_DELETE:
+	case LOG_COMMAND_REPAIR:
 		if (command->kind == LOG_COMMAND_DELETE) {
 			partition_set_state(p, LOG_PARTITION_DELETED);
 			partition_publish(p);
 			commit_notes_add(
 				shard, p, 0, 0, -1); /* wakes the batcher: jobs that read it end */
 		}
-		/* Both wait for room or quiet; the chores of every turn look again. */
+		/* They wait for room or quiet; the chores of every turn look again. */
 		command->internal = p->waiting_command;
 		p->waiting_command = command;
 		shard->waiting_commands++;
@@ -340,6 +342,9 @@ take_messages(struct log_shard *shard)
 		case SHARD_READ_DONE:
 			reader_cold_done(shard, msg.read);
 			break;
+		case SHARD_REPAIRED:
+			shard_repair_done(shard, msg.partition, msg.command);
+			break;
 		case SHARD_COMMAND:
 			run_command(shard, msg.command, msg.partition);
 			break;
@@ -352,8 +357,8 @@ take_messages(struct log_shard *shard)
 
 /* --- chores ------------------------------------------------------------------------------------ */
 
-static bool
-partition_is_quiet(const struct partition *p)
+bool
+log_shard_partition_is_quiet(const struct partition *p)
 {
 	bool pages_away = false;
 
@@ -365,7 +370,7 @@ partition_is_quiet(const struct partition *p)
 			return false;
 		}
 	}
-	return !p->dirty && p->parts_in_flight == 0 && !p->checkpoint_busy && !pages_away;
+	return !p->lent && !p->dirty && p->parts_in_flight == 0 && !p->checkpoint_busy && !pages_away;
 }
 
 /* A deleted partition lets go of everything; its files are the keeper's from here on. */
@@ -413,7 +418,10 @@ try_command(struct log_shard *shard, struct partition *p, struct log_command *co
 		answer_command(shard, command, 0);
 		return true;
 	}
-	if (!partition_is_quiet(p)) {
+	if (command->kind == LOG_COMMAND_REPAIR) {
+		return shard_repair_try(shard, p, command);
+	}
+	if (!log_shard_partition_is_quiet(p)) {
 		return false;
 	}
 	let_go(shard, p);
@@ -452,6 +460,7 @@ stop_step(struct log_shard *shard)
 {
 	uint32_t at = 0;
 	bool unsealed = false;
+	bool lent = false;
 	struct partition *p = log_shard_next_partition(shard, &at);
 
 	for (; p; p = log_shard_next_partition(shard, &at)) {
@@ -462,11 +471,12 @@ stop_step(struct log_shard *shard)
 		}
 		unsealed |= alive && partition_segments_open(p) > 0;
 		unsealed |= p->checkpoint_busy && alive;
+		lent |= p->lent;
 	}
 	bool settled = shard->failed ? shard->ops_busy == shard->ops_unqueued
 				     : committer_quiet(shard) && !unsealed;
 
-	if (!settled || shard->stop_told) {
+	if (!settled || lent || shard->stop_told) {
 		return 0;
 	}
 	shard->stop_told = true;

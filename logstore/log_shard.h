@@ -219,6 +219,8 @@ shard_groups_in(const struct log_shard *shard, enum group_state state)
 void log_shard_tell(struct log_shard *shard, const struct keeper_msg *msg);
 /* A guard write or a flush failed: this shard, and with it the store, writes no more. */
 void log_shard_fail(struct log_shard *shard, const char *what, int error);
+/* Nothing of the partition is under way: no group, checkpoint, seal, index page or repair. */
+bool log_shard_partition_is_quiet(const struct partition *p);
 /* The keeper found damaged bytes: the partition takes no more. */
 void log_shard_quarantine(struct log_shard *shard, struct partition *p);
 /* Takes memory and tables. -ENOMEM. Start-up. */

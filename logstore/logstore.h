@@ -206,6 +206,28 @@ enum log_command_kind {
 	LOG_COMMAND_DELETE,
 	LOG_COMMAND_CONFIG, /* new topic config */
 	LOG_COMMAND_ROLL,   /* -> offset: new base */
+	LOG_COMMAND_REPAIR, /* of a quarantined partition -> repair, offset: new base */
+};
+
+enum log_repair_verdict {
+	LOG_REPAIR_DONE, /* it serves again */
+	LOG_REPAIR_NOT_QUARANTINED,
+	LOG_REPAIR_LOSS,	 /* offsets are lost, and that loss was not accepted; nothing was changed */
+	LOG_REPAIR_NOTHING_LOST, /* no loss to accept: restore; nothing was changed */
+	LOG_REPAIR_FAILED,	 /* an error of the disk, in `error` */
+};
+
+struct log_repair {
+	/* asked */
+	bool accept_loss; /* false: only if nothing is lost any more */
+	int64_t from, until; /* accept_loss: the loss, [first lost offset, first one behind it) */
+	/* answered */
+	enum log_repair_verdict verdict;
+	int32_t error; /* negative errno */
+	int64_t loss_from, loss_until;
+	uint64_t lost_offsets; /* of [loss_from, loss_until), in hole_count pieces */
+	uint32_t hole_count;
+	uint32_t segments_written;
 };
 
 struct log_command {
@@ -216,6 +238,7 @@ struct log_command {
 	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
 	uint8_t topic_id[16];
 	struct log_topic_config config;
+	struct log_repair repair;
 	int64_t offset;
 	uint64_t token; /* the asker's */
 	void *internal; /* the log's */

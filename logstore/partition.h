@@ -45,6 +45,7 @@ struct segment_row {
 	int64_t end_offset; /* INT64_MAX while unsealed */
 	uint64_t log_bytes;
 	bool sealed;
+	bool gaps; /* as its seal says; of old segments it is only known when a gap was met */
 };
 
 /* Range that must not be served: quarantine.json. Offsets [first, end); end <= first: all from first on. */
@@ -124,6 +125,7 @@ struct partition {
 	uint32_t note_bytes, note_records;
 	int64_t note_max_timestamp_ms;
 	struct log_command *waiting_command; /* linked by `internal` */
+	bool lent; /* the keeper repairs it */
 	uint32_t append_first, append_last; /* requests in the shard's append_queue */
 	struct partition *append_queue_next;
 	uint64_t size_bytes;

@@ -72,6 +72,17 @@ answer_error(struct log_shard *shard, const struct read_req *req, int16_t error)
 			.error = error});
 }
 
+/* These offsets are gone: nothing to pin, and where to go on. */
+static void
+answer_gap(struct log_shard *shard, const struct cold_read *read)
+{
+	answer(shard, &read->req,
+		&(struct read_done){.partition_index = read->req.partition_index,
+			.first_offset = read->next_offset,
+			.next_offset = read->next_offset,
+			.token = read->req.token});
+}
+
 /* The section that holds `offset`, or NULL. Newest first: readers are usually at the tail. */
 static struct section *
 find_section(struct partition *p, int64_t offset, struct extent **ret_extent)
@@ -296,6 +307,12 @@ reader_cold_done(struct log_shard *shard, struct cold_read *read)
 		log_shard_quarantine(shard, p);
 	}
 	read->in_use = false;
+	if (read->error == KAFKA_NONE && read->data_len == 0) {
+		answer_gap(shard, read);
+		chunk_pool_unpin(&shard->pool, e);
+		chunk_pool_give(&shard->pool, e);
+		return;
+	}
 	if (read->error != KAFKA_NONE || shard->pin_free == SHARD_PINS_MAX) {
 		answer_error(shard, &read->req, read->error);
 		chunk_pool_unpin(&shard->pool, e);

@@ -19,6 +19,7 @@
 #define RECOVERY_GUARDS_MAX 64
 #define RECOVERY_LOCK_TRIES 3000
 #define RECOVERY_LOCK_NS    10000000ull
+#define REPAIR_SUFFIX	    ".repair" /* files of a repair that is not decided: repair.h */
 
 /* One guard file as read. */
 struct recovery_guard {
@@ -101,6 +102,8 @@ struct recovery_context {
 	uint32_t epoch_count;
 	const struct recovery_entry *entries;
 	uint32_t entry_count;
+	struct producer_pool *pool; /* where the producers go: the shard's, or a repair's own */
+	struct producer_list *producers;
 	int64_t end; /* log end so far */
 	int64_t producers_at; /* offset that the loaded producer state is valid at, -1 none yet */
 	bool relaxed;
@@ -108,14 +111,19 @@ struct recovery_context {
 	int mark_rc; /* of quarantine.json */
 };
 
+/* recovery_names.c: what the directory says before a segment is read. Drops what was never finished. */
+int recovery_names_read(struct recovery_context *c);
+/* Index files without a log go, unless the guard proves that there was one. */
+void recovery_names_drop_orphans(struct recovery_context *c);
+int recovery_names_read_epochs(struct recovery_context *c);
+/* -EBADMSG, -EIO: damaged, or of another segment. */
+int recovery_names_read_seal(struct recovery_context *c, int64_t base, struct seal *ret_seal);
+
 /*
  * recovery_producers.c: producer state as of `offset`: the newest file at or below it, then a replay of
  * the sealed segments in between. Sets producers_at.
  */
 int recovery_producers_restore(struct recovery_context *c, int64_t offset);
-
-/* recovery_partition.c: -EBADMSG, -EIO: damaged, or of another segment. */
-int recovery_seal_read(struct recovery_context *c, int64_t base, struct seal *ret_seal);
 
 /*
  * recovery_doubtful.c: quarantine of offsets [first, end), in state, report and quarantine.json. A file
@@ -173,7 +181,12 @@ struct recovery_segment {
 	int64_t producers_from; /* batches from here on are replayed */
 };
 
-/* recovery_segment.c: reads and judges (changes nothing on disk). */
+/* recovery_segment.c, for a repair: the whole file as it is, the newest tail copies over it. -ENOMEM. */
+int recovery_segment_image(struct recovery_segment *rs);
+/* The whole good batch at `pos` of the image, whatever stands before it: its length, or 0. */
+uint32_t recovery_segment_batch(const struct recovery_segment *rs, uint32_t pos, uint32_t limit,
+	struct record_batch *ret_batch);
+/* Reads and judges (changes nothing on disk). */
 int recovery_segment_judge(struct recovery_segment *rs);
 /* Writes repaired blocks, zeroes behind the end, rebuilds indexes, replays producers. */
 int recovery_segment_apply(struct recovery_segment *rs);

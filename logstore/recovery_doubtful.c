@@ -33,7 +33,9 @@ recovery_doubtful_mark(struct recovery_context *c, int64_t base, int64_t first, 
 			.first_offset = first,
 			.end_offset = end,
 			.reason = reason});
-	partition_set_state(c->p, LOG_PARTITION_QUARANTINED);
+	if (c->p->state != LOG_PARTITION_QUARANTINED) { /* it is, under repair */
+		partition_set_state(c->p, LOG_PARTITION_QUARANTINED);
+	}
 	c->report->quarantined = true;
 	(void)snprintf(c->report->reason, sizeof(c->report->reason), "%s at segment %" PRId64, reason,
 		base);
@@ -67,8 +69,13 @@ recovery_doubtful_take(struct recovery_context *c)
 	int rc = 0;
 
 	p->log_start_offset = c->base_count > 0 ? c->bases[0].base : recovery_doubtful_start(c);
-	if (p->doubtful.first_offset < p->log_start_offset) {
-		p->log_start_offset = p->doubtful.first_offset; /* the first segments are what is missing */
+	int64_t first = p->doubtful.first_offset;
+
+	if (p->doubtful.end_offset <= first && first < recovery_doubtful_start(c)) {
+		first = recovery_doubtful_start(c); /* nobody knows what is in doubt */
+	}
+	if (first < p->log_start_offset) {
+		p->log_start_offset = first; /* the first segments are what is missing */
 	}
 	c->end = entries_end(c, p->doubtful.end_offset);
 	for (uint32_t i = 0; rc == 0 && i < c->base_count; i++) {
@@ -84,8 +91,9 @@ recovery_doubtful_take(struct recovery_context *c)
 			continue;
 		}
 		row.log_bytes = stat.size_bytes;
-		if (b->has_seal && recovery_seal_read(c, b->base, &seal) == 0) {
+		if (b->has_seal && recovery_names_read_seal(c, b->base, &seal) == 0) {
 			row.end_offset = seal.end_offset;
+			row.gaps = (seal.flags & SEAL_COMPACTED) != 0;
 			c->end = seal.end_offset > c->end ? seal.end_offset : c->end;
 		}
 		p->size_bytes += stat.size_bytes;

@@ -11,154 +11,11 @@
 #include "base/ensure.h"
 #include "base/log.h"
 #include "logstore/recovery.h"
+#include "logstore/repair.h"
 
 #define SEALS_READ 3 /* the newest; older ones are checked when they are read */
-#define EPOCHS_MAX 4096
-
-/* --- names ------------------------------------------------------------------------------------- */
-
-static struct recovery_base *
-base_of(struct recovery_context *c, int64_t base)
-{
-	for (uint32_t i = 0; i < c->base_count; i++) {
-		if (c->bases[i].base == base) {
-			return &c->bases[i];
-		}
-	}
-	struct recovery_base *b = &c->bases[c->base_count++];
-
-	*b = (struct recovery_base){.base = base};
-	return b;
-}
-
-static int
-compare_bases(const void *a, const void *b)
-{
-	const struct recovery_base *x = a;
-	const struct recovery_base *y = b;
-
-	return x->base < y->base ? -1 : x->base > y->base;
-}
-
-static int
-read_names(struct recovery_context *c)
-{
-	int rc = file_util_list(c->io, c->p->dir, &c->names);
-
-	if (rc < 0) {
-		return rc;
-	}
-	c->bases = calloc(c->names.count + c->entry_count + 1, sizeof(c->bases[0]));
-	if (!c->bases) {
-		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < c->names.count; i++) {
-		const char *name = c->names.names[i].name;
-		size_t len = strlen(name);
-		char *end = NULL;
-		int64_t base = strtoll(name, &end, 10);
-
-		if ((len > 4 && strcmp(name + len - 4, ".tmp") == 0) ||
-			(len > 8 && strcmp(name + len - 8, ".deleted") == 0)) {
-			(void)file_util_remove(c->io, c->p->dir, name);
-		} else if (end != name + 20) {
-			continue;
-		} else if (strcmp(end, ".log") == 0) {
-			base_of(c, base)->has_log = true;
-		} else if (strcmp(end, ".seal") == 0) {
-			base_of(c, base)->has_seal = true;
-		} else if (strcmp(end, ".index") == 0 || strcmp(end, ".timeindex") == 0) {
-			base_of(c, base)->has_index = true;
-		}
-	}
-	/* Segments whose rename the crash took back still have their .prep name. */
-	for (uint32_t i = 0; i < c->entry_count; i++) {
-		const struct guard_entry *e = &c->entries[i].entry;
-		char path[FILE_PATH_MAX];
-		struct io_stat stat;
-
-		c->relaxed |= (e->flags & GUARD_RELAXED) != 0;
-		if (e->flags & GUARD_POISON) {
-			continue;
-		}
-		file_util_spare_path(path, e->file_id, "prep");
-		struct recovery_base *b = base_of(c, e->segment_base);
-
-		if (!b->has_log && c->io->ops->stat(c->io, path, &stat) == 0) {
-			b->has_log = true;
-			b->prep_id = e->file_id;
-		}
-	}
-	qsort(c->bases, c->base_count, sizeof(c->bases[0]), compare_bases);
-	return 0;
-}
-
-/* Index files without a log. */
-static void
-drop_orphans(struct recovery_context *c)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < c->base_count; i++) {
-		struct recovery_base *b = &c->bases[i];
-		char name[FILE_PATH_MAX];
-
-		if (b->has_log || b->has_seal || !b->has_index) {
-			c->bases[kept++] = *b;
-			continue;
-		}
-		file_util_segment_path(name, NULL, b->base, ".index");
-		(void)file_util_remove(c->io, c->p->dir, name);
-		file_util_segment_path(name, NULL, b->base, ".timeindex");
-		(void)file_util_remove(c->io, c->p->dir, name);
-	}
-	c->base_count = kept;
-}
-
-static int
-read_epochs(struct recovery_context *c)
-{
-	struct file_bytes file = {0};
-	struct checkpoint_file_reader reader;
-	int rc = file_util_read(c->io, c->p->dir, "leader-epoch-checkpoint", &file);
-
-	c->epochs = calloc(EPOCHS_MAX + 1, sizeof(c->epochs[0]));
-	if (!c->epochs) {
-		free(file.bytes);
-		return -ENOMEM;
-	}
-	rc = rc < 0 ? rc : checkpoint_file_open(&reader, file.bytes, file.len);
-	while (rc >= 0 && c->epoch_count < EPOCHS_MAX) {
-		rc = checkpoint_file_next_epoch(&reader, &c->epochs[c->epoch_count]);
-		if (rc <= 0) {
-			break;
-		}
-		c->epoch_count++;
-	}
-	free(file.bytes);
-	c->p->leader_epoch = c->epoch_count > 0 ? c->epochs[c->epoch_count - 1].epoch : 0;
-	return rc == -ENOENT ? 0 : rc;
-}
 
 /* --- sealed segments --------------------------------------------------------------------------- */
-
-int
-recovery_seal_read(struct recovery_context *c, int64_t base, struct seal *ret_seal)
-{
-	struct file_bytes file;
-	char name[FILE_PATH_MAX];
-
-	file_util_segment_path(name, NULL, base, ".seal");
-	int rc = file_util_read(c->io, c->p->dir, name, &file);
-
-	rc = rc < 0 ? rc : seal_parse(file.bytes, file.len, ret_seal);
-	free(file.bytes);
-	if (rc == 0 && (memcmp(ret_seal->topic_id, c->p->topic_id, 16) != 0 ||
-			       ret_seal->partition != c->p->partition || ret_seal->base_offset != base)) {
-		return -EBADMSG;
-	}
-	return rc;
-}
 
 /* As far as names and seals tell. */
 static int64_t
@@ -174,7 +31,7 @@ known_end(struct recovery_context *c)
 			end = b->base + 1 > end ? b->base + 1 : end;
 		}
 		if (b->has_seal) {
-			if (recovery_seal_read(c, b->base, &seal) == 0 && seal.end_offset > end) {
+			if (recovery_names_read_seal(c, b->base, &seal) == 0 && seal.end_offset > end) {
 				end = seal.end_offset;
 			}
 			break;
@@ -207,7 +64,7 @@ take_sealed(struct recovery_context *c, uint32_t i, uint32_t sealed_count)
 	if (i + SEALS_READ >= sealed_count) {
 		struct seal seal;
 
-		rc = recovery_seal_read(c, b->base, &seal);
+		rc = recovery_names_read_seal(c, b->base, &seal);
 		if (rc == -EBADMSG || rc == -EIO || (rc == 0 && seal.log_bytes != stat.size_bytes)) {
 			recovery_doubtful_mark_rest(c, b->base, b->base, known_end(c), "seal and log disagree");
 			return 0;
@@ -216,6 +73,7 @@ take_sealed(struct recovery_context *c, uint32_t i, uint32_t sealed_count)
 			return rc;
 		}
 		row.end_offset = seal.end_offset;
+		row.gaps = (seal.flags & SEAL_COMPACTED) != 0;
 	} else {
 		row.end_offset = c->bases[i + 1].base;
 	}
@@ -637,19 +495,26 @@ check_end(struct recovery_context *c)
 int
 recovery_partition(struct recovery *r, struct partition *p, struct log_recovery_report *report)
 {
-	struct recovery_context c = {.r = r, .io = r->io, .p = p, .report = report};
+	struct recovery_context c = {.r = r,
+		.io = r->io,
+		.p = p,
+		.report = report,
+		.pool = &r->store->shards[p->shard]->producers,
+		.producers = &p->producers};
 	struct doubtful_range known;
-	int marked = quarantine_read(r->io, p->dir, &known);
+	int rc = repair_swap_settle(r->io, p->dir, clock_wall_ns(r->store->options.clock) / NS_PER_MS);
+	int marked = rc < 0 ? rc : quarantine_read(r->io, p->dir, &known);
 
 	c.entries = recovery_guard_entries(r, p, &c.entry_count);
-	int rc = marked < 0 && marked != -ENOENT ? marked : read_epochs(&c);
+	rc = marked < 0 && marked != -ENOENT ? marked : recovery_names_read_epochs(&c);
 
-	rc = rc < 0 ? rc : read_names(&c);
+	p->leader_epoch = c.epoch_count > 0 ? c.epochs[c.epoch_count - 1].epoch : 0;
+	rc = rc < 0 ? rc : recovery_names_read(&c);
 	if (rc == 0 && marked == 0) {
 		recovery_doubtful_remember(&c, &known);
 		rc = recovery_doubtful_take(&c);
 	} else if (rc == 0) {
-		drop_orphans(&c);
+		recovery_names_drop_orphans(&c);
 		rc = take_segments(&c);
 		check_end(&c);
 		rc = rc < 0 ? rc : c.mark_rc;
@@ -660,6 +525,10 @@ recovery_partition(struct recovery *r, struct partition *p, struct log_recovery_
 			p->segment_count = 0;
 			rc = recovery_doubtful_take(&c);
 		}
+	}
+	if (p->state != LOG_PARTITION_SERVING) {
+		/* As of some segment at best; a repair restores them as of the end. */
+		producer_list_clear(c.pool, c.producers);
 	}
 	if (rc == 0 && p->state != LOG_PARTITION_SERVING) {
 		rc = recovery_doubtful_keep(&c);

@@ -16,7 +16,6 @@ struct candidate {
 static int
 load_producers(struct recovery_context *c, const struct candidate *file_of)
 {
-	struct log_shard *shard = c->r->store->shards[c->p->shard];
 	struct producer_snapshot_identity identity = {
 		.partition = c->p->partition, .offset = file_of->offset};
 	struct producer_snapshot_reader reader;
@@ -31,14 +30,14 @@ load_producers(struct recovery_context *c, const struct candidate *file_of)
 
 	rc = rc < 0 ? rc
 		    : producer_snapshot_open(&reader, file_of->format, &identity, file.bytes, file.len);
-	producer_list_clear(&shard->producers, &c->p->producers);
+	producer_list_clear(c->pool, c->producers);
 	while (rc >= 0 && (rc = producer_snapshot_next(&reader, &entry)) == 1) {
-		producer_restore(&shard->producers, &c->p->producers, &entry,
+		producer_restore(c->pool, c->producers, &entry,
 			clock_now_ns(c->r->store->options.clock));
 	}
 	free(file.bytes);
 	if (rc < 0) {
-		producer_list_clear(&shard->producers, &c->p->producers);
+		producer_list_clear(c->pool, c->producers);
 	}
 	return rc;
 }
@@ -47,7 +46,6 @@ load_producers(struct recovery_context *c, const struct candidate *file_of)
 static int
 replay_sealed(struct recovery_context *c, const struct segment_row *row, int64_t from)
 {
-	struct log_shard *shard = c->r->store->shards[c->p->shard];
 	struct file_bytes file;
 	char name[FILE_PATH_MAX];
 	size_t at = 0;
@@ -65,7 +63,7 @@ replay_sealed(struct recovery_context *c, const struct segment_row *row, int64_t
 			break;
 		}
 		if (batch.producer_id >= 0 && batch.base_offset >= from) {
-			producer_note(&shard->producers, &c->p->producers, &batch,
+			producer_note(c->pool, c->producers, &batch,
 				record_batch_last_offset(&batch),
 				clock_now_ns(c->r->store->options.clock));
 		}

@@ -94,6 +94,24 @@ overlay_tails(struct recovery_segment *rs)
 	}
 }
 
+int
+recovery_segment_image(struct recovery_segment *rs)
+{
+	uint64_t end = rs->file_bytes;
+
+	for (uint32_t i = 0; i < rs->entry_count; i++) {
+		const struct guard_entry *e = &rs->entries[i].entry;
+
+		end = !(e->flags & GUARD_POISON) && e->end_pos > end ? e->end_pos : end;
+	}
+	int rc = load_image(rs, 0, (uint32_t)end);
+
+	if (rc == 0) {
+		overlay_tails(rs);
+	}
+	return rc;
+}
+
 /* --- checking ---------------------------------------------------------------------------------- */
 
 static int32_t
@@ -107,9 +125,8 @@ epoch_at(const struct recovery_segment *rs, int64_t offset)
 	return epoch;
 }
 
-/* A whole good batch at pos, below limit. Its length, or 0. */
-static uint32_t
-good_batch(const struct recovery_segment *rs, uint32_t pos, uint32_t limit, int64_t expect,
+uint32_t
+recovery_segment_batch(const struct recovery_segment *rs, uint32_t pos, uint32_t limit,
 	struct record_batch *ret_batch)
 {
 	const uint8_t *bytes = at_pos(rs, pos);
@@ -121,10 +138,10 @@ good_batch(const struct recovery_segment *rs, uint32_t pos, uint32_t limit, int6
 	}
 	uint64_t total = record_batch_total_bytes(ret_batch);
 
-	if (total > limit - pos || ret_batch->base_offset != expect ||
-		ret_batch->last_offset_delta < 0 ||
+	if (total > limit - pos || ret_batch->base_offset < 0 || ret_batch->last_offset_delta < 0 ||
+		ret_batch->base_offset > INT64_MAX - INT32_MAX - 1 ||
 		ret_batch->record_count > (int64_t)ret_batch->last_offset_delta + 1 ||
-		ret_batch->leader_epoch != epoch_at(rs, expect) ||
+		ret_batch->leader_epoch != epoch_at(rs, ret_batch->base_offset) ||
 		record_batch_crc(bytes, total) != ret_batch->crc) {
 		return 0;
 	}
@@ -137,9 +154,9 @@ walk_batches(struct recovery_segment *rs, uint32_t limit)
 {
 	while (rs->end_pos < limit) {
 		struct record_batch batch;
-		uint32_t total = good_batch(rs, rs->end_pos, limit, rs->end_offset, &batch);
+		uint32_t total = recovery_segment_batch(rs, rs->end_pos, limit, &batch);
 
-		if (total == 0) {
+		if (total == 0 || batch.base_offset != rs->end_offset) {
 			return false;
 		}
 		rs->end_pos += total;

@@ -86,7 +86,11 @@ cursor_seek(struct cursor *c)
 			(extent->slice == c->place.slice && extent->until <= c->place.offset)) {
 			continue;
 		}
-		ensure(extent->slice == c->place.slice);
+		if (extent->slice > c->place.slice) {
+			/* No extent holds the rest of its slice: these offsets are gone. */
+			c->place = (struct task_place){
+				.slice = extent->slice, .offset = t->slices[extent->slice].from};
+		}
 		c->extent = i;
 		c->at = extent->data;
 		c->extent_end = extent->data + extent->len;
@@ -112,18 +116,38 @@ cursor_skip_slices(struct cursor *c)
 	}
 }
 
+/* The chapter has c->place and no extent at or behind it: these offsets are gone. */
+static bool
+cursor_skip_gap(struct cursor *c)
+{
+	const struct worker_task *t = c->task;
+
+	if (task_place_before(c->place, t->chapter_start) ||
+		!task_place_before(c->place, t->chapter_end)) {
+		return false;
+	}
+	c->place = t->chapter_end;
+	return true;
+}
+
 /* Finds c->place, asking for another chapter if need be. 1, 0 at the end, negative errno. */
 static int
 cursor_find(struct cursor *c, bool may_suspend)
 {
 	struct worker_task *t = c->task;
 
-	cursor_skip_slices(c);
-	if (c->place.slice == t->slice_count) {
-		c->done = true;
-		return c->delivered == t->info.record_count ? 0 : -EBADMSG;
-	}
-	while (!cursor_seek(c)) {
+	for (;;) {
+		cursor_skip_slices(c);
+		if (c->place.slice == t->slice_count) {
+			c->done = true;
+			return c->delivered == t->info.record_count ? 0 : -EBADMSG;
+		}
+		if (cursor_seek(c)) {
+			return 1;
+		}
+		if (cursor_skip_gap(c)) {
+			continue;
+		}
 		if (t->read_error) {
 			return t->read_error;
 		}
@@ -135,7 +159,6 @@ cursor_find(struct cursor *c, bool may_suspend)
 		t->suspended = true;
 		fiber_yield(t->fiber);
 	}
-	return 1;
 }
 
 /* Opens the next record batch of the extent at c->at. 1 opened, 0 nothing in it, -errno. */

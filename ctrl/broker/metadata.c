@@ -305,6 +305,12 @@ metadata_read_done(struct metadata *m, const struct read_done *done)
 		m->error = done->error;
 		return true;
 	}
+	if (!done->data) {
+		/* The log has no room for the read now, or these offsets are gone. */
+		m->read_next = done->next_offset > m->read_next ? done->next_offset : m->read_next;
+		m->replayed = m->read_next >= m->read_until;
+		return true;
+	}
 	reader = reader_init(done->data, done->data_len);
 	while (!m->error && reader_left(&reader) > 0) {
 		struct record_batch batch;

@@ -137,6 +137,9 @@ offset_lookup_read_done(struct offset_lookups *lookups, const struct broker_opti
 	}
 	offset = offset_lookup_in_extent(done, lookup->timestamp_ms);
 	lookup->next = done->next_offset;
+	if (!done->data) {
+		return; /* the log has no room for the read now, or these offsets are gone */
+	}
 	struct extent_release release = {.pin = done->pin,
 		.partition_index = done->partition_index,
 		.client = options->client};

@@ -177,7 +177,8 @@ _Static_assert(sizeof(struct read_req) == 40, "read_req");
 /*
  * A pinned run of whole, verified record batches in the log's memory, read only. The asker owns one
  * pin and gives it back by extent_release from the same lcore. On error: no pin, data NULL; nor is
- * there one without data and without error: the log had no room for the read, ask again.
+ * there one without data and without error. Then next_offset tells: as asked, the log had no room for
+ * the read, ask again; beyond it, there is no record up to there any more (a repair accepted the loss).
  */
 struct read_done {
 	const uint8_t *data;

@@ -63,6 +63,24 @@ damage_in_the_tail_block_is_repaired_from_the_guard(void **state)
 	assert_int_equal(log_bench_status(b, 0).log_end_offset, 10);
 }
 
+/* Its index files are still there, and the guard tells of it. */
+static void
+a_missing_active_segment_is_quarantined(void **state)
+{
+	struct log_bench *b = *state;
+	struct io *io;
+
+	log_bench_open(b); /* gives it its name, if the keeper had not yet */
+	log_bench_sigkill(b);
+	assert_int_equal(sim_disk_view(b->disk, 0, &io), 0);
+	assert_int_equal(io->ops->unlink(io, SEGMENT), 0);
+	assert_int_equal(io->ops->fsync_dir(io, "orders-0"), 0);
+	io->ops->destroy(io);
+	log_bench_open(b);
+	assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_QUARANTINED);
+	assert_int_equal(log_bench_status(b, 0).log_end_offset, 10);
+}
+
 /* --- later starts ------------------------------------------------------------------------------ */
 
 /* All bytes of a file, as a start would read them. The caller frees. */
@@ -702,6 +720,7 @@ main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, log_bench_tear_down)
 		CASE(damage_below_the_durable_mark_is_quarantined_never_cut),
 		CASE(damage_in_the_tail_block_is_repaired_from_the_guard),
+		CASE(a_missing_active_segment_is_quarantined),
 		CASE(a_quarantined_segment_is_as_it_was_after_later_starts),
 		CASE(without_quarantine_json_it_is_quarantined_again),
 		CASE(an_offline_partition_keeps_its_proofs),

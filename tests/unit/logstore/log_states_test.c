@@ -109,7 +109,7 @@ get_partition(const void *object)
 }
 
 static void
-a_partition_in_trouble_is_only_deleted(void **state)
+a_partition_in_trouble_is_deleted_or_repaired(void **state)
 {
 	static struct partition partition;
 	const struct state_machine machine = {&partition, put_partition, set_partition, get_partition, LOG_PARTITION_STATE_COUNT};
@@ -120,6 +120,7 @@ a_partition_in_trouble_is_only_deleted(void **state)
 		{LOG_PARTITION_SERVING, LOG_PARTITION_OFFLINE},
 		{LOG_PARTITION_SERVING, LOG_PARTITION_DELETED},
 		{LOG_PARTITION_POISONED, LOG_PARTITION_DELETED},
+		{LOG_PARTITION_QUARANTINED, LOG_PARTITION_SERVING},
 		{LOG_PARTITION_QUARANTINED, LOG_PARTITION_DELETED},
 		{LOG_PARTITION_OFFLINE, LOG_PARTITION_DELETED},
 	};
@@ -133,7 +134,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_segment_is_closed_before_it_is_sealed),
 		cmocka_unit_test(a_group_is_flushed_only_when_written),
-		cmocka_unit_test(a_partition_in_trouble_is_only_deleted),
+		cmocka_unit_test(a_partition_in_trouble_is_deleted_or_repaired),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
