@@ -51,85 +51,6 @@ job_set_phase(struct job *job, enum job_phase phase)
 	job->phase = phase;
 }
 
-/* Appends the partitions of one source topic. -ENOENT, -EINVAL listed twice or too many. */
-static int
-job_add_source(struct job *job, uint32_t topic_index)
-{
-	const struct route_table *routes = job->batcher->options.routes;
-
-	if (topic_index >= atomic_load_explicit(&routes->topic_count, memory_order_acquire)) {
-		return -ENOENT;
-	}
-	struct route_topic *topic = &routes->topics[topic_index];
-
-	if (route_state_acquire(&topic->state) != ROUTE_OPEN) {
-		return -ENOENT;
-	}
-	for (uint32_t i = 0; i < topic->partition_count; i++) {
-		const struct route_partition *route =
-			&routes->partitions[topic->first_partition_index + i];
-
-		if (job->partition_count == BATCHER_JOB_PARTITIONS_MAX) {
-			return -EINVAL;
-		}
-		job->partitions[job->partition_count++] = (struct job_partition){
-			.topic = topic->name,
-			.partition = i,
-			.index = topic->first_partition_index + i,
-			.shard = route->shard,
-		};
-	}
-	return 0;
-}
-
-static int
-job_add_sources(struct job *job)
-{
-	const struct job_spec *spec = &job->spec;
-
-	for (uint32_t i = 0; i < spec->source_count; i++) {
-		for (uint32_t other = 0; other < i; other++) {
-			if (spec->source_topics[other] == spec->source_topics[i]) {
-				return -EINVAL;
-			}
-		}
-		int rc = job_add_source(job, spec->source_topics[i]);
-
-		if (rc) {
-			return rc;
-		}
-	}
-	return 0;
-}
-
-static int
-job_allocate(struct job *job)
-{
-	struct worker_task *t = &job->task.inner;
-	uint32_t partitions = job->partition_count;
-	/* Kinds whose windows follow the batch clock have one window open, two across a boundary.
-	 */
-	uint32_t windows =
-		job->spec.window == JOB_WINDOW_TUMBLING && job->spec.time == JOB_TIME_EVENT
-			? job->spec.open_windows_max
-			: 2;
-
-	if ((uint64_t)windows * partitions > JOB_RANGES_MAX) {
-		return -ENOMEM;
-	}
-	job->watermark.partitions = calloc(partitions, sizeof(*job->watermark.partitions));
-	job->exclusions = calloc(JOB_EXCLUSIONS_MAX, sizeof(*job->exclusions));
-	job->slice_of = calloc(partitions, sizeof(*job->slice_of));
-	t->slices = calloc(partitions, sizeof(*t->slices));
-	t->exclusions = calloc(JOB_EXCLUSIONS_MAX, sizeof(*t->exclusions));
-	t->output = malloc(job->spec.output_bytes_max);
-	if (!job->watermark.partitions || !job->exclusions || !job->slice_of || !t->slices ||
-		!t->exclusions || !t->output || fiber_create(&t->fiber)) {
-		return -ENOMEM;
-	}
-	return window_set_create(&job->windows, windows, partitions);
-}
-
 static void
 job_init(struct job *job)
 {
@@ -166,10 +87,10 @@ job_create(
 	job->index = index;
 	job->spec = *spec;
 	job->partitions = calloc(BATCHER_JOB_PARTITIONS_MAX, sizeof(*job->partitions));
-	int rc = job->partitions ? job_add_sources(job) : -ENOMEM;
+	int rc = job->partitions ? job_source_add_all(job) : -ENOMEM;
 
 	if (rc == 0) {
-		rc = job_allocate(job);
+		rc = job_memory_create(job);
 	}
 	if (rc) {
 		job_destroy(job);
@@ -183,17 +104,7 @@ job_create(
 void
 job_destroy(struct job *job)
 {
-	struct worker_task *t = &job->task.inner;
-
-	window_set_destroy(&job->windows);
-	fiber_destroy(t->fiber);
-	free(t->output);
-	free(t->exclusions);
-	free(t->slices);
-	free(job->slice_of);
-	free(job->exclusions);
-	free(job->watermark.partitions);
-	free(job->partitions);
+	job_memory_destroy(job);
 	free(job);
 }
 
@@ -283,30 +194,6 @@ job_fail(struct job *job, int error, const char *format, ...)
 	job->error = error;
 	job_set_state(job, JOB_FAILED);
 	job_stop(job, PENSTOCK_CLOSE_FAILED);
-}
-
-/*
- * Stops a job one of whose topics was deleted. Its routes are closed before its records go, so this
- * is seen at the latest when a read is refused. A topic made again under the name is another one.
- */
-static bool
-job_source_deleted(struct job *job)
-{
-	const struct route_table *routes = job->batcher->options.routes;
-
-	for (uint32_t i = 0; i < job->spec.source_count; i++) {
-		struct route_topic *topic = &routes->topics[job->spec.source_topics[i]];
-
-		if (unlikely(route_state_acquire(&topic->state) == ROUTE_DELETED)) {
-			job_fail(job, -ENOENT,
-				"source_deleted: topic \"%s\" was deleted; what the job had of "
-				"it and not yet in a fired window is gone. fix: penstock "
-				"job delete %s --yes, then create it over topics that exist",
-				topic->name, job->spec.name);
-			return true;
-		}
-	}
-	return false;
 }
 
 void

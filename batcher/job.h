@@ -13,7 +13,8 @@
  *
  *   STARTING -> RUNNING -> DRAINING -> DRAINED;  RUNNING, DRAINING -> FAILED;  any -> DELETED
  *
- * microbatch.c: IDLE, SCAN. firing.c: FIRE, FILL, RUN, RETRY. job.c: the rest.
+ * microbatch.c: IDLE, SCAN. firing.c: FIRE, FILL, RUN, RETRY. job.c: the rest; job_source.c and
+ * job_memory.c: what it reads and what it takes.
  */
 #ifndef BATCHER_JOB_H
 #define BATCHER_JOB_H
@@ -200,6 +201,27 @@ void job_drain(struct job *job);
 void job_task_done(struct job *job, const struct window_done *done);
 void job_read_done(struct job *job, const struct read_done *done);
 void job_publish(struct job *job);
+
+/* --- job_source.c -------------------------------------------------------------------------------
+ */
+
+/* Appends the partitions of all source topics. -ENOENT, -EINVAL listed twice or too many. Control
+ * thread. */
+int job_source_add_all(struct job *job);
+/*
+ * Stops a job one of whose topics was deleted; true if so. Its routes are closed before its records
+ * go, so this is seen at the latest when a read is refused. A topic made again under the name is
+ * another one. Batcher's lcore.
+ */
+bool job_source_deleted(struct job *job);
+
+/* --- job_memory.c -------------------------------------------------------------------------------
+ */
+
+/* For a job that knows its partitions. -ENOMEM; job_memory_destroy gives back what there is. Control
+ * thread. */
+int job_memory_create(struct job *job);
+void job_memory_destroy(struct job *job);
 
 /* --- microbatch.c -------------------------------------------------------------------------------
  */
