@@ -406,17 +406,17 @@ judge(struct log_shard *shard, struct append *a)
 		? p->config.segment_bytes
 		: shard->store->segment_alloc_bytes;
 
-	if (record_batch_decode(a->req->batch, len, b) < 0 || b->magic != RECORD_BATCH_MAGIC ||
-		b->batch_length < RECORD_BATCH_LENGTH_MIN || record_batch_total_bytes(b) != len) {
+	int16_t error = record_batch_validate(a->req->batch, len, b);
+
+	if (error == KAFKA_CORRUPT_MESSAGE) {
 		shard_count(shard, SHARD_crc_failures, 1);
 		return refuse(shard, a->req, KAFKA_CORRUPT_MESSAGE);
 	}
 	if (len > p->config.max_message_bytes) {
 		return refuse(shard, a->req, KAFKA_MESSAGE_TOO_LARGE);
 	}
-	if (b->record_count <= 0 || b->last_offset_delta != b->record_count - 1 ||
-		(b->producer_id >= 0 && b->base_sequence < 0) || (a->req->flags & APPEND_HELD)) {
-		return refuse_checked(shard, a, KAFKA_INVALID_RECORD);
+	if (error != 0 || (a->req->flags & APPEND_HELD)) {
+		return refuse_checked(shard, a, error != 0 ? error : KAFKA_INVALID_RECORD);
 	}
 	if (len > segment_max) {
 		return refuse_checked(shard, a, KAFKA_RECORD_LIST_TOO_LARGE);

@@ -22,6 +22,7 @@
 #include "wire/native/cookie.h"
 #include "wire/native/frame.h"
 #include "wire/native/session_msg.h"
+#include "wire/record_batch.h"
 
 #define LANE_ACK_EVERY            16
 #define LANE_ACK_DELAY_NS         (200 * NS_PER_US)

@@ -82,7 +82,7 @@ native_data_input(struct lane *lane, struct datagram *datagram)
 	struct native_batch batch = {.header = &header, .datagram = datagram};
 	uint32_t index;
 
-	batch.error = session_msg_data_validate(frame->body, frame->body_len, &header);
+	batch.error = record_batch_validate(frame->body, frame->body_len, &header);
 	if (!partition) {
 		return data_refuse_unknown(
 			lane, datagram, &header, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);

@@ -424,7 +424,7 @@ order_judge_parked(struct lane *lane, const struct native_stream *stream, const 
 	if (ahead > 0) {
 		return ahead < STREAM_AHEAD_MAX ? -1 : KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
 	}
-	error = session_msg_data_validate(entry->bytes, entry->len, &header);
+	error = record_batch_validate(entry->bytes, entry->len, &header);
 	return error != 0 ? error : order_judge(lane, stream, &header, entry->bytes, entry->len);
 }
 
@@ -447,7 +447,7 @@ native_order_advance(struct lane *lane, struct native_stream *stream)
 		struct batch *entry = batch_at(&lane->batches, index);
 
 		if (order_proves(stream, entry->last_sequence) &&
-			session_msg_data_validate(entry->bytes, entry->len, &header) == 0) {
+			record_batch_validate(entry->bytes, entry->len, &header) == 0) {
 			(void)batch_list_take_first(&lane->batches, &stream->parked_last);
 			batch_set_state(entry, BATCH_PENDING);
 			stream->parked_count--;

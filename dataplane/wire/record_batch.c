@@ -88,28 +88,20 @@ record_batch_validate_fields(const struct record_batch *b)
 }
 
 int16_t
-record_batch_validate_header(const uint8_t *bytes, size_t len, uint32_t max_bytes,
-	struct record_batch *ret_batch)
+record_batch_validate(const uint8_t *bytes, size_t len, struct record_batch *ret_batch)
 {
 	struct record_batch *b = ret_batch;
-	bool whole = record_batch_decode(bytes, len, b) == 0;
 
-	/* A partition without a batch, or with one of another format; magic comes before all else. */
-	if (len <= 16 || bytes[16] != RECORD_BATCH_MAGIC) {
-		return KAFKA_INVALID_RECORD;
-	}
-	if (!whole || b->batch_length < RECORD_BATCH_LENGTH_MIN ||
-		record_batch_total_bytes(b) > len) {
+	if (record_batch_decode(bytes, len, b) < 0) {
+		*b = (struct record_batch){.producer_id = -1, .producer_epoch = -1, .base_sequence = -1};
 		return KAFKA_CORRUPT_MESSAGE;
 	}
-	if (record_batch_total_bytes(b) < len) {
-		return KAFKA_INVALID_RECORD;
+	if (b->batch_length < RECORD_BATCH_LENGTH_MIN || record_batch_total_bytes(b) != len ||
+		b->magic != RECORD_BATCH_MAGIC) {
+		return KAFKA_CORRUPT_MESSAGE;
 	}
 	if (b->base_offset != 0) {
 		return KAFKA_INVALID_RECORD;
-	}
-	if (record_batch_total_bytes(b) > max_bytes) {
-		return KAFKA_MESSAGE_TOO_LARGE;
 	}
 	return record_batch_validate_fields(b);
 }

@@ -71,12 +71,15 @@ record_batch_last_offset(const struct record_batch *batch)
 }
 
 /*
- * Validation on Produce without the CRC, KAFKA 5.5 rows 1-5 and 7 in that order: returns 0 or the
- * Kafka error code. `len` is what arrived, max_bytes the topic's max.message.bytes.
+ * The judge of a batch that is to be appended, of which `len` bytes arrived: what its header tells
+ * without topic and session, in this order: 2 (under 61 bytes, 12 + batchLength is not len, magic is not
+ * 2), 87 (baseOffset not 0, no records, lastOffsetDelta + 1 is not the count, control bit, a producer id
+ * with baseSequence < 0), 76 (codec 5-7), 48 (transactional). Returns 0 or that Kafka code. Left to the
+ * caller: CRC (2), producer (45, 47), timestamps (32), size limits (10, 18). *ret_batch is decoded
+ * whenever 61 bytes are there, else zeroed with producer and sequence -1.
  */
-int16_t record_batch_validate_header(const uint8_t *bytes, size_t len, uint32_t max_bytes,
-	struct record_batch *ret_batch);
-/* Row 7 alone, on a decoded header: 0, 87, 76 or 48. */
+int16_t record_batch_validate(const uint8_t *bytes, size_t len, struct record_batch *ret_batch);
+/* What of it holds for a stored batch too, on a decoded header: 0, 87, 76 or 48. */
 int16_t record_batch_validate_fields(const struct record_batch *batch);
 /* Smallest and greatest timestamp of a batch's records. */
 struct record_batch_times {
@@ -85,7 +88,7 @@ struct record_batch_times {
 };
 
 /*
- * Row 8: walks uncompressed records; 0 or 87. Compressed ones are not looked at: 0, and both times are
+ * Walks uncompressed records; 0 or 87. Compressed ones are not looked at: 0, and both times are
  * the header's maxTimestamp. *ret_times is set with 0 only.
  */
 int16_t record_batch_validate_records(const uint8_t *bytes, const struct record_batch *batch,

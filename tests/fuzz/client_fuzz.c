@@ -13,6 +13,7 @@
 #include "client/client_core.h"
 #include "fuzz/fuzz.h"
 #include "wire/native/session_msg.h"
+#include "wire/record_batch.h"
 
 #define RECORDS_MAX	64
 #define STEPS_MAX	100
@@ -86,7 +87,7 @@ rig_sent(void *user_data, const struct client_datagram *datagram)
 		memcpy(lane->nonce, hello.client_nonce, sizeof(lane->nonce));
 		return;
 	case FRAME_DATA:
-		ensure(session_msg_data_validate(frame.body, frame.body_len, &batch) == 0);
+		ensure(record_batch_validate(frame.body, frame.body_len, &batch) == 0);
 		ensure(record_batch_crc(frame.body, frame.body_len) == batch.crc);
 		break;
 	case FRAME_RESOLVE:

@@ -10,6 +10,7 @@
 #include "fuzz/fuzz.h"
 #include "wire/native/cookie.h"
 #include "wire/native/session_msg.h"
+#include "wire/record_batch.h"
 
 #define FUZZ_LEN_MAX 4096
 
@@ -59,7 +60,7 @@ fuzz_client_body(const struct frame *f, union body *b, struct writer *w)
 		/* The size is the sender's claim, not yet a length to encode. */
 		return session_msg_probe_decode(f->body, f->body_len, &b->number) < 0 ? -1 : 1;
 	case FRAME_DATA:
-		return session_msg_data_validate(f->body, f->body_len, &b->batch) ? -1 : 1;
+		return record_batch_validate(f->body, f->body_len, &b->batch) ? -1 : 1;
 	default:
 		return -1;
 	}

@@ -8,8 +8,6 @@
 #include "fuzz/fuzz.h"
 #include "wire/record_batch.h"
 
-#define FUZZ_MAX_BYTES 1048588
-
 static void
 fuzz_headers(const struct record_view *record)
 {
@@ -52,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct record_batch_times times;
 	int32_t count = fuzz_iterate(bytes, len);
 
-	if (record_batch_validate_header(bytes, len, FUZZ_MAX_BYTES, &batch) != 0) {
+	if (record_batch_validate(bytes, len, &batch) != 0) {
 		return 0;
 	}
 	ensure(record_batch_total_bytes(&batch) == len);

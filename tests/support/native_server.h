@@ -15,6 +15,7 @@
 #include "base/rand.h"
 #include "wire/native/frame.h"
 #include "wire/native/session_msg.h"
+#include "wire/record_batch.h"
 
 struct native_server;
 

@@ -189,7 +189,7 @@ bool
 server_data(struct native_server *server, struct server_session *session, const struct frame *frame)
 {
 	struct record_batch batch;
-	int16_t error = session_msg_data_validate(frame->body, frame->body_len, &batch);
+	int16_t error = record_batch_validate(frame->body, frame->body_len, &batch);
 	struct server_stream *stream = server_stream(server, session, frame->stream);
 
 	server->counts.data++;

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include "base/ensure.h"
-#include "base/errcode.h"
 #include "base/utf8.h"
 
 /* The whole body was there and nothing is left over. */
@@ -508,25 +507,4 @@ session_msg_reset_decode(const uint8_t *body, size_t len, struct session_msg_res
 	ret_reset->reason = reader_le16(&r);
 	reader_skip(&r, 2);
 	return session_msg_verdict(&r);
-}
-
-/* --- DATA ---------------------------------------------------------------------------------------------------- */
-
-int16_t
-session_msg_data_validate(const uint8_t *body, size_t len, struct record_batch *ret_batch)
-{
-	struct record_batch *b = ret_batch;
-
-	if (record_batch_decode(body, len, b) < 0) {
-		*b = (struct record_batch){.producer_id = -1, .producer_epoch = -1, .base_sequence = -1};
-		return KAFKA_CORRUPT_MESSAGE;
-	}
-	if (b->batch_length < RECORD_BATCH_LENGTH_MIN || record_batch_total_bytes(b) != len ||
-		b->magic != RECORD_BATCH_MAGIC) {
-		return KAFKA_CORRUPT_MESSAGE;
-	}
-	if (b->base_offset != 0) {
-		return KAFKA_INVALID_RECORD;
-	}
-	return record_batch_validate_fields(b);
 }

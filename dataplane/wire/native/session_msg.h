@@ -13,7 +13,6 @@
 #include <stdint.h>
 #include "base/cursor.h"
 #include "wire/native/frame.h"
-#include "wire/record_batch.h"
 
 #define SESSION_MSG_NONCE_BYTES	      16
 #define SESSION_MSG_COOKIE_BYTES      16
@@ -261,17 +260,5 @@ struct session_msg_reset {
 
 void session_msg_reset_encode(struct writer *w, const struct session_msg_reset *reset);
 int session_msg_reset_decode(const uint8_t *body, size_t len, struct session_msg_reset *ret_reset);
-
-/* --- DATA ----------------------------------------------------------------------------------------------- */
-
-/*
- * The part of a DATA body's validation that needs no session and no topic, in the order of the
- * protocol: 2 (under 61 bytes, 12 + batchLength is not len, magic is not 2), 87 (baseOffset not 0,
- * no records, lastOffsetDelta + 1 is not the count, control bit, a producer id with baseSequence < 0),
- * 76 (codec 5-7), 48 (transactional). Returns 0 or that Kafka code. Left to the caller: ids of the
- * session (47), timestamps (32), size limits (10). The CRC is the log's to check. *ret_batch is decoded
- * whenever 61 bytes are there, else zeroed with base_sequence -1.
- */
-int16_t session_msg_data_validate(const uint8_t *body, size_t len, struct record_batch *ret_batch);
 
 #endif

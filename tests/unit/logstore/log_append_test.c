@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -114,6 +115,42 @@ a_damaged_batch_is_refused_2_before_anything_else(void **state)
 	log_bench_run_ns(b, NS_PER_MS);
 	assert_int_equal(log_bench_status(b, p).log_end_offset, 2);
 	assert_true(log_bench_check(b, false));
+}
+
+/* Who appended them looked already; the log looks again, with the same judge. */
+static void
+headers_are_judged_as_the_lanes_judge_them(void **state)
+{
+	static const struct {
+		uint32_t position;
+		uint8_t value;
+		int16_t error;
+	} rows[] = {
+		{16, 1, KAFKA_CORRUPT_MESSAGE},
+		{7, 1, KAFKA_INVALID_RECORD},
+		{60, 2, KAFKA_INVALID_RECORD},
+		{53, 0x80, KAFKA_INVALID_RECORD},
+		{22, RECORD_BATCH_CONTROL, KAFKA_INVALID_RECORD},
+		{22, 5, KAFKA_UNSUPPORTED_COMPRESSION_TYPE},
+		{22, RECORD_BATCH_TRANSACTIONAL, KAFKA_INVALID_TXN_STATE},
+	};
+	struct log_bench *b = *state;
+
+	for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "judged-%u", i);
+		uint32_t p = log_bench_create(b, name, 0, NULL);
+		struct log_bench_partition *bp = &b->partitions[p];
+
+		assert_true(log_bench_append(b, p, 1, 100));
+		bp->batches[0].bytes[rows[i].position] = rows[i].value;
+		store_be32(bp->batches[0].bytes + 17, record_batch_crc(bp->batches[0].bytes, bp->batches[0].len));
+		log_bench_run_ns(b, NS_PER_MS);
+		assert_int_equal(bp->refused, 1);
+		assert_int_equal(bp->last_error, rows[i].error);
+		assert_int_equal(log_bench_status(b, p).log_end_offset, 0);
+	}
 }
 
 static void
@@ -436,6 +473,7 @@ main(void)
 		CASE(many_batches_of_many_sizes_roll_segments),
 		CASE(clean_stop_and_start_keeps_everything),
 		CASE(a_damaged_batch_is_refused_2_before_anything_else),
+		CASE(headers_are_judged_as_the_lanes_judge_them),
 		CASE(too_large_batches_are_refused),
 		CASE(append_time_replaces_the_timestamp_and_the_crc),
 		CASE(a_pinned_extent_stays_as_it_is),

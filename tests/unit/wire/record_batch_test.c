@@ -12,7 +12,6 @@
 #include "support/records.h"
 #include "support/vector.h"
 
-#define MAX_BYTES 1048588
 
 static int
 vector_setup(void **state)
@@ -65,7 +64,7 @@ test_set_producer(void **state)
 
 	vector_load(v, "record_batch/two.hex");
 	record_batch_set_producer(v->bytes, v->len, 9001, 4, 42);
-	assert_int_equal(record_batch_validate_header(v->bytes, v->len, MAX_BYTES, &b), 0);
+	assert_int_equal(record_batch_validate(v->bytes, v->len, &b), 0);
 	assert_int_equal(b.producer_id, 9001);
 	assert_int_equal(b.producer_epoch, 4);
 	assert_int_equal(b.base_sequence, 42);
@@ -130,14 +129,14 @@ struct row {
 };
 
 static void
-test_validate_header_rows(void **state)
+test_validate_rows(void **state)
 {
 	static const struct row rows[] = {
-		{16, 1, KAFKA_INVALID_RECORD},
+		{16, 1, KAFKA_CORRUPT_MESSAGE},
 		{11, 48, KAFKA_CORRUPT_MESSAGE},
 		{11, 60, KAFKA_CORRUPT_MESSAGE},
 		{8, 0x80, KAFKA_CORRUPT_MESSAGE},
-		{11, 58, KAFKA_INVALID_RECORD},
+		{11, 58, KAFKA_CORRUPT_MESSAGE},
 		{7, 1, KAFKA_INVALID_RECORD},
 		{60, 0, KAFKA_INVALID_RECORD},
 		{57, 0x80, KAFKA_INVALID_RECORD},
@@ -154,21 +153,41 @@ test_validate_header_rows(void **state)
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		vector_load(v, "record_batch/one.hex");
-		assert_int_equal(record_batch_validate_header(v->bytes, v->len, MAX_BYTES, &b), 0);
+		assert_int_equal(record_batch_validate(v->bytes, v->len, &b), 0);
 		v->bytes[rows[i].position] = rows[i].value;
-		assert_int_equal(record_batch_validate_header(v->bytes, v->len, MAX_BYTES, &b),
-			rows[i].error);
+		assert_int_equal(record_batch_validate(v->bytes, v->len, &b), rows[i].error);
 	}
+}
+
+static void
+test_validate_wants_the_whole_batch_and_no_more(void **state)
+{
+	struct vector *v = *state;
+	struct record_batch b;
+
 	vector_load(v, "record_batch/one.hex");
-	assert_int_equal(record_batch_validate_header(v->bytes, v->len, 71, &b), 0);
-	assert_int_equal(record_batch_validate_header(v->bytes, v->len, 70, &b),
-		KAFKA_MESSAGE_TOO_LARGE);
-	assert_int_equal(record_batch_validate_header(v->bytes, 0, MAX_BYTES, &b),
-		KAFKA_INVALID_RECORD);
-	assert_int_equal(record_batch_validate_header(v->bytes, 17, MAX_BYTES, &b),
-		KAFKA_CORRUPT_MESSAGE);
-	assert_int_equal(record_batch_validate_header(v->bytes, v->len + 1, MAX_BYTES, &b),
-		KAFKA_INVALID_RECORD);
+	for (size_t len = 0; len < v->len; len++) {
+		assert_int_equal(record_batch_validate(v->bytes, len, &b), KAFKA_CORRUPT_MESSAGE);
+	}
+	assert_int_equal(record_batch_validate(v->bytes, v->len + 1, &b), KAFKA_CORRUPT_MESSAGE);
+}
+
+static void
+test_validate_decodes_whenever_a_header_is_there(void **state)
+{
+	struct vector *v = *state;
+	struct record_batch b;
+
+	vector_load(v, "record_batch/one.hex");
+	assert_int_equal(record_batch_validate(v->bytes, v->len, &b), 0);
+	assert_int_equal(b.producer_id, 9001);
+	assert_int_equal(b.base_sequence, 42);
+	assert_int_equal(b.crc, record_batch_crc(v->bytes, v->len));
+	assert_int_equal(record_batch_validate(v->bytes, 61, &b), KAFKA_CORRUPT_MESSAGE);
+	assert_int_equal(b.base_sequence, 42);
+	assert_int_equal(record_batch_validate(v->bytes, 60, &b), KAFKA_CORRUPT_MESSAGE);
+	assert_int_equal(b.producer_id, -1);
+	assert_int_equal(b.base_sequence, -1);
 }
 
 static void
@@ -251,7 +270,9 @@ main(void)
 		cmocka_unit_test(test_set_producer),
 		cmocka_unit_test(test_iterator_golden),
 		cmocka_unit_test(test_log_append_time_gives_the_batch_time),
-		cmocka_unit_test(test_validate_header_rows),
+		cmocka_unit_test(test_validate_rows),
+		cmocka_unit_test(test_validate_wants_the_whole_batch_and_no_more),
+		cmocka_unit_test(test_validate_decodes_whenever_a_header_is_there),
 		cmocka_unit_test(test_validate_records),
 		cmocka_unit_test(test_iterator_refuses_what_it_cannot_read),
 		cmocka_unit_test(test_iterator_survives_damage),

