@@ -118,6 +118,25 @@ enum lane_latency {
 
 void lane_latencies(struct lane *lane, enum lane_latency which, struct histogram *ret_histogram);
 
+/*
+ * What became of the records of one partition's batches at one lane: E5 in records, of that partition. What
+ * came for it is all others together, at the end of each turn.
+ */
+enum lane_fate {
+	LANE_FATE_CAME,
+	LANE_FATE_STORED,
+	LANE_FATE_REFUSED,
+	LANE_FATE_DUPLICATE,
+	LANE_FATE_REWOUND, /* discarded because one before it was refused */
+	LANE_FATE_CLOSED,  /* discarded with its session */
+	LANE_FATE_HELD,
+	LANE_FATE_COUNT,
+};
+
+/* Any thread; the numbers are of one turn only if the lane rests. partition_index is below partitions_max. */
+void lane_partition_records(
+	const struct lane *lane, uint32_t partition_index, uint64_t ret_records[LANE_FATE_COUNT]);
+
 /* One native session, as producer.list shows it. */
 struct lane_session_row {
 	uint64_t session_id;
@@ -167,6 +186,12 @@ struct ledger_log {
 };
 
 #define LEDGER_LOG_EQUATIONS 3
+
+/*
+ * E6 of one partition, in records: at each lane what came for it met one fate, and what all lanes stored is
+ * what its log has grown by since the start. Returns how many records are not where they belong; 0 adds up.
+ */
+uint64_t ledger_partition_astray(const uint64_t (*lanes)[LANE_FATE_COUNT], uint32_t lane_count, uint64_t grown);
 
 /* E6 across the ring: fills LEDGER_LOG_EQUATIONS equations. */
 void ledger_log_equations(const struct ledger_log *log, struct ledger_equation *ret_equations);

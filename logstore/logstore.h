@@ -118,6 +118,7 @@ struct log_partition_status {
 	int32_t leader_epoch;
 	int64_t log_start_offset;
 	int64_t log_end_offset;
+	int64_t opened_offset; /* the log end when this process began with it */
 	int64_t high_watermark;
 	int64_t durable_offset;
 	uint64_t durable_position; /* in the active segment: --max-bytes for Kafka's dump tool */

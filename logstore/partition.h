@@ -59,6 +59,7 @@ struct partition_status {
 	_Atomic int32_t leader_epoch;
 	_Atomic int64_t log_start_offset;
 	_Atomic int64_t log_end_offset;
+	_Atomic int64_t opened_offset; /* set once, before anybody appends */
 	_Atomic int64_t high_watermark;
 	_Atomic int64_t durable_offset;
 	_Atomic int64_t checkpointed_offset; /* of its newest segment; for Kafka: decision 0014 */

@@ -478,6 +478,7 @@ set_offsets(struct recovery_context *c)
 	p->anchored_offset = p->active ? p->active->checkpoint.offset : p->next_offset;
 	p->checkpoint_ns = clock_now_ns(c->r->store->options.clock);
 	partition_publish_checkpoint(p);
+	atomic_store_explicit(&p->status.opened_offset, p->next_offset, memory_order_relaxed);
 	partition_publish(p);
 }
 

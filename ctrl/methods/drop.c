@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* drop.list: the ledger of every lane, from one snapshot of its counters each, and of the log. */
+/* drop.list: the ledger of every lane, from one snapshot of its counters each, of the log, and of its partitions. */
 #include <stdlib.h>
 #include "ctrl/methods/body.h"
 
@@ -61,6 +61,7 @@ METHOD_BODY(drop_list)
 	struct ledger_equation *equations = calloc(LEDGER_EQUATIONS_MAX, sizeof(*equations));
 	json_t *lanes = json_array();
 	json_t *log = json_array();
+	struct partition_watch_names names;
 	bool adds_up = true;
 
 	(void)params;
@@ -70,6 +71,8 @@ METHOD_BODY(drop_list)
 	if (equations) {
 		ledger_watch_log_snapshot(engine, equations);
 		adds_up &= equation_rows(equations, LEDGER_LOG_EQUATIONS, log);
+		partition_watch_equation(engine, &names, equations);
+		adds_up &= equation_rows(equations, 1, log);
 	}
 	free(equations);
 	rpc_call_result(call,

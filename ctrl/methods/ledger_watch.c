@@ -218,6 +218,13 @@ ledger_watch_poll(struct ledger_watch *w, const struct engine *engine, uint64_t 
 		watch_port(w, engine, lane, now_ns);
 	}
 	watch_log(w, engine);
+	partition_watch_look(&w->partitions, engine);
+}
+
+void
+ledger_watch_fini(struct ledger_watch *w)
+{
+	partition_watch_fini(&w->partitions);
 }
 
 static void
@@ -287,4 +294,5 @@ ledger_watch_reasons(const struct ledger_watch *w, uint64_t now_ns, json_t *reas
 	for (uint32_t i = 0; i < LEDGER_LOG_EQUATIONS; i++) {
 		reason_broken(&w->log[i], "log", reasons);
 	}
+	partition_watch_reasons(&w->partitions, reasons);
 }

@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 #include "ctrl/methods/engine.h"
+#include "ctrl/methods/partition_watch.h"
 
 #define LEDGER_WATCH_EVERY_NS	    NS_PER_S
 #define LEDGER_WATCH_LOOKS	    3
@@ -54,6 +55,7 @@ struct ledger_watch {
 	uint64_t looked_ns;
 	struct ledger_watch_row rows[HANDOFF_LANES_MAX][LEDGER_EQUATIONS_MAX];
 	struct ledger_watch_row log[LEDGER_LOG_EQUATIONS];
+	struct partition_watch partitions;
 	struct ledger_watch_port ports[HANDOFF_LANES_MAX];
 	struct ledger_watch_sign signs[HANDOFF_LANES_MAX][WATCH_SIGNS];
 	struct ledger_equation equations[LEDGER_EQUATIONS_MAX]; /* of one look */
@@ -66,6 +68,7 @@ uint32_t ledger_watch_snapshot(const struct engine *engine, uint32_t lane, uint6
 void ledger_watch_log_snapshot(const struct engine *engine, struct ledger_equation *ret_equations);
 /* Looks if a second is over. Zeroed memory is a watch that has not looked yet. */
 void ledger_watch_poll(struct ledger_watch *watch, const struct engine *engine, uint64_t now_ns);
+void ledger_watch_fini(struct ledger_watch *watch);
 /*
  * Appends a sentence for each equation that is broken, each port that lost packets of late and each address
  * that another host claims.

@@ -46,6 +46,7 @@ void
 methods_destroy(struct methods *methods)
 {
 	job_destroy_all(methods);
+	ledger_watch_fini(&methods->ledger);
 	free(methods);
 }
 

@@ -138,7 +138,12 @@ lane_init_tables(struct lane *lane)
 		return rc;
 	}
 	lane->rows = calloc(sums.sessions, sizeof(*lane->rows));
-	return lane->rows ? 0 : -ENOMEM;
+	lane->partitions = aligned_alloc(CACHE_LINE_BYTES, sums.partition_bytes);
+	if (!lane->rows || !lane->partitions) {
+		return -ENOMEM;
+	}
+	memset(lane->partitions, 0, sums.partition_bytes);
+	return 0;
 }
 
 static void
@@ -227,6 +232,7 @@ lane_destroy(struct lane *lane)
 	native_stream_table_fini(&lane->streams);
 	batch_table_fini(&lane->batches);
 	free(lane->rows);
+	free(lane->partitions);
 	free(lane);
 }
 
@@ -284,6 +290,17 @@ void
 lane_counters(struct lane *lane, uint64_t *ret_values)
 {
 	counter_read(&lane->counter_set, ret_values, LANE_COUNTER_COUNT);
+}
+
+void
+lane_partition_records(
+	const struct lane *lane, uint32_t partition_index, uint64_t ret_records[LANE_FATE_COUNT])
+{
+	ensure(partition_index < lane->options.routes->partitions_max);
+	for (uint32_t fate = 0; fate < LANE_FATE_COUNT; fate++) {
+		ret_records[fate] = atomic_load_explicit(
+			&lane->partitions[partition_index].records[fate], memory_order_relaxed);
+	}
 }
 
 bool

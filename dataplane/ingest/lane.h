@@ -96,6 +96,13 @@ struct lane_admission {
 	int64_t wall_minus_now_ns;
 };
 
+/* Records of a partition's batches by fate (enum lane_fate). Written by the lane, read by any thread. */
+struct lane_partition {
+	_Atomic uint64_t records[LANE_FATE_COUNT];
+	uint64_t reserved;
+} CACHE_ALIGNED;
+_Static_assert(sizeof(struct lane_partition) == 64, "a partition's fates are one cache line");
+
 /* For other threads (base/published.h). */
 struct lane_row {
 	_Atomic uint64_t version;
@@ -138,6 +145,7 @@ struct lane {
 	struct native_session_table sessions;
 	struct native_stream_table streams;
 	struct batch_table batches;
+	struct lane_partition *partitions; /* by partition index */
 	struct lane_pending pending[HANDOFF_SHARDS_MAX];
 	uint32_t pending_count;
 	uint32_t parked_count, parked_max;
@@ -189,7 +197,7 @@ void lane_latency_publish(struct lane *lane);
 /* --- lane_arithmetic.c: the sums of a start --- */
 struct lane_tables {
 	uint32_t sessions, streams, batches;
-	uint64_t session_bytes, stream_bytes, batch_bytes, total_bytes;
+	uint64_t session_bytes, stream_bytes, batch_bytes, partition_bytes, total_bytes;
 };
 void lane_table_sums(const struct lane_options *options, const struct nic_caps *caps,
 	struct lane_tables *ret_tables);

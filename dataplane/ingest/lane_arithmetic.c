@@ -62,7 +62,8 @@ lane_table_sums(const struct lane_options *o, const struct nic_caps *caps, struc
 	t.stream_bytes = (uint64_t)t.streams * sizeof(struct native_stream) +
 			 (uint64_t)hash_buckets(t.streams) * sizeof(uint32_t);
 	t.batch_bytes = (uint64_t)t.batches * sizeof(struct batch);
-	t.total_bytes = sizeof(struct lane) + t.session_bytes + t.stream_bytes + t.batch_bytes;
+	t.partition_bytes = (uint64_t)o->routes->partitions_max * sizeof(struct lane_partition);
+	t.total_bytes = sizeof(struct lane) + t.session_bytes + t.stream_bytes + t.batch_bytes + t.partition_bytes;
 	*ret_tables = t;
 }
 
@@ -149,16 +150,18 @@ lane_check_tables(const struct lane_options *o, const struct nic_caps *caps, cha
 	lane_table_sums(o, caps, &t);
 	if (o->memory_max_bytes > 0 && t.total_bytes > o->memory_max_bytes) {
 		return lane_refuse(text, text_bytes,
-			"%u sessions x %zu B, %u streams x %zu B and %u batches x %zu B are %.1f MiB, %.1f MiB are "
-			"left for a lane\n  fix   a lower native.sessions_max or native.streams_max",
+			"%u sessions x %zu B, %u streams x %zu B, %u batches x %zu B and %u partitions x %zu B are %.1f MiB, "
+			"%.1f MiB are left for a lane\n  fix   a lower native.sessions_max or native.streams_max",
 			t.sessions, sizeof(struct native_session) + sizeof(struct lane_row), t.streams,
-			sizeof(struct native_stream), t.batches, sizeof(struct batch), (double)t.total_bytes / MIB,
-			(double)o->memory_max_bytes / MIB);
+			sizeof(struct native_stream), t.batches, sizeof(struct batch), o->routes->partitions_max,
+			sizeof(struct lane_partition), (double)t.total_bytes / MIB, (double)o->memory_max_bytes / MIB);
 	}
 	return snprintf(text, text_bytes,
-		"tables: %u sessions x %zu B + %u streams x %zu B + %u batches x %zu B + hashes = %.1f MiB",
+		"tables: %u sessions x %zu B + %u streams x %zu B + %u batches x %zu B + %u partitions x %zu B + hashes = "
+		"%.1f MiB",
 		t.sessions, sizeof(struct native_session) + sizeof(struct lane_row), t.streams,
-		sizeof(struct native_stream), t.batches, sizeof(struct batch), (double)t.total_bytes / MIB);
+		sizeof(struct native_stream), t.batches, sizeof(struct batch), o->routes->partitions_max,
+		sizeof(struct lane_partition), (double)t.total_bytes / MIB);
 }
 
 int

@@ -227,6 +227,29 @@ ledger_log_equations(const struct ledger_log *log, struct ledger_equation *ret_e
 	}
 }
 
+static uint64_t
+ledger_distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+uint64_t
+ledger_partition_astray(const uint64_t (*lanes)[LANE_FATE_COUNT], uint32_t lane_count, uint64_t grown)
+{
+	uint64_t stored = 0, astray = 0;
+
+	for (uint32_t lane = 0; lane < lane_count; lane++) {
+		uint64_t met = 0;
+
+		for (uint32_t fate = LANE_FATE_CAME + 1; fate < LANE_FATE_COUNT; fate++) {
+			met += lanes[lane][fate];
+		}
+		astray += ledger_distance(lanes[lane][LANE_FATE_CAME], met);
+		stored += lanes[lane][LANE_FATE_STORED];
+	}
+	return astray + ledger_distance(stored, grown);
+}
+
 uint32_t
 ledger_equations(const uint64_t *lane_values, const struct nic_stats *stats,
 	const struct nic_caps *caps, struct ledger_equation *ret_equations)

@@ -30,13 +30,45 @@ order_session(const struct lane *lane, const struct native_stream *stream)
 	return &lane->sessions.sessions[stream->session_index];
 }
 
-/* Adds 1, records and bytes to a triple of counters. */
+/* What a triple of counters is called in a partition's own account. */
+static enum lane_fate
+order_fate(enum lane_counter counter)
+{
+	switch (counter) {
+	case LANE_data: return LANE_FATE_CAME;
+	case LANE_stored: return LANE_FATE_STORED;
+	case LANE_refused: return LANE_FATE_REFUSED;
+	case LANE_sequence_duplicate: return LANE_FATE_DUPLICATE;
+	case LANE_discarded_rewind: return LANE_FATE_REWOUND;
+	case LANE_discarded_close: return LANE_FATE_CLOSED;
+	default: break;
+	}
+	ensure(counter == LANE_hold);
+	return LANE_FATE_HELD;
+}
+
+/* In the account of the partition that a handle names, if there is one. */
 static void
-order_count(struct lane *lane, enum lane_counter counter, uint32_t records, uint32_t bytes)
+order_count_partition(struct lane *lane, uint32_t handle, enum lane_fate fate, int64_t records)
+{
+	_Atomic uint64_t *count;
+
+	if (handle == 0 || handle > lane->options.routes->partitions_max) {
+		return;
+	}
+	count = &lane->partitions[handle - 1].records[fate];
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + (uint64_t)records,
+		memory_order_relaxed);
+}
+
+/* Adds 1, records and bytes to a triple of counters, and the records to the partition's. */
+static void
+order_count(struct lane *lane, uint32_t handle, enum lane_counter counter, uint32_t records, uint32_t bytes)
 {
 	lane->counters[counter]++;
 	lane->counters[counter + 1] += records;
 	lane->counters[counter + 2] += bytes;
+	order_count_partition(lane, handle, order_fate(counter), records);
 }
 _Static_assert(LANE_data_bytes == LANE_data + 2, "triples in order");
 _Static_assert(LANE_stored_bytes == LANE_stored + 2, "triples in order");
@@ -50,9 +82,11 @@ void
 native_batch_leave(struct lane *lane, struct batch *batch, enum lane_counter reason)
 {
 	struct native_session *session = &lane->sessions.sessions[batch->session_index];
+	uint32_t handle = native_stream_at(&lane->streams, batch->stream_index)->stream;
 
 	ensure(batch->nic_owner != 0);
-	order_count(lane, reason, batch->records, batch->len);
+	order_count(lane, handle, reason, batch->records, batch->len);
+	order_count_partition(lane, handle, LANE_FATE_HELD, -(int64_t)batch->records);
 	lane->counters[LANE_hold]--;
 	lane->counters[LANE_hold_records] -= batch->records;
 	lane->counters[LANE_hold_bytes] -= batch->len;
@@ -69,9 +103,10 @@ native_batch_pass(struct lane *lane, struct native_session *session,
 {
 	uint32_t records = order_records(batch->header);
 	uint32_t bytes = batch->datagram->frame.body_len;
+	uint32_t handle = batch->datagram->frame.stream;
 
-	order_count(lane, LANE_data, records, bytes);
-	order_count(lane, reason, records, bytes);
+	order_count(lane, handle, LANE_data, records, bytes);
+	order_count(lane, handle, reason, records, bytes);
 	session->records += records;
 }
 
@@ -109,8 +144,8 @@ order_take(struct lane *lane, struct native_stream *stream, const struct native_
 	entry->session_index = stream->session_index;
 	entry->stream_index = (uint32_t)(stream - lane->streams.slots);
 	entry->generation = stream->generation;
-	order_count(lane, LANE_data, entry->records, entry->len);
-	order_count(lane, LANE_hold, entry->records, entry->len);
+	order_count(lane, stream->stream, LANE_data, entry->records, entry->len);
+	order_count(lane, stream->stream, LANE_hold, entry->records, entry->len);
 	lane->counters[LANE_owners_held]++;
 	session->held_count++;
 	session->records += entry->records;

@@ -281,6 +281,14 @@ lanes_check_ledger(struct server_lanes *s, uint16_t index)
 				equations[i].name, (long long)equations[i].difference);
 		}
 	}
+	for (uint32_t p = 0; p < s->routes.partitions_max; p++) {
+		uint64_t records[1][LANE_FATE_COUNT];
+
+		lane_partition_records(port->lane, p, records[0]);
+		if (ledger_partition_astray(records, 1, records[0][LANE_FATE_STORED]) > 0) {
+			snprintf(s->broken, sizeof(s->broken), "lane %u: partition %u does not add up", index, p);
+		}
+	}
 	if (values[LANE_owners_held] != port->nic->ops->owners_out(port->nic)) {
 		snprintf(s->broken, sizeof(s->broken), "lane %u: holds %llu buffers, %u are out", index,
 			(unsigned long long)values[LANE_owners_held],

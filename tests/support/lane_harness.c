@@ -136,12 +136,39 @@ harness_check_ledger(struct lane_harness *h)
 	}
 }
 
+/* Each partition's own account: what came met one fate, and all of them together are the lane's. */
+static void
+harness_check_partitions(struct lane_harness *h)
+{
+	uint64_t values[LANE_COUNTER_COUNT], all[LANE_FATE_COUNT] = {0};
+
+	lane_counters(h->lane, values);
+	for (uint32_t p = 0; p < h->routes.partitions_max; p++) {
+		uint64_t records[1][LANE_FATE_COUNT];
+
+		lane_partition_records(h->lane, p, records[0]);
+		ensure(ledger_partition_astray(records, 1, records[0][LANE_FATE_STORED]) == 0);
+		for (uint32_t fate = 0; fate < LANE_FATE_COUNT; fate++) {
+			all[fate] += records[0][fate];
+		}
+	}
+	/* Of no partition are only batches with a handle that names none, which are refused. */
+	ensure(values[LANE_refused_records] - all[LANE_FATE_REFUSED] ==
+		values[LANE_data_records] - all[LANE_FATE_CAME]);
+	ensure(all[LANE_FATE_STORED] == values[LANE_stored_records]);
+	ensure(all[LANE_FATE_DUPLICATE] == values[LANE_sequence_duplicate_records]);
+	ensure(all[LANE_FATE_REWOUND] == values[LANE_discarded_rewind_records]);
+	ensure(all[LANE_FATE_CLOSED] == values[LANE_discarded_close_records]);
+	ensure(all[LANE_FATE_HELD] == values[LANE_hold_records]);
+}
+
 uint32_t
 lane_harness_turn(struct lane_harness *h)
 {
 	uint32_t work = lane_poll(h->lane, clock_now_ns(&h->clock.clock));
 
 	harness_check_ledger(h);
+	harness_check_partitions(h);
 	return work;
 }
 

@@ -237,7 +237,7 @@ def ledger_faults(ledger):
     for equation in ledger['log']:
         if not equation['visible'] or equation['difference'] != 0:
             faults.append(f'{equation["name"]}: off by {equation["difference"]}')
-    if len(ledger['log']) != 3:
+    if len(ledger['log']) != 4:
         faults.append(f'{len(ledger["log"])} equations of the log')
     if not ledger['adds_up'] and not faults:
         faults.append('adds_up is false although every equation balances')

@@ -135,6 +135,14 @@ lane_counters(struct lane *lane, uint64_t *ret_values)
 	memcpy(ret_values, lane->values, sizeof(lane->values));
 }
 
+/* Nothing comes for any partition, and none of their logs grows. */
+void
+lane_partition_records(
+	const struct lane *lane, uint32_t partition_index, uint64_t ret_records[LANE_FATE_COUNT])
+{
+	memset(ret_records, 0, LANE_FATE_COUNT * sizeof(*ret_records));
+}
+
 void
 lane_latencies(struct lane *lane, enum lane_latency which, struct histogram *ret_histogram)
 {
