@@ -15,6 +15,12 @@ cpu_of(const struct config_cpus *cpus, uint32_t i)
 	return cpus->count > 0 ? cpus->cpus[i % cpus->count] : -1;
 }
 
+int
+lcore_plan_rx_cpu(const struct config *config, uint32_t lane)
+{
+	return config->lcores_share == CONFIG_LCORES_SHARE_ALL ? -1 : cpu_of(&config->lcores_rx, lane);
+}
+
 static enum idle_policy
 idle_policy(const struct config *config, int cpu)
 {

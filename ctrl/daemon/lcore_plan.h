@@ -8,6 +8,8 @@
 
 #include "ctrl/daemon/wiring.h"
 
+/* The CPU that a lane's lcore is pinned to, -1 if to none. */
+int lcore_plan_rx_cpu(const struct config *config, uint32_t lane);
 /* Fills loops and the four kinds of *_loop; the queues are open. -EINVAL with the error told. */
 int lcore_plan_place(struct wiring *wiring, struct wiring_error *error) MUST_CHECK;
 

@@ -9,8 +9,9 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "ctrl/daemon/config.h"
+#include "ctrl/daemon/lcore_plan.h"
 #include "ctrl/schema/value.h"
-#include "nic/eal.h"
+#include "nic/eal_nodes.h"
 #include "nic/memif_socket.h"
 #include "nic/port.h"
 #include "nic/port_pci.h"
@@ -261,8 +262,9 @@ dpdk_plan(struct dpdk_start *s, uint32_t page_bytes)
 	for (uint32_t i = 0; i < s->count && rc == 0; i++) {
 		rc = dpdk_plan_port(s, &s->ports[i], page_bytes);
 		s->pool_bytes += s->ports[i].plan.total_bytes;
+		s->eal.ports[i].pool_bytes = s->ports[i].plan.total_bytes;
 	}
-	s->eal.memory_mib = port_plan_memory_mib(s->pool_bytes, 0);
+	eal_nodes_plan(&s->eal);
 	return rc;
 }
 
@@ -284,11 +286,16 @@ dpdk_show_plan(const struct dpdk_start *s)
 			p->plan.pool_count, p->plan.element_bytes, (double)p->plan.pool_bytes / MIB,
 			(double)p->plan.control_bytes / MIB, p->in.lanes);
 	}
-	log_info("ports", "packet memory: %.1f MiB of pools x 1.05 + 32 MiB = %u MiB, %s",
-		(double)s->pool_bytes / MIB, port_plan_memory_mib(s->pool_bytes, 0),
-		!s->eal.hugepages	       ? "pages of 4 KiB"
-		: s->eal.hugepage_kib == 2048 ? "hugepages of 2 MiB"
-					       : "hugepages of 1 GiB");
+	for (uint32_t node = 0; node < EAL_NODES_MAX; node++) {
+		if (s->eal.node_mib[node] > 0) {
+			log_line(&site, LOG_INFO, "ports",
+				"packet memory of NUMA node %u: its ports' pools x 1.05 + 32 MiB = %u MiB, %s", node,
+				s->eal.node_mib[node],
+				!s->eal.hugepages	       ? "pages of 4 KiB"
+				: s->eal.hugepage_kib == 2048 ? "hugepages of 2 MiB"
+							       : "hugepages of 1 GiB");
+		}
+	}
 }
 
 static bool
@@ -319,7 +326,7 @@ dpdk_choose_pages(struct dpdk_start *s)
 	}
 	wanted_mib = s->eal.memory_mib;
 	for (uint32_t i = 0; i < ARRAY_COUNT(sizes_kib); i++) {
-		if (eal_hugepages_free(s->eal.root, sizes_kib[i], s->eal.memory_mib)) {
+		if (eal_hugepages_free(&s->eal, sizes_kib[i])) {
 			s->eal.hugepage_kib = sizes_kib[i];
 			return dpdk_plan(s, sizes_kib[i] * (uint32_t)KIB);
 		}
@@ -338,24 +345,30 @@ dpdk_choose_pages(struct dpdk_start *s)
 static int
 dpdk_memory(struct dpdk_start *s)
 {
-	uint64_t given = s->wiring->config->memory_per_node_bytes;
+	uint64_t given_mib = s->wiring->config->memory_per_node_bytes / MIB;
 	int rc = dpdk_choose_pages(s);
 
 	if (rc < 0) {
 		return rc;
 	}
 	dpdk_show_plan(s);
-	if (given == 0) {
+	if (given_mib == 0) {
 		return 0;
 	}
-	if (given / MIB < s->eal.memory_mib) {
-		return dpdk_fail(s,
-			"error: memory.per_node is %llu MiB, the ports need %u MiB\n  why   %.1f MiB of packet pools "
-			"x 1.05 + 32 MiB for DPDK itself\n  fix   memory.per_node: auto, or smaller pools: "
-			"ports[].rx_desc, ports[].tx_desc, dataplane.ring_size\n",
-			(unsigned long long)(given / MIB), s->eal.memory_mib, (double)s->pool_bytes / MIB);
+	s->eal.memory_mib = 0;
+	for (uint32_t node = 0; node < EAL_NODES_MAX; node++) {
+		if (s->eal.node_mib[node] > given_mib) {
+			return dpdk_fail(s,
+				"error: memory.per_node is %llu MiB, the ports need %u MiB on NUMA node %u\n  why   their "
+				"packet pools x 1.05 + 32 MiB for DPDK itself\n  fix   memory.per_node: auto, or smaller "
+				"pools: ports[].rx_desc, ports[].tx_desc, dataplane.ring_size\n",
+				(unsigned long long)given_mib, s->eal.node_mib[node], node);
+		}
+		if (s->eal.node_mib[node] > 0) {
+			s->eal.node_mib[node] = (uint32_t)given_mib;
+			s->eal.memory_mib += (uint32_t)given_mib;
+		}
 	}
-	s->eal.memory_mib = (uint32_t)(given / MIB);
 	return 0;
 }
 
@@ -387,12 +400,38 @@ dpdk_eal_options(struct dpdk_start *s)
 
 		port->driver = p->driver;
 		port->own_net = p->row->own_net;
+		for (uint32_t lane = 0; lane < p->row->lane_count; lane++) {
+			int cpu = lcore_plan_rx_cpu(c, p->row->lane_first + lane);
+
+			if (cpu >= 0) {
+				port->cpus[port->cpu_count++] = (uint16_t)cpu;
+			}
+		}
 		if (port_devargs(&in, port->argument, text, sizeof(text)) < 0) {
 			return dpdk_fail(s, "error: %s\n", text);
 		}
 	}
 	s->eal.iova_pa = eal_needs_iova_pa(&s->eal);
+	s->eal.numa_strict = c->lcores_numa_strict;
 	return 0;
+}
+
+/* Told and gone on with, where the configuration says so. */
+static void
+dpdk_tell_astray(struct dpdk_start *s)
+{
+	char text[EAL_TEXT_BYTES];
+
+	if (s->eal.numa_strict || eal_nodes_astray(&s->eal, text, sizeof(text)) == 0) {
+		return;
+	}
+	for (const char *at = text; *at;) {
+		int len = (int)strcspn(at, "\n");
+		const char *fix = memmem(at, (size_t)len, FIX_MARK, strlen(FIX_MARK));
+
+		wiring_fallback(s->wiring, "%.*s (lcores.numa_strict: false)", fix ? (int)(fix - at) : len, at);
+		at += len + (at[len] == '\n');
+	}
 }
 
 /* The findings, "cause. fix: command" a line, in the form of every start error. */
@@ -438,14 +477,12 @@ static int
 dpdk_eal_start(struct dpdk_start *s)
 {
 	char text[EAL_TEXT_BYTES];
-	int rc = dpdk_eal_options(s);
+	int rc;
 
-	if (rc < 0) {
-		return rc;
-	}
 	if (eal_preflight(&s->eal, text, sizeof(text)) > 0) {
 		return dpdk_tell_findings(s, text);
 	}
+	dpdk_tell_astray(s);
 	dpdk_remove_stale_sockets(&s->eal);
 	rc = eal_start(&s->eal, text, sizeof(text));
 	if (rc < 0) {
@@ -529,7 +566,8 @@ ports_dpdk_open(struct wiring *w, struct wiring_error *error)
 	}
 	if (rc == 0 && s->count > 0) {
 		eal_options_init(&s->eal);
-		rc = dpdk_memory(s);
+		rc = dpdk_eal_options(s);
+		rc = rc < 0 ? rc : dpdk_memory(s);
 		rc = rc < 0 ? rc : dpdk_eal_start(s);
 		for (uint32_t i = 0; i < s->count && rc == 0; i++) {
 			rc = dpdk_open_port(s, &s->ports[i]);

@@ -107,6 +107,31 @@ argument_add_ports(struct argument_writer *w, const struct eal_options *options)
 	}
 }
 
+/* -m takes all from the main lcore's node. 4 KiB pages come from wherever they are touched. */
+static void
+argument_add_memory(struct argument_writer *w, const struct eal_options *options)
+{
+	char list[EAL_NODES_MAX * 12] = "";
+	uint32_t last = 0;
+	bool spans = false;
+
+	for (uint32_t node = 0; node < EAL_NODES_MAX; node++) {
+		spans = spans || (options->node_mib[node] > 0 && node != options->main_node);
+		last = options->node_mib[node] > 0 ? node : last;
+	}
+	if (!options->hugepages || !spans) {
+		argument_add(w, "-m");
+		argument_add(w, "%u", options->memory_mib);
+		return;
+	}
+	for (uint32_t node = 0; node <= last; node++) {
+		size_t len = strlen(list);
+
+		snprintf(list + len, sizeof(list) - len, "%s%u", node > 0 ? "," : "", options->node_mib[node]);
+	}
+	argument_add(w, "--socket-mem=%s", list);
+}
+
 int
 eal_arguments(const struct eal_options *options, struct eal_arguments *ret_arguments, char *text,
 	uint32_t text_bytes)
@@ -131,8 +156,7 @@ eal_arguments(const struct eal_options *options, struct eal_arguments *ret_argum
 		argument_add(&w, "--no-huge");
 		argument_add(&w, "--no-shconf");
 	}
-	argument_add(&w, "-m");
-	argument_add(&w, "%u", options->memory_mib);
+	argument_add_memory(&w, options);
 	argument_add(&w, "--lcores");
 	argument_add(&w, "0@%u", options->main_cpu);
 	argument_add(&w, "--iova-mode=%s", options->iova_pa ? "pa" : "va");

@@ -17,19 +17,27 @@
 #define EAL_TEXT_BYTES	  2048
 #define EAL_PREFIX_MAX	  63
 #define EAL_EXTRA_MAX	  16
+#define EAL_NODES_MAX	  8
+#define EAL_CPUS_MAX	  16
 
 struct eal_port {
 	const struct port_driver *driver;
 	char argument[PORT_DEVARGS_MAX]; /* of port_devargs() */
 	bool own_net; /* every packet is ours: the kernel may have no address on the device (mlx5) */
+	uint64_t pool_bytes; /* of its packet pools, all lanes */
+	uint32_t cpu_count;  /* of its lanes' rx lcores, those that are pinned */
+	uint16_t cpus[EAL_CPUS_MAX];
 };
 
 struct eal_options {
 	char file_prefix[EAL_PREFIX_MAX + 1]; /* names the runtime folder and the telemetry socket */
 	bool hugepages;		/* false: 4 KiB pages, for dev mode and CI; never with vfio */
 	uint32_t hugepage_kib;	/* 2048 or 1048576; for the checks */
-	uint32_t memory_mib;	/* port_plan_memory_mib() */
+	uint32_t memory_mib;	/* port_plan_memory_mib(), or the sum of eal_nodes_plan() */
 	uint32_t main_cpu;	/* of the housekeeping lcore */
+	uint32_t main_node;	/* its NUMA node */
+	uint32_t node_mib[EAL_NODES_MAX]; /* of eal_nodes_plan(); all 0: memory_mib on main_node */
+	bool numa_strict;	/* a port on another node than its lanes' CPUs is a failure */
 	bool iova_pa;		/* vfio without an IOMMU only */
 	uint32_t port_count;
 	struct eal_port ports[EAL_PORTS_MAX];
@@ -38,7 +46,7 @@ struct eal_options {
 	const char *root; /* "" or a directory that stands for / in the checks (tests) */
 };
 
-/* Hugepages of 2 MiB, 64 MiB, the first CPU that this process may use, prefix "penstock". */
+/* Hugepages of 2 MiB, 64 MiB, the first CPU that this process may use and node 0, prefix "penstock". */
 void eal_options_init(struct eal_options *options);
 
 /* The argument vector; strings live in the struct. */
@@ -67,8 +75,8 @@ int eal_start(const struct eal_options *options, char *text, uint32_t text_bytes
  * options->iova_pa is to be. Reads sysfs below options->root.
  */
 bool eal_needs_iova_pa(const struct eal_options *options);
-/* Whether this many MiB of pages of that size are free. root as in the options. */
-bool eal_hugepages_free(const char *root, uint32_t hugepage_kib, uint32_t memory_mib);
+/* Whether each node has pages of that size free for what the options want of it. */
+bool eal_hugepages_free(const struct eal_options *options, uint32_t hugepage_kib);
 /* Whether the library of a driver ("net_memif") is where DPDK looks for it. */
 bool eal_driver_installed(const char *eal_name);
 /* Where this process' telemetry socket lies (dpdk_telemetry.v2); after eal_start. EAL's memory. */

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <rte_config.h>
 #include "base/bytes.h"
-#include "nic/eal.h"
+#include "nic/eal_nodes.h"
 #include "nic/memif_socket.h"
 
 #define CAP_NET_ADMIN_BIT 12
@@ -103,42 +103,71 @@ hugepages_needed(uint32_t hugepage_kib, uint32_t memory_mib)
 	return ((uint64_t)memory_mib * KIB + hugepage_kib - 1) / hugepage_kib;
 }
 
-static uint64_t
-hugepages_there(const char *root, uint32_t hugepage_kib)
+/* What a node has to give. */
+static uint32_t
+node_needs_mib(const struct eal_options *options, uint32_t node)
 {
-	uint64_t pages = 0;
-	char path[512];
+	uint32_t planned = 0;
 
-	snprintf(path, sizeof(path), "%s/sys/kernel/mm/hugepages/hugepages-%ukB/free_hugepages", root,
-		hugepage_kib);
-	(void)file_number(path, &pages);
-	return pages;
+	for (uint32_t i = 0; i < EAL_NODES_MAX; i++) {
+		planned += options->node_mib[i];
+	}
+	return planned > 0 ? options->node_mib[node] : node == options->main_node ? options->memory_mib : 0;
 }
 
 bool
-eal_hugepages_free(const char *root, uint32_t hugepage_kib, uint32_t memory_mib)
+eal_hugepages_free(const struct eal_options *options, uint32_t hugepage_kib)
 {
-	return hugepages_there(root, hugepage_kib) >= hugepages_needed(hugepage_kib, memory_mib);
+	bool free = true;
+
+	for (uint32_t node = 0; node < EAL_NODES_MAX && free; node++) {
+		uint64_t need = hugepages_needed(hugepage_kib, node_needs_mib(options, node));
+
+		free = need == 0 || eal_nodes_pages_free(options->root, node, hugepage_kib) >= need;
+	}
+	return free;
+}
+
+static void
+check_hugepages_of_node(struct findings *f, const struct eal_options *options, uint32_t node)
+{
+	uint32_t need_mib = node_needs_mib(options, node);
+	uint64_t pages = eal_nodes_pages_free(options->root, node, options->hugepage_kib);
+	uint64_t need = hugepages_needed(options->hugepage_kib, need_mib);
+
+	if (pages < need) {
+		finding_add(f,
+			"hugepages: %llu of %u KiB are free on NUMA node %u, %llu are needed for %u MiB (memory.per_node). "
+			"fix: hw-config/setup/hugepages apply %u; at boot: hugepagesz=%s hugepages=%u:%llu; or do "
+			"without: memory.hugepage_size: none",
+			(unsigned long long)pages, options->hugepage_kib, node, (unsigned long long)need, need_mib,
+			need_mib, options->hugepage_kib == 2048 ? "2M" : "1G", node, (unsigned long long)need);
+	}
 }
 
 static void
 check_hugepages(struct findings *f, const struct eal_options *options)
 {
-	uint64_t pages, need;
+	for (uint32_t node = 0; options->hugepages && node < EAL_NODES_MAX; node++) {
+		check_hugepages_of_node(f, options, node);
+	}
+}
 
-	if (!options->hugepages) {
+/* A port whose lanes run on CPUs of another node. */
+static void
+check_nodes(struct findings *f, const struct eal_options *options)
+{
+	char text[EAL_TEXT_BYTES];
+
+	if (!options->numa_strict) {
 		return;
 	}
-	pages = hugepages_there(options->root, options->hugepage_kib);
-	need = hugepages_needed(options->hugepage_kib, options->memory_mib);
-	if (pages < need) {
-		finding_add(f,
-			"hugepages: %llu of %u KiB are free, %llu are needed for %u MiB (memory.per_node). "
-			"fix: hw-config/setup/hugepages apply %u; at boot: hugepagesz=%s hugepages=%llu; or do "
-			"without: memory.hugepage_size: none",
-			(unsigned long long)pages, options->hugepage_kib, (unsigned long long)need,
-			options->memory_mib, options->memory_mib,
-			options->hugepage_kib == 2048 ? "2M" : "1G", (unsigned long long)need);
+	(void)eal_nodes_astray(options, text, sizeof(text));
+	for (const char *at = text; *at;) {
+		int len = (int)strcspn(at, "\n");
+
+		finding_add(f, "%.*s", len, at);
+		at += len + (at[len] == '\n');
 	}
 }
 
@@ -519,6 +548,7 @@ eal_preflight(const struct eal_options *options, char *text, uint32_t text_bytes
 	check_hugepages(&f, options);
 	check_hugetlb_cgroup(&f, options);
 	check_cpu(&f, options);
+	check_nodes(&f, options);
 	for (uint32_t i = 0; i < options->port_count; i++) {
 		const struct eal_port *port = &options->ports[i];
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is told before DPDK starts, over a directory that stands for /: no root, no device. */
 #include "fake_root.h"
-#include "nic/eal.h"
+#include "base/bytes.h"
+#include "nic/eal_nodes.h"
 
 struct fixture {
 	struct fake_root root;
@@ -96,12 +97,141 @@ missing_hugepages_are_counted(void **state)
 
 	f->options.hugepages = true;
 	fake_root_put(&f->root, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "31\n");
-	expect(f, "31 of 2048 KiB are free, 32 are needed for 64 MiB", "hugepages apply 64");
-	assert_false(eal_hugepages_free(f->root.path, 2048, 64));
+	expect(f, "31 of 2048 KiB are free on NUMA node 0, 32 are needed for 64 MiB", "hugepages apply 64");
+	assert_false(eal_hugepages_free(&f->options, 2048));
 	fake_root_put(&f->root, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "32\n");
 	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
-	assert_true(eal_hugepages_free(f->root.path, 2048, 64));
-	assert_false(eal_hugepages_free(f->root.path, 1048576, 64));
+	assert_true(eal_hugepages_free(&f->options, 2048));
+	assert_false(eal_hugepages_free(&f->options, 1048576));
+}
+
+/* --- a machine of two nodes, CPUs 0-3 and 4-7, each with so many free pages of 2 MiB ----------------- */
+
+static void
+two_nodes(struct fixture *f, const char *pages0, const char *pages1)
+{
+	fake_root_put(&f->root, "/sys/devices/system/node/node0/cpulist", "0-3\n");
+	fake_root_put(&f->root, "/sys/devices/system/node/node1/cpulist", "4,5-7\n");
+	fake_root_put(&f->root, "/sys/devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages", pages0);
+	fake_root_put(&f->root, "/sys/devices/system/node/node1/hugepages/hugepages-2048kB/free_hugepages", pages1);
+	/* What the two have together, which is not what counts. */
+	fake_root_put(&f->root, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "1000\n");
+	f->options.hugepages = true;
+	f->options.main_cpu = 0;
+}
+
+/* A NIC of node 1 with pools of 100 MiB, its lanes on these CPUs. */
+static void
+use_nic_of_node_1(struct fixture *f, uint16_t cpu0, uint16_t cpu1)
+{
+	char path[256];
+
+	fake_root_put(&f->root, "/sys/bus/pci/devices/0000:41:00.0/numa_node", "1\n");
+	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/0000:41:00.0/driver", f->root.path);
+	(void)symlink("../drivers/vfio-pci", path);
+	use_driver(f, "i40e", "0000:41:00.0,x=1");
+	f->options.ports[0].pool_bytes = 100 * MIB;
+	f->options.ports[0].cpu_count = 2;
+	f->options.ports[0].cpus[0] = cpu0;
+	f->options.ports[0].cpus[1] = cpu1;
+}
+
+static void
+each_node_gives_what_its_ports_need(void **state)
+{
+	struct fixture *f = *state;
+	struct eal_arguments arguments;
+
+	two_nodes(f, "16\n", "69\n");
+	use_nic_of_node_1(f, 4, 7);
+	eal_nodes_plan(&f->options);
+	assert_int_equal(f->options.main_node, 0);
+	assert_int_equal(f->options.node_mib[0], 32);
+	assert_int_equal(f->options.node_mib[1], 105 + 32);
+	assert_int_equal(f->options.memory_mib, 32 + 105 + 32);
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	assert_true(eal_hugepages_free(&f->options, 2048));
+	assert_int_equal(eal_arguments(&f->options, &arguments, f->text, sizeof(f->text)), 0);
+	assert_string_equal(arguments.values[2], "--socket-mem=32,137");
+	two_nodes(f, "500\n", "68\n");
+	expect(f, "68 of 2048 KiB are free on NUMA node 1, 69 are needed for 137 MiB", "hugepagesz=2M hugepages=1:69");
+	assert_false(eal_hugepages_free(&f->options, 2048));
+	two_nodes(f, "15\n", "500\n");
+	expect(f, "15 of 2048 KiB are free on NUMA node 0, 16 are needed for 32 MiB", "hugepages apply 32");
+}
+
+static void
+virtual_ports_take_memory_from_the_main_lcores_node(void **state)
+{
+	struct fixture *f = *state;
+	struct eal_arguments arguments;
+
+	two_nodes(f, "0\n", "69\n");
+	use_driver(f, "memif", "net_memif0");
+	f->options.ports[0].pool_bytes = 100 * MIB;
+	f->options.main_cpu = 5;
+	eal_nodes_plan(&f->options);
+	assert_int_equal(f->options.main_node, 1);
+	assert_int_equal(f->options.node_mib[0], 0);
+	assert_int_equal(f->options.node_mib[1], 137);
+	assert_true(eal_hugepages_free(&f->options, 2048));
+	assert_int_equal(eal_arguments(&f->options, &arguments, f->text, sizeof(f->text)), 0);
+	assert_string_equal(arguments.values[2], "-m");
+	assert_string_equal(arguments.values[3], "137");
+}
+
+static void
+a_port_on_another_node_than_its_lanes_cpus_is_a_failure(void **state)
+{
+	struct fixture *f = *state;
+
+	two_nodes(f, "100\n", "100\n");
+	use_nic_of_node_1(f, 5, 2);
+	eal_nodes_plan(&f->options);
+	f->options.numa_strict = true;
+	expect(f, "0000:41:00.0 is on NUMA node 1, CPU 2 of its rx lcores on node 0", "lcores.rx of the CPUs 4,5-7");
+	f->options.ports[0].cpus[1] = 7;
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	f->options.ports[0].cpus[1] = 2;
+	f->options.numa_strict = false;
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	assert_int_equal(eal_nodes_astray(&f->options, f->text, sizeof(f->text)), 1);
+	assert_non_null(strstr(f->text, "CPU 2 of its rx lcores on node 0"));
+}
+
+static void
+a_kernel_interface_has_its_devices_node(void **state)
+{
+	struct fixture *f = *state;
+
+	two_nodes(f, "100\n", "100\n");
+	use_driver(f, "af_xdp", "net_af_xdp0,iface=veth0");
+	f->options.ports[0].cpu_count = 1;
+	f->options.ports[0].cpus[0] = 6;
+	f->options.numa_strict = true;
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	fake_root_put(&f->root, "/sys/class/net/veth0/device/numa_node", "0\n");
+	expect(f, "is on NUMA node 0, CPU 6 of its rx lcores on node 1", "lcores.rx of the CPUs 0-3");
+}
+
+/* Firmware that does not know says -1; a kernel without NUMA shows no nodes. */
+static void
+what_nobody_knows_is_no_failure(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.numa_strict = true;
+	f->options.hugepages = true;
+	fake_root_put(&f->root, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "69\n");
+	use_nic_of_node_1(f, 0, 9);
+	fake_root_put(&f->root, "/sys/bus/pci/devices/0000:41:00.0/numa_node", "-1\n");
+	eal_nodes_plan(&f->options);
+	assert_int_equal(f->options.node_mib[0], 137);
+	assert_int_equal(eal_nodes_of_cpu(f->root.path, 9), 0);
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	two_nodes(f, "69\n", "0\n");
+	assert_int_equal(eal_nodes_of_cpu(f->root.path, 9), -1);
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
 }
 
 static void
@@ -309,6 +439,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_link_that_is_up_and_free_passes),
 		CASE(missing_hugepages_are_counted),
+		CASE(each_node_gives_what_its_ports_need),
+		CASE(virtual_ports_take_memory_from_the_main_lcores_node),
+		CASE(a_port_on_another_node_than_its_lanes_cpus_is_a_failure),
+		CASE(a_kernel_interface_has_its_devices_node),
+		CASE(what_nobody_knows_is_no_failure),
 		CASE(a_cgroup_limit_below_the_need_is_told),
 		CASE(an_interface_that_is_not_there_is_named),
 		CASE(an_interface_that_is_down_gets_the_command),
