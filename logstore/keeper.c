@@ -295,9 +295,8 @@ run_create(struct log_keeper *keeper, struct log_command *command)
 		refuse_command(keeper, command, KAFKA_TOPIC_ALREADY_EXISTS);
 	} else if (rc == -EINVAL) {
 		refuse_command(keeper, command, KAFKA_INVALID_TOPIC_EXCEPTION);
-	} else if (rc == -ENOSPC && !p) {
-		refuse_command(keeper, command, KAFKA_KAFKA_STORAGE_ERROR);
 	} else if (rc < 0) {
+		command->os_error = -rc;
 		refuse_command(keeper, command, KAFKA_KAFKA_STORAGE_ERROR);
 	} else {
 		reply(keeper, p->shard,
@@ -357,6 +356,8 @@ watch_space(struct log_keeper *keeper)
 	uint64_t low = space.total_bytes / 20;
 
 	low = low < store->options.free_low_bytes ? low : store->options.free_low_bytes;
+	atomic_store_explicit(&store->disk_free_bytes, space.free_bytes, memory_order_relaxed);
+	atomic_store_explicit(&store->disk_needs_bytes, low + low / 4, memory_order_relaxed);
 	if (space.free_bytes < low) {
 		keeper->space_low = true;
 	} else if (space.free_bytes >= low + low / 4) {

@@ -345,6 +345,8 @@ logstore_info(struct logstore *store, struct log_store_info *ret_info)
 		.probe = store->probe,
 		.failed = atomic_load_explicit(&store->failed, memory_order_acquire),
 		.disk_low = log_room_disk_full(&store->room),
+		.disk_free_bytes = atomic_load_explicit(&store->disk_free_bytes, memory_order_relaxed),
+		.disk_needs_bytes = atomic_load_explicit(&store->disk_needs_bytes, memory_order_relaxed),
 		.in_use = store->in_use};
 	for (uint32_t i = 0; i < store->method.warning_count; i++) {
 		ret_info->warnings[ret_info->warning_count++] = store->method.warnings[i];

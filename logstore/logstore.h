@@ -234,6 +234,7 @@ struct log_repair {
 struct log_command {
 	enum log_command_kind kind;
 	int16_t error; /* answer: Kafka code */
+	int os_error;  /* answer: errno behind a STORAGE_ERROR of CREATE, 0: none */
 	uint32_t partition_index;
 	uint32_t partition;
 	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
@@ -271,6 +272,8 @@ struct log_store_info {
 	bool failed;	     /* a flush failed: writes are off until restart */
 	char failed_reason[128];
 	bool disk_low;
+	uint64_t disk_free_bytes;  /* of the data directory's file system, as of the last look (each second); 0: none yet */
+	uint64_t disk_needs_bytes; /* free bytes at which records are taken again after disk_low */
 	bool in_use; /* the start found partitions, directories that it left alone, or guard entries */
 };
 

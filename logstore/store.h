@@ -48,6 +48,8 @@ struct logstore {
 	/* --- keeper, seldom; everybody reads --------------------------------------------------- */
 	_Atomic bool stopped CACHE_ALIGNED;
 	_Atomic uint32_t partition_count;
+	_Atomic uint64_t disk_free_bytes; /* its last look at the file system */
+	_Atomic uint64_t disk_needs_bytes;
 
 	/* --- keeper, each turn; shards read ---------------------------------------------------- */
 	_Atomic int64_t wall_minus_mono_ns CACHE_ALIGNED;

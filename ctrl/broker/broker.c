@@ -9,6 +9,7 @@
 #include "ctrl/broker/metadata.h"
 #include "ctrl/broker/offset_lookup.h"
 #include "ctrl/broker/producers.h"
+#include "ctrl/broker/topic_config.h"
 #include "ctrl/broker/topics.h"
 
 #define BROKER_PRODUCERS_MAX 65536
@@ -415,17 +416,29 @@ broker_topic_create(struct broker *b, const struct broker_topic_create *create, 
 }
 
 void
-broker_topic_delete(struct broker *b, const char *name, broker_done_fn done, void *user_data)
+broker_topic_delete(struct broker *b, const char *name, bool validate_only, broker_done_fn done,
+	void *user_data)
 {
-	topics_delete(b->topics, name, done, user_data);
+	topics_delete(b->topics, name, validate_only, done, user_data);
 }
 
 void
-broker_topic_alter(struct broker *b, const char *name, uint32_t config_count,
-	const char *const *config_names, const char *const *config_values, broker_done_fn done,
+broker_topic_alter(struct broker *b, const struct broker_topic_alter *alter, broker_done_fn done,
 	void *user_data)
 {
-	topics_alter(b->topics, name, config_count, config_names, config_values, done, user_data);
+	topics_alter(b->topics, alter, done, user_data);
+}
+
+uint32_t
+broker_topic_waits(const struct broker *b, const char *name)
+{
+	return topics_waits(b->topics, name);
+}
+
+int
+broker_os_error(const struct broker *b)
+{
+	return topics_os_error(b->topics);
 }
 
 void
@@ -481,6 +494,14 @@ broker_topic_configs(const struct broker *b, uint32_t topic_index,
 		topic_config_format(config, i, ret_rows[i].value, sizeof(ret_rows[i].value));
 	}
 	return n;
+}
+
+int
+broker_config_check(const char *name, const char *value, char *text, uint32_t text_bytes)
+{
+	struct topic_config scratch = {0};
+
+	return topic_config_set(&scratch, name, value, text, text_bytes);
 }
 
 const char *const *

@@ -18,6 +18,7 @@
 #include "logstore/logstore.h"
 
 #define BROKER_METADATA_TOPIC "__penstock_metadata"
+#define BROKER_CHANGES_MAX 64 /* commands and records about topics on their way at once */
 
 struct broker;
 
@@ -61,6 +62,12 @@ const char *broker_failure(const struct broker *broker);
 /* Called exactly once, at the latest by broker_destroy. error 0 or a Kafka code; text names the object and the reason. */
 typedef void (*broker_done_fn)(void *user_data, int16_t error, const char *text);
 
+/*
+ * Inside a broker_done_fn that is told KAFKA_STORAGE_ERROR: the errno behind it; 0: the log names none, or its
+ * log line does.
+ */
+int broker_os_error(const struct broker *broker);
+
 struct broker_topic_create {
 	const char *name;
 	uint32_t partitions; /* 0: the default */
@@ -74,11 +81,23 @@ struct broker_topic_create {
 /* Answers once all partitions are writable and the record is durable. Copies its arguments. */
 void broker_topic_create(struct broker *broker, const struct broker_topic_create *create,
 	broker_done_fn done, void *user_data);
-void broker_topic_delete(struct broker *broker, const char *name, broker_done_fn done,
+/* validate_only: answers at once what would be answered, as far as the topic's state says it, and changes nothing. */
+void broker_topic_delete(struct broker *broker, const char *name, bool validate_only, broker_done_fn done,
 	void *user_data);
-void broker_topic_alter(struct broker *broker, const char *name, uint32_t config_count,
-	const char *const *config_names, const char *const *config_values, broker_done_fn done,
+
+struct broker_topic_alter {
+	const char *name;
+	uint32_t config_count;
+	const char *const *config_names; /* Kafka's names */
+	const char *const *config_values;
+	bool validate_only;
+};
+
+/* Answers once the record is durable. Copies its arguments. */
+void broker_topic_alter(struct broker *broker, const struct broker_topic_alter *alter, broker_done_fn done,
 	void *user_data);
+/* The shards that a change of the topic waits for, a bit each; 0: for none, or there is no such topic. */
+uint32_t broker_topic_waits(const struct broker *broker, const char *name);
 /* Rolls the partition's active segment; text of success: the new base offset in decimal. */
 void broker_partition_roll(struct broker *broker, const char *topic, uint32_t partition,
 	broker_done_fn done, void *user_data);
@@ -107,6 +126,11 @@ const struct route_topic *broker_topic_find(const struct broker *broker, const c
 	uint32_t *ret_topic_index);
 uint32_t broker_topic_configs(const struct broker *broker, uint32_t topic_index,
 	struct broker_config_row *ret_rows, uint32_t max);
+/*
+ * Whether a topic may have the setting: 0; -ENOENT no such name; -EINVAL a bad value; -ENOTSUP a value that Kafka
+ * has and this version has not. text (untouched with 0) says what is wanted.
+ */
+int broker_config_check(const char *name, const char *value, char *text, uint32_t text_bytes);
 /* Names of topic settings that exist, for "nearest" in errors. NULL-terminated. */
 const char *const *broker_config_names(void);
 

@@ -22,7 +22,8 @@ enum slot_state {
 struct slot {
 	enum slot_state state;
 	uint32_t batch_len;
-	int64_t offset;
+	int64_t offset; /* INT64_MIN: refused with `error` */
+	int16_t error;
 	metadata_durable_fn durable;
 	void *user_data;
 	uint8_t *batch;
@@ -104,6 +105,12 @@ metadata_bound(const struct metadata *m)
 	return m->bound;
 }
 
+uint16_t
+metadata_shard(const struct metadata *m)
+{
+	return m->shard;
+}
+
 bool
 metadata_replayed(const struct metadata *m)
 {
@@ -156,6 +163,7 @@ metadata_append(struct metadata *m, const char *key, json_t *record, metadata_du
 	slot->batch_len = (uint32_t)record_builder_finish(&builder, -1, -1, -1);
 	slot->state = SLOT_QUEUED;
 	slot->offset = -1;
+	slot->error = 0;
 	slot->durable = durable;
 	slot->user_data = user_data;
 	m->tail++;
@@ -228,7 +236,8 @@ metadata_append_done(struct metadata *m, const struct append_done *done)
 		slot = metadata_slot(m, (uint32_t)(done->owner - 1));
 		ensure(slot->state == SLOT_SENT);
 		slot->state = SLOT_COPIED;
-		slot->offset = INT64_MIN + (done->error ? done->error : KAFKA_KAFKA_STORAGE_ERROR);
+		slot->offset = INT64_MIN;
+		slot->error = done->error ? done->error : KAFKA_KAFKA_STORAGE_ERROR;
 		break;
 	case APPEND_DURABLE:
 		while (m->head != m->send) {
@@ -236,7 +245,7 @@ metadata_append_done(struct metadata *m, const struct append_done *done)
 			if (slot->state != SLOT_COPIED || slot->offset > done->offset) {
 				break;
 			}
-			metadata_finish_head(m, slot->offset < 0 ? (int16_t)(slot->offset - INT64_MIN) : 0);
+			metadata_finish_head(m, slot->error);
 		}
 		return;
 	case APPEND_FAILED:
@@ -257,7 +266,7 @@ metadata_append_done(struct metadata *m, const struct append_done *done)
 		if (slot->state != SLOT_COPIED || slot->offset >= 0) {
 			break;
 		}
-		metadata_finish_head(m, (int16_t)(slot->offset - INT64_MIN));
+		metadata_finish_head(m, slot->error);
 	}
 }
 

@@ -41,9 +41,11 @@ void metadata_destroy(struct metadata *metadata);
 void metadata_bind(struct metadata *metadata, uint32_t partition_index, uint16_t shard);
 bool metadata_bound(const struct metadata *metadata);
 bool metadata_replayed(const struct metadata *metadata);
-/* Kafka code of a failed replay, 0 while all is well. */
+/* Whose lcore takes its records; once it is bound. */
+uint16_t metadata_shard(const struct metadata *metadata);
 /* Batches, records and bytes in the log since the start. */
 void metadata_stored(const struct metadata *metadata, uint64_t ret_stored[3]);
+/* Kafka code of a failed replay, 0 while all is well. */
 int16_t metadata_error(const struct metadata *metadata);
 
 /*

@@ -12,8 +12,8 @@
 struct key_row {
 	const char *name;
 	int64_t min, max, value; /* value: default */
-	const char *words;	 /* space-separated; then min..max are indexes */
-	const char *note;	 /* why the range is narrow */
+	const char *words;	 /* space-separated; then min..max are indexes, and those behind are Kafka's only */
+	const char *note;	 /* why the range is narrower than Kafka's */
 };
 
 #define MS_PER_DAY 86400000ll
@@ -38,8 +38,8 @@ static const struct key_row key_rows[TOPIC_CONFIG_COUNT] = {
 		"retention is not part of this version: everything is kept"},
 	[TOPIC_RETENTION_BYTES] = {"retention.bytes", -1, -1, -1, NULL,
 		"retention is not part of this version: everything is kept"},
-	[TOPIC_CLEANUP_POLICY] = {"cleanup.policy", 0, 0, 0, "delete",
-		"compaction is not part of this version"},
+	[TOPIC_CLEANUP_POLICY] = {"cleanup.policy", 0, 0, 0,
+		"delete compact compact,delete delete,compact", "compaction is not part of this version"},
 };
 
 static const char *const key_names[TOPIC_CONFIG_COUNT + 1] = {
@@ -110,21 +110,59 @@ topic_config_word(const char *words, const char *value)
 	return -1;
 }
 
+/* 0; -EINVAL; -ENOTSUP: Kafka's, but outside of what this version acts on. */
 static int
 topic_config_parse(const struct key_row *row, const char *value, int64_t *ret_value)
 {
 	char *end;
+	int64_t parsed;
 
 	if (row->words) {
-		*ret_value = topic_config_word(row->words, value);
-		return *ret_value >= row->min && *ret_value <= row->max ? 0 : -EINVAL;
+		parsed = topic_config_word(row->words, value);
+		if (parsed < 0) {
+			return -EINVAL;
+		}
+	} else {
+		errno = 0;
+		parsed = strtoll(value, &end, 10);
+		if (errno || end == value || *end) {
+			return -EINVAL;
+		}
 	}
-	errno = 0;
-	*ret_value = strtoll(value, &end, 10);
-	if (errno || end == value || *end) {
-		return -EINVAL;
+	if (parsed < row->min || parsed > row->max) {
+		return row->note ? -ENOTSUP : -EINVAL;
 	}
-	return *ret_value >= row->min && *ret_value <= row->max ? 0 : -EINVAL;
+	*ret_value = parsed;
+	return 0;
+}
+
+/* Those of the words that this version acts on: the first ones. */
+static int
+topic_config_words_len(const struct key_row *row)
+{
+	size_t len = 0;
+
+	for (int64_t i = 0; i <= row->max; i++) {
+		len += strcspn(row->words + len + (i > 0), " ") + (i > 0);
+	}
+	return (int)len;
+}
+
+static void
+topic_config_want(const struct key_row *row, const char *value, char *text, uint32_t text_bytes)
+{
+	const char *note = row->note ? row->note : "";
+	const char *gap = row->note ? "; " : "";
+
+	if (row->words) {
+		snprintf(text, text_bytes, "%s=%s: want one of: %.*s%s%s", row->name, value,
+			topic_config_words_len(row), row->words, gap, note);
+	} else if (row->min == row->max) {
+		snprintf(text, text_bytes, "%s=%s: want %" PRId64 "%s%s", row->name, value, row->min, gap, note);
+	} else {
+		snprintf(text, text_bytes, "%s=%s: want a number from %" PRId64 " to %" PRId64 "%s%s", row->name,
+			value, row->min, row->max, gap, note);
+	}
 }
 
 int
@@ -133,27 +171,16 @@ topic_config_set(struct topic_config *config, const char *name, const char *valu
 {
 	for (int i = 0; i < TOPIC_CONFIG_COUNT; i++) {
 		const struct key_row *row = &key_rows[i];
-		int64_t parsed;
+		int rc;
 
 		if (strcmp(row->name, name) != 0) {
 			continue;
 		}
-		if (topic_config_parse(row, value, &parsed) < 0) {
-			if (row->words) {
-				snprintf(text, text_bytes, "%s=%s: want one of: %s%s%s", name, value,
-					row->words, row->note ? "; " : "", row->note ? row->note : "");
-			} else if (row->min == row->max) {
-				snprintf(text, text_bytes, "%s=%s: want %" PRId64 "%s%s", name, value,
-					row->min, row->note ? "; " : "", row->note ? row->note : "");
-			} else {
-				snprintf(text, text_bytes,
-					"%s=%s: want a number from %" PRId64 " to %" PRId64 "%s%s", name,
-					value, row->min, row->max, row->note ? "; " : "",
-					row->note ? row->note : "");
-			}
-			return -EINVAL;
+		rc = topic_config_parse(row, value, &config->values[i]);
+		if (rc < 0) {
+			topic_config_want(row, value, text, text_bytes);
+			return rc;
 		}
-		config->values[i] = parsed;
 		config->set[i] = true;
 		return 0;
 	}

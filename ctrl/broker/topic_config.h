@@ -35,7 +35,10 @@ struct topic_config {
 };
 
 void topic_config_init(struct topic_config *config, const struct log_topic_config *defaults);
-/* 0; -ENOENT unknown name, -EINVAL bad value: told in text with the range and the nearest name. */
+/*
+ * 0; -ENOENT unknown name; -EINVAL no value for it; -ENOTSUP a value that Kafka has and this version has not. Both
+ * of a value are told in text with the range.
+ */
 int topic_config_set(struct topic_config *config, const char *name, const char *value, char *text,
 	uint32_t text_bytes);
 void topic_config_to_log(const struct topic_config *config, struct log_topic_config *ret_config);

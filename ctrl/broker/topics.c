@@ -190,7 +190,7 @@ topics_raise_version(struct route_topic *route)
  * A place that no lane can know: of a topic that is gone and was never open in this boot. One whose
  * directories wait to be deleted keeps it, for they are told by its id.
  */
-static uint32_t
+uint32_t
 topics_free_index(struct topics *t)
 {
 	uint32_t count = topics_count(t);
@@ -338,7 +338,7 @@ topics_ready_durable(void *user_data, int16_t error)
 
 	link->in_use = false;
 	if (error) {
-		topics_undo(t, index, error, METADATA_REFUSED);
+		topics_undo(t, index, error, 0, METADATA_REFUSED);
 		return;
 	}
 	t->topics[index].ready = true;
@@ -446,8 +446,8 @@ topics_created_one(struct topics *t, struct command *c)
 		char why[TOPIC_WHY_BYTES];
 
 		snprintf(why, sizeof(why), "partition %u cannot be made: %s", topic->step,
-			kafka_error_text(c->log.error));
-		topics_undo(t, c->topic_index, c->log.error, why);
+			c->log.os_error ? strerror(c->log.os_error) : kafka_error_text(c->log.error));
+		topics_undo(t, c->topic_index, c->log.error, c->log.os_error, why);
 		return;
 	}
 	if (topic->step == 0) {

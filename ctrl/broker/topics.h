@@ -65,10 +65,13 @@ const struct topic_config *topics_config(const struct topics *topics, uint32_t t
 
 void topics_add(struct topics *topics, const struct broker_topic_create *create,
 	broker_done_fn done, void *user_data);
-void topics_delete(struct topics *topics, const char *name, broker_done_fn done, void *user_data);
-void topics_alter(struct topics *topics, const char *name, uint32_t config_count,
-	const char *const *config_names, const char *const *config_values, broker_done_fn done,
+void topics_delete(struct topics *topics, const char *name, bool validate_only, broker_done_fn done,
 	void *user_data);
+void topics_alter(struct topics *topics, const struct broker_topic_alter *alter, broker_done_fn done,
+	void *user_data);
+/* As broker_topic_waits and broker_os_error. */
+uint32_t topics_waits(const struct topics *topics, const char *name);
+int topics_os_error(const struct topics *topics);
 void topics_roll(struct topics *topics, const char *name, uint32_t partition, broker_done_fn done,
 	void *user_data);
 

@@ -25,12 +25,13 @@ topics_close_unopened(struct topics *t, uint32_t topic_index)
 }
 
 void
-topics_undo(struct topics *t, uint32_t topic_index, int16_t error, const char *why)
+topics_undo(struct topics *t, uint32_t topic_index, int16_t error, int os_error, const char *why)
 {
 	struct topic *topic = &t->topics[topic_index];
 
 	ensure(topic->steps_out == 0);
 	topic->error = error;
+	topic->os_error = os_error;
 	snprintf(topic->why, sizeof(topic->why), "%s", why);
 	topic->made = topic->step;
 	topic->step = 0;
@@ -49,14 +50,17 @@ topics_undone(void *user_data, int16_t error)
 	char text[2 * TOPIC_WHY_BYTES];
 
 	link->in_use = false;
+	t->os_error = topic->os_error;
 	if (!error) {
 		topics_finish(t, index, TOPIC_DELETED, topic->error, topic->why);
+		t->os_error = 0;
 		return;
 	}
 	snprintf(text, sizeof(text), "%s; nor can that be recorded: delete it or create it again, else the "
 				     "next start makes it", topic->why);
 	log_error("broker", "topic %s: %s", topics_route(t, index)->name, text);
 	topics_finish(t, index, TOPIC_FAILED, topic->error, text);
+	t->os_error = 0;
 }
 
 /* A damaged topic's partitions, as the start found them. What finds no room goes with the next start. */

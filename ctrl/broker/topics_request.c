@@ -81,16 +81,18 @@ topics_add(struct topics *t, const struct broker_topic_create *create, broker_do
 		done(user_data, KAFKA_INVALID_CONFIG, text);
 		return;
 	}
+	if (topics_free_index(t) == NO_TOPIC) {
+		done(user_data, KAFKA_POLICY_VIOLATION,
+			"the topic table is full; topics deleted since the start leave it with the next one");
+		return;
+	}
 	if (create->validate_only) {
 		done(user_data, 0, "");
 		return;
 	}
 	rand_fill(t->options.rand, topic_id, sizeof(topic_id));
 	index = topics_new(t, create->name, topic_id, partitions);
-	if (index == NO_TOPIC) {
-		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "the topic table is full; topics deleted since the start leave it with the next one");
-		return;
-	}
+	ensure(index != NO_TOPIC);
 	t->topics[index].config = config;
 	t->topics[index].state = TOPIC_RECORDING;
 	t->topics[index].done = done;
@@ -135,7 +137,7 @@ topics_refuse_change(const struct topic *topic, broker_done_fn done, void *user_
 }
 
 void
-topics_delete(struct topics *t, const char *name, broker_done_fn done, void *user_data)
+topics_delete(struct topics *t, const char *name, bool validate_only, broker_done_fn done, void *user_data)
 {
 	uint32_t index = topics_own(t, name, done, user_data);
 	struct topic *topic;
@@ -147,6 +149,10 @@ topics_delete(struct topics *t, const char *name, broker_done_fn done, void *use
 	if (topic->altering || (topic->state != TOPIC_OPEN && topic->state != TOPIC_FAILED &&
 				       topic->state != TOPIC_DAMAGED)) {
 		done(user_data, KAFKA_LEADER_NOT_AVAILABLE, "being created, changed or deleted; try again");
+		return;
+	}
+	if (validate_only) {
+		done(user_data, 0, "");
 		return;
 	}
 	if (topics_append(t, index, topics_id_record(t, index, "topic_deleted"),
@@ -178,11 +184,9 @@ topics_alter_durable(void *user_data, int16_t error)
 }
 
 void
-topics_alter(struct topics *t, const char *name, uint32_t config_count,
-	const char *const *config_names, const char *const *config_values, broker_done_fn done,
-	void *user_data)
+topics_alter(struct topics *t, const struct broker_topic_alter *alter, broker_done_fn done, void *user_data)
 {
-	uint32_t index = topics_own(t, name, done, user_data);
+	uint32_t index = topics_own(t, alter->name, done, user_data);
 	struct topic_config config;
 	char text[256];
 
@@ -194,9 +198,13 @@ topics_alter(struct topics *t, const char *name, uint32_t config_count,
 		return;
 	}
 	config = t->topics[index].config;
-	if (topics_check_configs(&config, config_count, config_names, config_values, text,
+	if (topics_check_configs(&config, alter->config_count, alter->config_names, alter->config_values, text,
 		    sizeof(text)) < 0) {
 		done(user_data, KAFKA_INVALID_CONFIG, text);
+		return;
+	}
+	if (alter->validate_only) {
+		done(user_data, 0, "");
 		return;
 	}
 	if (topics_append(t, index, topics_record(t, index, &config), topics_alter_durable) < 0) {
@@ -230,4 +238,43 @@ topics_roll(struct topics *t, const char *name, uint32_t partition, broker_done_
 	c->log.partition_index = topics_route(t, index)->first_partition_index + partition;
 	c->done = done;
 	c->done_user_data = user_data;
+}
+
+/* The shards of what is on its way for one topic. */
+static uint32_t
+topics_shards_asked(const struct topics *t, uint32_t topic_index)
+{
+	uint32_t shards = 0;
+
+	for (uint32_t i = 0; i < COMMANDS_MAX; i++) {
+		const struct command *c = &t->commands[i];
+
+		if (!c->in_use || c->topic_index != topic_index) {
+			continue;
+		}
+		shards |= 1u << (c->use == COMMAND_METADATA ? metadata_shard(t->metadata)
+							    : logstore_shard_of(c->log.topic_id, c->log.partition,
+								      t->options.shard_count));
+	}
+	return shards;
+}
+
+uint32_t
+topics_waits(const struct topics *t, const char *name)
+{
+	uint32_t index = topics_find(t, name, strlen(name));
+
+	if (index == NO_TOPIC) {
+		return 0;
+	}
+	if (t->topics[index].state == TOPIC_CREATING && t->creating != NO_TOPIC) {
+		index = t->creating; /* the others wait behind this one */
+	}
+	return topics_shards_asked(t, index);
+}
+
+int
+topics_os_error(const struct topics *t)
+{
+	return t->os_error;
 }

@@ -9,7 +9,7 @@
 
 #include "ctrl/broker/topics.h"
 
-#define COMMANDS_MAX	 64
+#define COMMANDS_MAX	 BROKER_CHANGES_MAX
 #define CONFIGS_OUT_MAX	 32 /* of one topic, so that others find room */
 #define NO_TOPIC	 UINT32_MAX
 #define TOPIC_WHY_BYTES	 128
@@ -27,6 +27,7 @@ struct topic {
 	uint32_t config_out;
 	uint32_t stale_out; /* deletes of half-made partitions that go first */
 	int16_t error;
+	int os_error; /* with error: errno, 0 unknown */
 	char why[TOPIC_WHY_BYTES]; /* with error */
 	struct topic_config config;
 	bool altering; /* `asked` is on its way to disk; one change at a time, for there is one `done` */
@@ -72,6 +73,7 @@ struct topics {
 	uint32_t found_max;
 	bool metadata_asked;
 	int16_t metadata_error;
+	int os_error; /* of what is being told now */
 	uint32_t creating; /* the topic whose partitions the log makes now, NO_TOPIC: none yet */
 	struct command commands[COMMANDS_MAX];
 };
@@ -81,6 +83,7 @@ uint32_t topics_count(const struct topics *t);
 struct command *topics_command(struct topics *t, enum command_use use, uint32_t topic_index);
 struct command *topics_partition_command(struct topics *t, enum command_use use,
 	enum log_command_kind kind, uint32_t topic_index);
+uint32_t topics_free_index(struct topics *t); /* NO_TOPIC: the table is full */
 uint32_t topics_new(struct topics *t, const char *name, const uint8_t topic_id[16],
 	uint32_t partitions);
 void topics_publish_config(struct topics *t, uint32_t topic_index);
@@ -98,7 +101,7 @@ void topics_record_durable(void *user_data, int16_t error);
 struct found *topics_found_of(struct topics *t, uint32_t topic_index, uint32_t from);
 void topics_delete_found(struct topics *t, struct found *f, uint32_t topic_index);
 /* topics_remove.c */
-void topics_undo(struct topics *t, uint32_t topic_index, int16_t error, const char *why);
+void topics_undo(struct topics *t, uint32_t topic_index, int16_t error, int os_error, const char *why);
 void topics_delete_durable(void *user_data, int16_t error);
 uint32_t topics_advance_deleting(struct topics *t, uint32_t topic_index);
 

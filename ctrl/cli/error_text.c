@@ -49,13 +49,6 @@ cli_command_error(const char *command, const char *format, ...)
 	return cli_error(CLI_USAGE, message, NULL, fix);
 }
 
-/* TOPIC_ALREADY_EXISTS and the like: true, but no reason that a person can read. */
-static bool
-is_code_name(const char *text)
-{
-	return *text && text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")] == '\0';
-}
-
 /* A general fix made particular to the method: `METHOD` is its name, a bare hint its command. */
 static void
 print_fix(const char *fix, const char *method, bool first)
@@ -83,6 +76,7 @@ print_why(const json_t *data, const char *summary)
 {
 	const json_t *report = json_object_get(data, "report");
 	const json_t *cause = json_object_get(data, "cause");
+	const char *kafka = json_string_value(json_object_get(data, "kafka"));
 	const json_t *needs = json_object_get(data, "groups");
 	size_t index;
 	json_t *group;
@@ -100,12 +94,9 @@ print_why(const json_t *data, const char *summary)
 		}
 		return;
 	}
-	if (json_is_string(cause) && !is_code_name(json_string_value(cause))) {
-		summary = json_string_value(cause);
-	}
-	fprintf(stderr, "  why   %s", summary);
-	if (json_is_string(cause) && summary != json_string_value(cause)) {
-		fprintf(stderr, " Kafka calls it %s.", json_string_value(cause));
+	fprintf(stderr, "  why   %s", json_is_string(cause) ? json_string_value(cause) : summary);
+	if (kafka) {
+		fprintf(stderr, " Kafka calls it %s.", kafka);
 	}
 	json_array_foreach(needs, index, group) {
 		fprintf(stderr, "%s%s", index ? ", " : " Groups: ", json_string_value(group));

@@ -33,8 +33,6 @@ extern const char *const engine_state_names[];
 struct methods *body_methods(const struct rpc_call *call);
 struct engine *body_engine(const struct rpc_call *call);
 
-/* Error codes of the broker as kinds. */
-enum error_kind body_kafka_kind(int16_t kafka_error);
 /* Answers not_found with the nearest topic. */
 void body_no_topic(struct rpc_call *call, const char *topic);
 /* In any state; NULL after having answered not_found. */
@@ -44,6 +42,8 @@ const struct route_topic *body_topic(struct rpc_call *call, const char *name,
 const struct route_topic *body_open_topic(struct rpc_call *call, const char *name,
 	uint32_t *ret_topic_index);
 extern const char *const body_topic_state_names[];
+/* The method whose work is in the way of another change of the topic. */
+const char *body_topic_operation(const struct engine *engine, uint32_t topic_index);
 /* What an acknowledged record of the topic may not survive: "power", "crash"; NULL: it is durable.
  */
 const char *body_ack_risk(const struct route_topic *topic);

@@ -162,7 +162,7 @@ METHOD_BODY(health_wait)
 	uint64_t now_ns = clock_now_ns(body_engine(call)->clock);
 
 	if (!waiting) {
-		rpc_call_error(call, ERROR_LIMIT, NULL, "health.wait: no memory");
+		rpc_call_no_memory(call, "health.wait");
 		return;
 	}
 	waiting->ready = params->ready;

@@ -220,7 +220,7 @@ METHOD_BODY(job_describe)
 	const struct job_spec *spec = &record->spec;
 
 	if (!job_exists(methods, job, &s)) {
-		rpc_call_error(call, ERROR_BUSY, NULL, "job \"%s\" is being made or deleted", params->job);
+		rpc_call_error(call, ERROR_BUSY, json_pack("{s:s}", "operation", "job.delete"), "job \"%s\" is being made or deleted", params->job);
 		return;
 	}
 	state = job_state_name(methods->engine, &s);
@@ -261,7 +261,7 @@ pending_begin(struct rpc_call *call, enum batcher_command_kind kind, const char 
 	struct job_pending *pending = calloc(1, sizeof(*pending));
 
 	if (!pending) {
-		rpc_call_error(call, ERROR_LIMIT, NULL, "job \"%s\": no memory", name);
+		rpc_call_no_memory(call, rpc_call_method(call)->name);
 		return NULL;
 	}
 	pending->call = call;
@@ -300,7 +300,7 @@ METHOD_BODY(job_create)
 	struct job_pending *pending;
 
 	if (!job) {
-		rpc_call_error(call, ERROR_LIMIT, NULL, "job.create: no memory");
+		rpc_call_no_memory(call, "job.create");
 		return;
 	}
 	if (!job_prepare(call, params->text, job)) {
@@ -408,7 +408,7 @@ answer_drain(struct job_pending *pending)
 	struct rpc_call *call = pending->call;
 
 	if (!waiting) {
-		rpc_call_error(call, ERROR_LIMIT, NULL, "job.drain: no memory");
+		rpc_call_no_memory(call, "job.drain");
 		return;
 	}
 	waiting->job = pending->command.job;
@@ -456,17 +456,36 @@ answer_stuck(struct job_pending *pending, const struct worker_watch *watch, cons
 		"job \"%s\": %s; %s", pending->name, text, later);
 }
 
+/* A refusal of the batcher as a kind of the socket, with what that promises. */
+static json_t *
+refusal_data(const struct job_pending *pending, enum error_kind *ret_kind)
+{
+	int error = pending->command.error;
+
+	if (!pending->command.by_function && error == -ENOSPC) {
+		*ret_kind = ERROR_LIMIT;
+		return json_pack("{s:s,s:i,s:n}", "limit", "jobs", "value", BATCHER_JOBS_MAX, "config_key");
+	}
+	if (!pending->command.by_function && error == -EEXIST) {
+		*ret_kind = ERROR_ALREADY_EXISTS;
+		return json_pack("{s:s}", "existing", pending->name);
+	}
+	if (!pending->command.by_function && error == -EBUSY) {
+		*ret_kind = ERROR_BUSY;
+		return json_pack("{s:s}", "operation", "job.create or job.delete");
+	}
+	*ret_kind = ERROR_PRECONDITION_FAILED;
+	return json_pack("{s:s,s:i}", "cause", strerror(-error), "errno", -error);
+}
+
 static void
 answer_error(struct job_pending *pending)
 {
 	const struct engine *engine = body_engine(pending->call);
 	int error = pending->command.error;
 	struct worker_watch watch;
-	enum error_kind kind = pending->command.by_function ? ERROR_PRECONDITION_FAILED
-			       : error == -ENOSPC           ? ERROR_LIMIT
-			       : error == -EEXIST           ? ERROR_ALREADY_EXISTS
-			       : error == -EBUSY            ? ERROR_BUSY
-							    : ERROR_PRECONDITION_FAILED;
+	enum error_kind kind;
+	json_t *data;
 
 	worker_watch(engine, 0, clock_now_ns(engine->clock), &watch);
 	if (error == -ETIMEDOUT && !pending->command.by_function && watch.stuck) {
@@ -479,9 +498,9 @@ answer_error(struct job_pending *pending)
 			"no job \"%s\" any more: it was deleted meanwhile", pending->name);
 		return;
 	}
-	rpc_call_error(pending->call, kind,
-		json_pack("{s:s,s:i}", "cause", strerror(-error), "errno", -error),
-		"job \"%s\": %s", pending->name, refusal_words(&pending->command));
+	data = refusal_data(pending, &kind);
+	rpc_call_error(pending->call, kind, data, "job \"%s\": %s", pending->name,
+		refusal_words(&pending->command));
 }
 
 /* Steals the result. */

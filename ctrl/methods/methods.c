@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/errcode.h"
 #include "ctrl/methods/body.h"
 #include "ctrl/schema/value.h"
 
@@ -92,31 +91,6 @@ methods_poll(struct methods *methods, uint64_t now_ns)
 	return method_job_poll(methods);
 }
 
-enum error_kind
-body_kafka_kind(int16_t kafka_error)
-{
-	switch (kafka_error) {
-	case KAFKA_UNKNOWN_TOPIC_OR_PARTITION:
-		return ERROR_NOT_FOUND;
-	case KAFKA_TOPIC_ALREADY_EXISTS:
-		return ERROR_ALREADY_EXISTS;
-	case KAFKA_INVALID_TOPIC_EXCEPTION:
-	case KAFKA_INVALID_PARTITIONS:
-	case KAFKA_INVALID_CONFIG:
-		return ERROR_INVALID_PARAM;
-	case KAFKA_REQUEST_TIMED_OUT:
-		return ERROR_DEADLINE;
-	case KAFKA_KAFKA_STORAGE_ERROR:
-		return ERROR_IO_ERROR;
-	case KAFKA_THROTTLING_QUOTA_EXCEEDED:
-		return ERROR_LIMIT;
-	case KAFKA_LEADER_NOT_AVAILABLE:
-		return ERROR_BUSY;
-	default:
-		return ERROR_INTERNAL;
-	}
-}
-
 void
 body_no_topic(struct rpc_call *call, const char *topic)
 {
@@ -165,16 +139,30 @@ const char *const body_topic_state_names[] = {
 	[BROKER_TOPIC_DAMAGED] = "damaged",   [BROKER_TOPIC_FAILED] = "failed",
 };
 
+const char *
+body_topic_operation(const struct engine *engine, uint32_t topic_index)
+{
+	switch (broker_topic_state(engine->broker, topic_index)) {
+	case BROKER_TOPIC_CREATING:
+		return "topic.create";
+	case BROKER_TOPIC_DELETING:
+		return "topic.delete";
+	default:
+		return "topic.alter";
+	}
+}
+
 const struct route_topic *
 body_open_topic(struct rpc_call *call, const char *name, uint32_t *ret_topic_index)
 {
+	const struct engine *engine = body_engine(call);
 	const struct route_topic *topic = body_topic(call, name, ret_topic_index);
 	enum broker_topic_state state;
 
 	if (!topic) {
 		return NULL;
 	}
-	state = broker_topic_state(body_engine(call)->broker, *ret_topic_index);
+	state = broker_topic_state(engine->broker, *ret_topic_index);
 	if (state == BROKER_TOPIC_OPEN) {
 		return topic;
 	}
@@ -187,7 +175,9 @@ body_open_topic(struct rpc_call *call, const char *name, uint32_t *ret_topic_ind
 				"again, or delete the topic" :
 				"has failed: it could not be created; delete it, or create it again");
 	} else {
-		rpc_call_error(call, ERROR_BUSY, NULL, "topic \"%s\" is being %s; try again", name,
+		rpc_call_error(call, ERROR_BUSY,
+			json_pack("{s:s}", "operation", body_topic_operation(engine, *ret_topic_index)),
+			"topic \"%s\" is being %s; try again", name,
 			state == BROKER_TOPIC_CREATING ? "created" : "deleted");
 	}
 	return NULL;

@@ -5,8 +5,8 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include "base/errcode.h"
 #include "ctrl/methods/body.h"
+#include "ctrl/methods/broker_refusal.h"
 
 struct offset_query {
 	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
@@ -137,6 +137,18 @@ query_give_up(struct rpc_call *call, struct offset_query *query, uint64_t now_ns
 	return false;
 }
 
+static void
+query_refuse(struct rpc_call *call, const struct offset_query *query)
+{
+	char object[HANDOFF_TOPIC_NAME_MAX + 32];
+	char file[HANDOFF_TOPIC_NAME_MAX + 16];
+
+	snprintf(object, sizeof(object), "topic \"%s\" partition %u", query->topic, query->error_partition);
+	snprintf(file, sizeof(file), "%s-%u", query->topic, query->error_partition);
+	broker_refusal_answer(call, &(struct broker_refusal){.error = query->error, .object = object,
+		.name = query->topic, .file = file});
+}
+
 static bool
 query_look(struct rpc_call *call, void *state, uint64_t now_ns)
 {
@@ -148,9 +160,7 @@ query_look(struct rpc_call *call, void *state, uint64_t now_ns)
 		return query_give_up(call, query, now_ns);
 	}
 	if (query->error) {
-		rpc_call_error(call, body_kafka_kind(query->error),
-			json_pack("{s:s}", "path", query->topic), "topic \"%s\" partition %u: %s", query->topic,
-			query->error_partition, kafka_error_text(query->error));
+		query_refuse(call, query);
 	} else {
 		rpc_call_result(call, json_pack("{s:O}", "offsets", query->rows));
 	}
@@ -172,7 +182,7 @@ by_time(struct rpc_call *call, const struct offset_list_params *params,
 	}
 	query = calloc(1, sizeof(*query));
 	if (!query) {
-		rpc_call_error(call, ERROR_LIMIT, NULL, "offset.list: no memory");
+		rpc_call_no_memory(call, "offset.list");
 		return;
 	}
 	snprintf(query->topic, sizeof(query->topic), "%s", topic->name);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/errcode.h"
 #include "ctrl/methods/body.h"
+#include "ctrl/methods/broker_refusal.h"
 
 METHOD_BODY(partition_list)
 {
@@ -61,7 +62,7 @@ METHOD_BODY(partition_describe)
 	row = body_partition_row(engine,
 		&engine->routes->topics[engine->routes->partitions[index].topic_index], index);
 	if (!row) {
-		rpc_call_error(call, ERROR_BUSY, NULL, "partition %s-%u is not open yet", params->topic,
+		rpc_call_error(call, ERROR_BUSY, json_pack("{s:s}", "operation", "topic.create"), "partition %s-%u is not open yet", params->topic,
 			params->partition);
 		return;
 	}
@@ -83,10 +84,12 @@ roll_done(void *user_data, int16_t error, const char *text)
 {
 	struct roll *roll = user_data;
 
+	char object[HANDOFF_TOPIC_NAME_MAX + 32];
+
 	if (roll->call && error) {
-		rpc_call_error(roll->call, body_kafka_kind(error),
-			json_pack("{s:s}", "cause", kafka_error_name(error)), "partition %s: %s", roll->name,
-			text && text[0] ? text : kafka_error_text(error));
+		snprintf(object, sizeof(object), "partition %s", roll->name);
+		broker_refusal_answer(roll->call, &(struct broker_refusal){.error = error, .text = text,
+			.object = object, .name = roll->name, .file = roll->name});
 	} else if (roll->call) {
 		rpc_call_result(roll->call, json_pack("{s:I}", "base_offset",
 			(json_int_t)strtoll(text, NULL, 10)));
@@ -119,6 +122,7 @@ roll_look(struct rpc_call *call, void *state, uint64_t now_ns)
 METHOD_BODY(partition_roll)
 {
 	struct engine *engine = body_engine(call);
+	struct log_partition_status status;
 	uint32_t index;
 	struct roll *roll;
 
@@ -127,12 +131,17 @@ METHOD_BODY(partition_roll)
 	}
 	roll = calloc(1, sizeof(*roll));
 	if (!roll) {
-		rpc_call_error(call, ERROR_LIMIT, NULL, "partition.roll: no memory");
+		rpc_call_no_memory(call, "partition.roll");
 		return;
 	}
 	roll->call = call;
 	snprintf(roll->name, sizeof(roll->name), "%s-%u", params->topic, params->partition);
 	roll->lcore = engine->shard_lcores[engine->routes->partitions[index].shard];
+	if (logstore_status(engine->store, index, &status) == 0 && status.state == LOG_PARTITION_QUARANTINED) {
+		roll->call = call;
+		roll_done(roll, KAFKA_CORRUPT_MESSAGE, "is quarantined: nothing is appended to it");
+		return;
+	}
 	rpc_call_wait(call, roll_look, roll_drop, roll); /* first: it may be answered at once */
 	broker_partition_roll(engine->broker, params->topic, params->partition, roll_done,
 		roll);

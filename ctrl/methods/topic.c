@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <errno.h>
 #include "base/errcode.h"
 #include "ctrl/methods/body.h"
+#include "ctrl/methods/broker_refusal.h"
 #include "ctrl/schema/value.h"
 
 #define CONFIG_ROWS_MAX 64
@@ -152,48 +154,24 @@ struct topic_change {
 	bool created; /* answer with id and partitions */
 };
 
-/* "retention.msx: no such topic setting": adds the name that was meant. */
-static void
-add_nearest(const char *text, char *ret_text, size_t room)
-{
-	const char *colon = strstr(text, ": no such topic setting");
-	const char *const *names = broker_config_names();
-	struct value_nearest nearest;
-	char name[128];
-
-	snprintf(ret_text, room, "%s", text);
-	if (!colon) {
-		return;
-	}
-	snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
-	value_nearest_init(&nearest, name);
-	for (size_t i = 0; names[i]; i++) {
-		value_nearest_offer(&nearest, names[i]);
-	}
-	if (nearest.count) {
-		snprintf(ret_text, room, "%s; nearest: %s", text, nearest.names[0]);
-	}
-}
-
 static void
 change_answer(struct topic_change *change, int16_t error, const char *text)
 {
 	struct rpc_call *call = change->call;
+	const struct engine *engine = body_engine(call);
 	uint32_t index;
-	const struct route_topic *topic;
+	const struct route_topic *topic = broker_topic_find(engine->broker, change->topic, &index);
 	json_t *result;
-	char words[512];
+	char object[HANDOFF_TOPIC_NAME_MAX + 16];
 
 	if (error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION) {
 		body_no_topic(call, change->topic);
 	} else if (error) {
-		add_nearest(text && text[0] ? text : kafka_error_text(error), words, sizeof(words));
-		rpc_call_error(call, body_kafka_kind(error),
-			json_pack("{s:s,s:s,s:s,s:s}", "existing", change->topic, "cause",
-				kafka_error_name(error), "path", "/params", "want", words),
-			"topic \"%s\": %s", change->topic, words);
+		snprintf(object, sizeof(object), "topic \"%s\"", change->topic);
+		broker_refusal_answer(call, &(struct broker_refusal){.error = error, .text = text,
+			.object = object, .name = change->topic,
+			.operation = topic ? body_topic_operation(engine, index) : NULL});
 	} else {
-		topic = broker_topic_find(body_engine(call)->broker, change->topic, &index);
 		result = json_pack("{s:s}", "topic", change->topic);
 		if (change->created && topic) {
 			json_object_set_new(result, "topic_id", body_hex(topic->topic_id, 16));
@@ -222,19 +200,40 @@ change_drop(void *state)
 	change->call = NULL;
 }
 
+/* Gives up on an lcore that does not turn: the log takes and keeps what was asked. */
+static bool
+change_look(struct rpc_call *call, void *state, uint64_t now_ns)
+{
+	const struct engine *engine = body_engine(call);
+	const struct topic_change *change = state;
+	uint32_t shards = broker_topic_waits(engine->broker, change->topic);
+	char what[HANDOFF_TOPIC_NAME_MAX + 16];
+
+	for (; shards; shards &= shards - 1) {
+		uint32_t lcore = engine->shard_lcores[__builtin_ctz(shards)];
+
+		if (body_lcore_silent(engine, lcore, rpc_call_start_ns(call), now_ns)) {
+			snprintf(what, sizeof(what), "topic \"%s\"", change->topic);
+			body_unresponsive(call, lcore, what, "the change is carried out when it turns again");
+			return true;
+		}
+	}
+	return false;
+}
+
 static struct topic_change *
 change_begin(struct rpc_call *call, const char *topic, bool created)
 {
 	struct topic_change *change = calloc(1, sizeof(*change));
 
 	if (!change) {
-		rpc_call_error(call, ERROR_LIMIT, NULL, "topic \"%s\": no memory", topic);
+		rpc_call_no_memory(call, rpc_call_method(call)->name);
 		return NULL;
 	}
 	change->call = call;
 	change->created = created;
 	snprintf(change->topic, sizeof(change->topic), "%s", topic);
-	rpc_call_wait(call, NULL, change_drop, change);
+	rpc_call_wait(call, change_look, change_drop, change);
 	return change;
 }
 
@@ -255,14 +254,66 @@ split_configs(const json_t *configs, const char **names, const char **values)
 	return count;
 }
 
+/* What is wrong with one setting, and what was meant. */
+static void
+refuse_config(struct rpc_call *call, const char *topic, const char *name, const char *value, int err,
+	const char *want)
+{
+	const char *const *names = broker_config_names();
+	json_t *found = json_array();
+	struct value_nearest nearest;
+	char path[160];
+
+	value_nearest_init(&nearest, name);
+	for (size_t i = 0; err == -ENOENT && names[i]; i++) {
+		value_nearest_offer(&nearest, names[i]);
+	}
+	for (uint32_t i = 0; i < nearest.count; i++) {
+		json_array_append_new(found, json_string(nearest.names[i]));
+	}
+	snprintf(path, sizeof(path), "/params/configs/%.128s", name);
+	rpc_call_error(call, err == -ENOTSUP ? ERROR_UNSUPPORTED : ERROR_INVALID_PARAM,
+		err == -ENOTSUP ? json_pack("{s:s,s:s,s:o,s:o,s:[s]}", "by", "version", "have", want, "path",
+					  problem_string(path), "value", problem_string(value), "fix",
+					  "leave the setting out, or give it the value that is wanted") :
+				  json_pack("{s:o,s:o,s:s,s:O}", "path", problem_string(path), "value",
+					  problem_string(value), "want", want, "nearest", found),
+		"topic \"%s\": %s%s%s", topic, want, nearest.count ? "; nearest: " : "",
+		nearest.count ? nearest.names[0] : "");
+	json_decref(found);
+}
+
+/* False after having answered: one of the settings is none, or not of this version. */
+static bool
+configs_fit(struct rpc_call *call, const char *topic, const json_t *configs)
+{
+	const char *name;
+	json_t *value;
+	char want[256];
+
+	json_object_foreach((json_t *)configs, name, value) {
+		int err = broker_config_check(name, json_string_value(value), want, sizeof(want));
+
+		if (err) {
+			refuse_config(call, topic, name, json_string_value(value), err, want);
+			return false;
+		}
+	}
+	return true;
+}
+
 METHOD_BODY(topic_create)
 {
-	struct topic_change *change = change_begin(call, params->topic, !params->validate_only);
+	struct topic_change *change;
 	const char *names[CONFIG_ROWS_MAX];
 	const char *values[CONFIG_ROWS_MAX];
 	struct broker_topic_create create = {.name = params->topic, .partitions = params->partitions,
 		.config_names = names, .config_values = values, .validate_only = params->validate_only};
 
+	if (!configs_fit(call, params->topic, params->configs)) {
+		return;
+	}
+	change = change_begin(call, params->topic, !params->validate_only);
 	if (change) {
 		create.config_count = split_configs(params->configs, names, values);
 		broker_topic_create(body_engine(call)->broker, &create, change_done, change);
@@ -271,15 +322,20 @@ METHOD_BODY(topic_create)
 
 METHOD_BODY(topic_alter)
 {
-	struct topic_change *change = change_begin(call, params->topic, false);
+	struct topic_change *change;
 	const char *names[CONFIG_ROWS_MAX];
 	const char *values[CONFIG_ROWS_MAX];
+	struct broker_topic_alter alter = {.name = params->topic, .config_names = names,
+		.config_values = values, .validate_only = params->validate_only};
+	uint32_t index;
 
+	if (!body_open_topic(call, params->topic, &index) || !configs_fit(call, params->topic, params->configs)) {
+		return;
+	}
+	change = change_begin(call, params->topic, false);
 	if (change) {
-		uint32_t count = split_configs(params->configs, names, values);
-
-		broker_topic_alter(body_engine(call)->broker, params->topic, count, names, values,
-			change_done, change);
+		alter.config_count = split_configs(params->configs, names, values);
+		broker_topic_alter(body_engine(call)->broker, &alter, change_done, change);
 	}
 }
 
@@ -288,6 +344,7 @@ METHOD_BODY(topic_delete)
 	struct topic_change *change = change_begin(call, params->topic, false);
 
 	if (change) {
-		broker_topic_delete(body_engine(call)->broker, params->topic, change_done, change);
+		broker_topic_delete(body_engine(call)->broker, params->topic, params->validate_only, change_done,
+			change);
 	}
 }

@@ -44,7 +44,7 @@ METHOD_BODY(window_list)
 	}
 	rows = calloc(WINDOWS_MAX, sizeof(*rows));
 	if (!rows) {
-		rpc_call_error(call, ERROR_LIMIT, NULL, "window.list: no memory");
+		rpc_call_no_memory(call, "window.list");
 		return;
 	}
 	windows = json_array();

@@ -124,6 +124,15 @@ rpc_call_error(struct rpc_call *call, enum error_kind kind, json_t *data, const 
 	call_free(call);
 }
 
+void
+rpc_call_no_memory(struct rpc_call *call, const char *what)
+{
+	struct rpc_problem problem;
+
+	problem_no_memory(&problem, what);
+	rpc_call_error(call, problem.kind, problem.data, "%s", problem.message);
+}
+
 static json_t *
 groups_for(enum rpc_role role)
 {
@@ -190,7 +199,8 @@ check_call(struct connection *c, const struct request *r, const struct rpc_metho
 	}
 	if (c->inflight == RPC_INFLIGHT_MAX) {
 		return problem_set(problem, ERROR_LIMIT,
-			json_pack("{s:s,s:i}", "limit", "inflight", "value", RPC_INFLIGHT_MAX),
+			json_pack("{s:s,s:i,s:n}", "limit", "inflight", "value", RPC_INFLIGHT_MAX,
+				"config_key"),
 			"connection has %d requests in flight; this one was not executed",
 			RPC_INFLIGHT_MAX);
 	}
@@ -258,7 +268,7 @@ call_receive(struct connection *c, const char *bytes, size_t len, uint64_t now_n
 		err = call->params ? registry_decode(method, request.params, call->params, &problem) : 0;
 	}
 	if (err == 0 && (!call || !call->params)) {
-		err = problem_set(&problem, ERROR_LIMIT, NULL, "%s: no memory", method->name);
+		err = problem_no_memory(&problem, method->name);
 	}
 	if (err) {
 		int32_t code = error_rows[problem.kind].code;

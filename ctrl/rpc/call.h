@@ -28,6 +28,9 @@ void rpc_call_result(struct rpc_call *call, json_t *result);
 void rpc_call_error(struct rpc_call *call, enum error_kind kind, json_t *data, const char *format,
 	...) PRINTF_LIKE(4, 5);
 
+/* Answers that memory is used up; `what` names what wanted it. */
+void rpc_call_no_memory(struct rpc_call *call, const char *what);
+
 /* Asked in every turn of the server until it says true, which it does after having answered. */
 typedef bool (*rpc_wait_fn)(struct rpc_call *call, void *state, uint64_t now_ns);
 /* The call is gone: frees the state, or marks it if somebody else still answers to it. Calls no server. */

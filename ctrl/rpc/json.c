@@ -282,7 +282,7 @@ json_line_parse(const char *bytes, size_t len, json_t **ret_value, struct rpc_pr
 	if (scan.odd_numbers) {
 		copy = rewrite_numbers(bytes, len, scan.odd_numbers, &len);
 		if (!copy) {
-			return problem_set(ret_problem, ERROR_LIMIT, NULL, "no memory for the request");
+			return problem_no_memory(ret_problem, "request line");
 		}
 	}
 	value = json_loadb(copy ? copy : bytes, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);

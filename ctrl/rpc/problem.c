@@ -23,6 +23,13 @@ problem_set(struct rpc_problem *problem, enum error_kind kind, json_t *data, con
 	return -EINVAL;
 }
 
+int
+problem_no_memory(struct rpc_problem *problem, const char *what)
+{
+	return problem_set(problem, ERROR_LIMIT,
+		json_pack("{s:s,s:n,s:n}", "limit", "memory", "value", "config_key"), "%s: no memory", what);
+}
+
 json_t *
 problem_string(const char *text)
 {

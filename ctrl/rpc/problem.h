@@ -16,6 +16,8 @@ struct rpc_problem {
 /* Steals data. Always -EINVAL, so that it can be returned. */
 int problem_set(struct rpc_problem *problem, enum error_kind kind, json_t *data,
 	const char *format, ...) PRINTF_LIKE(4, 5);
+/* Memory for `what` is used up. Always -EINVAL. */
+int problem_no_memory(struct rpc_problem *problem, const char *what);
 /* {"code","message","data":{kind,fix,explain,retryable,...}}; takes the problem's data. New reference. */
 json_t *problem_to_json(struct rpc_problem *problem);
 /* A JSON string of foreign text: what is not UTF-8 becomes U+FFFD. New reference. */

@@ -90,7 +90,8 @@ request_parse(const char *bytes, size_t len, struct request *ret_request,
 	}
 	version = json_object_get(r->line, "jsonrpc");
 	if (!json_is_string(version) || strcmp(json_string_value(version), "2.0") != 0) {
-		return problem_set(ret_problem, ERROR_BAD_VERSION, NULL, "jsonrpc must be \"2.0\"");
+		return problem_set(ret_problem, ERROR_BAD_VERSION, json_pack("{s:s?}", "found", version ? type_word(version) : NULL),
+			"jsonrpc must be \"2.0\"");
 	}
 	if (!id) {
 		return problem_set(ret_problem, ERROR_ID_REQUIRED, NULL,

@@ -201,7 +201,7 @@ refuse_full(struct rpc_server *s, int fd)
 
 	event_ctl_connections_full("%u open", s->stats.connections);
 	problem_set(&problem, ERROR_LIMIT,
-		json_pack("{s:s,s:i}", "limit", "connections", "value", RPC_CONNECTIONS_MAX),
+		json_pack("{s:s,s:i,s:n}", "limit", "connections", "value", RPC_CONNECTIONS_MAX, "config_key"),
 		"control socket: all %d connections are in use (the last %d are for admins)",
 		RPC_CONNECTIONS_MAX, RPC_CONNECTIONS_ADMIN);
 	refuse(s, fd, &problem);

@@ -28,7 +28,7 @@ def surface(methods, errors):
             'params': {p['name']: parameter(p) for p in m.get('params', [])},
             'result': {r['name']: r['type'] for r in m['result']},
             'errors': sorted(m.get('errors', []))} for m in methods},
-        'errors': {e['kind']: {'code': e['code'], 'data': e['data'], 'retryable': bool(e.get('retryable'))} for e in errors}}
+        'errors': {e['kind']: {'code': e['code'], 'data': [d.rstrip('?') for d in e['data']], 'retryable': bool(e.get('retryable'))} for e in errors}}
 
 
 def broken_parameter(where, old, new):

@@ -87,6 +87,8 @@ def check_methods(methods, errors):
     check(len(kinds) == len(set(kinds)), 'errors.yaml: a kind stands twice')
     for error in errors:
         check(error['summary'].endswith('.') and error['fix'], f'errors.yaml {error["kind"]}: summary or fix')
+    codes = [code for e in errors for code in e.get('kafka', [])]
+    check(len(codes) == len(set(codes)), 'errors.yaml: a Kafka code stands twice')
     names = [m['method'] for m in methods]
     check(len(names) == len(set(names)), 'methods.yaml: a method stands twice')
     for method in methods:
@@ -178,17 +180,24 @@ def errors_header(errors):
              '#include <stdbool.h>', '#include <stdint.h>', '', 'enum error_kind {']
     lines += [f'\tERROR_{e["kind"].upper()}, /* {e["code"]}: {e["summary"]} */' for e in errors]
     lines += ['\tERROR_KIND_COUNT,', '};', '', 'struct error_row {', '\tconst char *kind;', '\tint32_t code;',
-              '\tbool retryable;', '\tconst char *summary;', '\tconst char *fix;', '};', '',
-              'extern const struct error_row error_rows[ERROR_KIND_COUNT];', '', '#endif', '']
+              '\tbool retryable;', '\tconst char *summary;', '\tconst char *fix;',
+              f'\tconst char *data[{max(len(e["data"]) for e in errors) + 1}]; /* what error.data always has; "x?": x may be null */', '};', '',
+              'extern const struct error_row error_rows[ERROR_KIND_COUNT];', '',
+              '/* What a Kafka code of the broker or the log is on the control socket; internal if the table has it not. */',
+              'enum error_kind error_kind_of_kafka(int16_t code);', '', '#endif', '']
     return '\n'.join(lines)
 
 
 def errors_source(errors):
-    lines = [banner('Error kinds of the control socket.'), '#include "ctrl/schema/errors_gen.h"', '',
-             'const struct error_row error_rows[ERROR_KIND_COUNT] = {']
+    lines = [banner('Error kinds of the control socket.'), '#include <stddef.h>', '#include "base/errcode.h"',
+             '#include "ctrl/schema/errors_gen.h"', '', 'const struct error_row error_rows[ERROR_KIND_COUNT] = {']
     lines += [f'\t{{{c_string(e["kind"])}, {e["code"]}, {"true" if e.get("retryable") else "false"}, '
-              f'{c_string(e["summary"])}, {c_string(e["fix"])}}},' for e in errors]
-    return '\n'.join(lines + ['};', ''])
+              f'{c_string(e["summary"])}, {c_string(e["fix"])}, {{{", ".join([*(c_string(d) for d in e["data"]), "NULL"])}}}}},' for e in errors]
+    lines += ['};', '', 'enum error_kind', 'error_kind_of_kafka(int16_t code)', '{', '\tswitch (code) {']
+    for error in errors:
+        if error.get('kafka'):
+            lines += [f'\tcase KAFKA_{code}:' for code in error['kafka']] + [f'\t\treturn ERROR_{error["kind"].upper()};']
+    return '\n'.join(lines + ['\tdefault:', '\t\treturn ERROR_INTERNAL;', '\t}', '}', ''])
 
 
 def check_events(events):

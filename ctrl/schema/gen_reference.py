@@ -36,7 +36,9 @@ def configuration(config):
 
 
 def methods_page(methods):
-    text = 'JSON-RPC 2.0, one object a line, on the control socket. `penstock NOUN VERB` calls the method `noun.verb`.\n'
+    text = ('JSON-RPC 2.0, one object a line, on the control socket. `penstock NOUN VERB` calls the method `noun.verb`.\n\n'
+            'Errors are named where a method has its own. Any may say besides: a refusal of the line or of a parameter (codes below 0), '
+            '`invalid_state`, `permission_denied`, `limit`, `cancelled` (the daemon stopped) and `internal`.\n')
     for method in methods:
         text += f'\n## `{method["method"]}`\n\n{method["summary"]} Role {method["role"]}, effect {method["effect"]}'
         text += f', in states {", ".join(method["states"])}.\n' if 'states' in method else '.\n'
@@ -53,7 +55,7 @@ def errors_page(errors):
     return page('Errors of the control socket', 'Programs switch on `data.kind`; `penstock explain CODE` tells the same offline.\n\n' +
                 table(('code', 'kind', 'meaning', 'what to do', '`data` carries'),
                       ((e['code'], f'`{e["kind"]}`' + (' (may be retried)' if e.get('retryable') else ''), e['summary'], e['fix'],
-                        ', '.join(f'`{d}`' for d in e['data'])) for e in errors)))
+                        ', '.join(f'`{d.rstrip("?")}`' + (' or null' if d.endswith('?') else '') for d in e['data'])) for e in errors)))
 
 
 def events_page(events):

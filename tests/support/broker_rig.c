@@ -38,6 +38,7 @@ create_partition(struct logstore *store, struct log_command *command)
 	store->creates_left--;
 	if (store->partition_count == BROKER_RIG_PARTITIONS_MAX || store->creates_good == 0) {
 		command->error = store->create_error;
+		command->os_error = store->create_os_error;
 		return 0;
 	}
 	store->creates_good--;
@@ -102,7 +103,15 @@ void
 logstore_info(struct logstore *store, struct log_store_info *ret_info)
 {
 	*ret_info = (struct log_store_info){.io_backend = "memory", .durable_method = "none",
-		.flush_scope = "none", .in_use = store->in_use};
+		.flush_scope = "none", .disk_low = store->disk_low, .disk_free_bytes = 1000, .disk_needs_bytes = 2000,
+		.in_use = store->in_use};
+}
+
+uint32_t
+logstore_shard_of(const uint8_t topic_id[16], uint32_t partition, uint32_t shard_count)
+{
+	ensure(shard_count == 1);
+	return 0;
 }
 
 void
@@ -182,6 +191,7 @@ serve(struct broker_rig *rig)
 			.partition_index = read.partition_index,
 			.next_offset = p->end,
 			.token = read.token,
+			.error = rig->store.read_error,
 			.pin = 1};
 
 		ensure(ring_offer(&rig->read_done, &done, 1) == 1);

@@ -40,8 +40,11 @@ struct logstore {
 	uint32_t creates_left; /* then the log answers no more: a crash in the middle */
 	uint32_t creates_good; /* then it refuses with create_error */
 	int16_t create_error;
+	int create_os_error;
 	uint32_t appends_good; /* then they are refused with append_error */
 	int16_t append_error;
+	int16_t read_error; /* of every read from now on */
+	bool disk_low;
 	bool hold_durable;
 	bool mute; /* its lcore does not turn: nothing is taken, nothing answered */
 	bool in_use; /* as recovery tells; broker_rig_restart sets it */

@@ -55,7 +55,7 @@ def wrong_input(cli):
     cli.bad(64, '1..1024', 'out of range', 'penstock topic create --help', 'topic', 'create', 'x', '--partitions', '0')
     cli.bad(64, 'no such topic setting; nearest: retention.ms', '', 'penstock topic create --help', 'topic', 'create', 'x',
             '--config', 'retention.msx=1')
-    cli.bad(64, 'retention.ms=5: want -1', '', 'penstock topic create --help', 'topic', 'create', 'x', '--config', 'retention.ms=5')
+    cli.bad(1, 'unsupported: topic "x": retention.ms=5: want -1', 'Not offered', 'leave the setting out', 'topic', 'create', 'x', '--config', 'retention.ms=5')
     cli.bad(64, '--config wants name=value', '', 'penstock topic create --help', 'topic', 'create', 'x', '--config', 'retention.ms')
     cli.bad(64, '"x" is not a number', '', 'penstock partition describe --help', 'partition', 'describe', 'lines', 'x')
     cli.bad(64, 'nearest: --partitions', '', 'penstock topic create --help', 'topic', 'create', 'x', '--partition', '3')

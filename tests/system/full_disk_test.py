@@ -12,7 +12,7 @@ import tempfile
 import time
 
 from produce_status import Status
-from penstock_daemon import Daemon, log_check, produce, tool
+from penstock_daemon import ControlError, Daemon, log_check, produce, tool
 
 IMAGE_MIB = 448
 FREE_LOW_MIB = 32  # above 5 % of the image, which wins then
@@ -98,6 +98,7 @@ def run(daemon, mounted, status):
     take_the_rest(mounted, 'somebody-elses')
     assert free_bytes(mounted) < 4096 * 4, free_bytes(mounted)
     assert daemon.call('topic.list')['topics'], 'a full disk stopped the control socket'
+    no_topic_fits(daemon, mounted)
     daemon.kill()
     daemon.start()
     # The start gave unused spares back; that is taken as well.
@@ -111,6 +112,17 @@ def run(daemon, mounted, status):
     wait_for('topic.delete frees space', lambda: free_bytes(mounted) > FREE_LOW_MIB * 5 // 4 << 20)
     wait_for('records are taken again', lambda: daemon.call('health.get')['ready'])
     return held['durable']
+
+
+def no_topic_fits(daemon, mounted):
+    """What cannot be made is undone, and the asker told how much room it takes."""
+    try:
+        daemon.call('topic.create', topic='too-much', partitions=64)
+        raise AssertionError('64 partitions were made where nothing fits')
+    except ControlError as error:
+        assert error.kind == 'no_space' and error.data['path'] == os.path.join(mounted, 'log'), error
+        assert error.data['free_bytes'] < error.data['needs_bytes'] <= (FREE_LOW_MIB << 20) * 5 // 4, error
+    assert 'too-much' not in [topic['topic'] for topic in daemon.call('topic.list')['topics']]
 
 
 def main():

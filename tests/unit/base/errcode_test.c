@@ -5,29 +5,31 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <errno.h>
 #include <string.h>
 #include "base/errcode.h"
 
 static void
 test_every_row_is_whole(void **state)
 {
-	for (int code = 0; code < ERRCODE_COUNT; code++) {
-		assert_true(strlen(errcode_name(code)) > 0);
-		assert_true(strlen(errcode_text(code)) > 0);
-		assert_true(errcode_errno(code) >= 0);
-		/* Each row's Kafka code is one of the table's. */
-		assert_string_not_equal(kafka_error_name(errcode_kafka(code)), "UNKNOWN");
+	static const struct {
+		const char *name;
+		int16_t code;
+		const char *text;
+	} rows[] = {
+#define KAFKA_ERROR(name, code, text) {#name, code, text},
+#include "base/errcodes.def"
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_string_equal(kafka_error_name(rows[i].code), rows[i].name);
+		assert_string_equal(kafka_error_text(rows[i].code), rows[i].text);
+		assert_true(strlen(rows[i].text) > 0);
 	}
-	assert_int_equal(errcode_errno(ERRCODE_NONE), 0);
 }
 
 static void
 test_known_rows(void **state)
 {
-	assert_string_equal(errcode_name(ERRCODE_SEQUENCE_GAP), "SEQUENCE_GAP");
-	assert_int_equal(errcode_kafka(ERRCODE_SEQUENCE_GAP), KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
-	assert_int_equal(errcode_errno(ERRCODE_STORAGE_FULL), ENOSPC);
 	assert_int_equal(KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, 45);
 	assert_string_equal(kafka_error_name(45), "OUT_OF_ORDER_SEQUENCE_NUMBER");
 	assert_string_equal(kafka_error_name(-1), "UNKNOWN_SERVER_ERROR");

@@ -252,7 +252,7 @@ topics_are_made_one_after_the_other_whatever_their_place(void **state)
 	broker_topic_create(f->rig.broker, &(struct broker_topic_create){.name = "big", .partitions = 6}, done,
 		f);
 	run(f);
-	broker_topic_delete(f->rig.broker, "old", done, f);
+	broker_topic_delete(f->rig.broker, "old", false, done, f);
 	run(f);
 	assert_int_equal(f->error, 0);
 	f->rig.store.creates_left = 2;
@@ -292,7 +292,7 @@ a_deleted_topic_is_gone_and_its_name_is_free(void **state)
 
 	run(f);
 	create_topic(f, "gone", 2);
-	broker_topic_delete(f->rig.broker, "gone", done, f);
+	broker_topic_delete(f->rig.broker, "gone", false, done, f);
 	run(f);
 	assert_int_equal(f->error, 0);
 	assert_null(broker_topic_find(f->rig.broker, "gone", &index));
@@ -319,7 +319,7 @@ static void
 delete_topic(struct fixture *f, const char *name)
 {
 	f->answers = 0;
-	broker_topic_delete(f->rig.broker, name, done, f);
+	broker_topic_delete(f->rig.broker, name, false, done, f);
 	run(f);
 	assert_int_equal(f->answers, 1);
 }
@@ -519,9 +519,9 @@ while_a_change_is_on_its_way_to_disk_another_one_is_refused(void **state)
 	run(f);
 	create_topic(f, "t", 1);
 	f->rig.store.hold_durable = true;
-	broker_topic_alter(f->rig.broker, "t", 1, names, first, count_answer, alter);
-	broker_topic_alter(f->rig.broker, "t", 1, names, second, count_answer, again);
-	broker_topic_delete(f->rig.broker, "t", count_answer, gone);
+	broker_topic_alter(f->rig.broker, &(struct broker_topic_alter){.name = "t", .config_count = 1, .config_names = names, .config_values = first}, count_answer, alter);
+	broker_topic_alter(f->rig.broker, &(struct broker_topic_alter){.name = "t", .config_count = 1, .config_names = names, .config_values = second}, count_answer, again);
+	broker_topic_delete(f->rig.broker, "t", false, count_answer, gone);
 	run(f);
 	assert_int_equal(alter[0] + alter[1], 0);
 	assert_int_equal(again[1], 1);
@@ -533,7 +533,7 @@ while_a_change_is_on_its_way_to_disk_another_one_is_refused(void **state)
 	assert_int_equal(again[0] + gone[0], 0);
 	assert_int_equal(f->rig.routes.topics[1].max_message_bytes, 2000);
 	assert_int_equal(f->rig.store.partitions[1].config.max_message_bytes, 2000);
-	broker_topic_delete(f->rig.broker, "t", count_answer, gone);
+	broker_topic_delete(f->rig.broker, "t", false, count_answer, gone);
 	run(f);
 	assert_int_equal(gone[0], 1);
 }
@@ -550,7 +550,7 @@ an_altered_ack_risk_reaches_the_lanes_and_the_clients(void **state)
 	create_topic(f, "t", 2);
 	version = f->rig.routes.topics[1].metadata_version;
 	first = f->rig.routes.topics[1].first_partition_index;
-	broker_topic_alter(f->rig.broker, "t", 1, names, values, count_answer, alter);
+	broker_topic_alter(f->rig.broker, &(struct broker_topic_alter){.name = "t", .config_count = 1, .config_names = names, .config_values = values}, count_answer, alter);
 	run(f);
 	assert_int_equal(alter[0], 1);
 	for (uint32_t p = 0; p < 2; p++) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job.* and window.list over the control socket, and what health says of workers. */
 #include "methods_rig.h"
-#include <sys/stat.h>
 
 /* --- jobs ------------------------------------------------------------------------------------------ */
 
@@ -95,34 +94,6 @@ a_topic_that_acknowledges_early_is_read_only_if_the_text_allows_it(void **state)
 	json_decref(job);
 }
 
-/* The socket anew, by rules that make a viewer of whoever is not root: as that, all clients come
- * back. */
-static void
-become_viewer(struct fixture *f)
-{
-	static const uid_t somebody = 12345;
-	struct rpc_server_options options;
-	bool root = geteuid() == 0;
-	char text[256];
-
-	rpc_server_destroy(f->server);
-	methods_server_options(f->methods, &options);
-	options.rules = (struct peer_rules){.viewer_gid = getegid(),
-		.operator_gid = (gid_t)-1,
-		.admin_gid = (gid_t)-1,
-		.admin_uid = (uid_t)-1};
-	assert_int_equal(rpc_server_create(&options, &f->server, text, sizeof(text)), 0);
-	methods_set_server(f->methods, f->server);
-	assert_int_equal(chmod(f->dir, 0755) | chmod(f->engine.ctl_socket, 0666), 0);
-	for (int i = 0; i < CLIENTS_MAX; i++) {
-		close(f->fds[i]);
-		assert_int_equal(root ? seteuid(somebody) : 0, 0);
-		f->fds[i] = dial(f->engine.ctl_socket);
-		assert_int_equal(root ? seteuid(0) : 0, 0);
-		json_decref(take(f, i));
-	}
-}
-
 static void
 expect_window(struct fixture *f, json_int_t rows, bool hidden)
 {
@@ -203,19 +174,6 @@ a_function_within_its_timeout_is_no_stall_and_one_beyond_is_named(void **state)
 	f->rig.clock.now_ns += 3 * NS_PER_S;
 	assert_string_equal(health_reason(f, false, text, sizeof(text)),
 		"lcore 0 (rx 0, worker 0): no heartbeat for 3000 ms");
-}
-
-/* Its job is the worker's, which is in a call of job "held" that is beyond its timeout. */
-static void
-hold_worker(struct fixture *f)
-{
-	f->worker.call = (struct worker_call){.since_ns = f->rig.clock.now_ns,
-		.timeout_ns = NS_PER_S,
-		.job_id = 99,
-		.window_end_ms = 100,
-		.job = "held"};
-	f->rig.clock.now_ns += 2 * NS_PER_S;
-	f->engine.lcores[0].heartbeat_ns = f->rig.clock.now_ns;
 }
 
 static void

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/errcode.h"
@@ -187,6 +188,7 @@ struct fixture {
 	struct rpc_server *server;
 	char dir[64];
 	int fds[CLIENTS_MAX];
+	const char *asked[CLIENTS_MAX]; /* the method of the last call */
 	char line[LINE_BYTES];
 };
 
@@ -227,11 +229,72 @@ ask(struct fixture *f, int client, const char *method, json_t *params)
 		"params", params);
 	char *text = json_dumps(request, JSON_COMPACT);
 
+	f->asked[client] = method;
 	assert_int_equal(send(f->fds[client], text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
 	assert_int_equal(send(f->fds[client], "\n", 1, MSG_NOSIGNAL), 1);
 	free(text);
 	json_decref(request);
 	turn(f);
+}
+
+static bool shown[ERROR_KIND_COUNT]; /* that an answer was given with what the table promises */
+
+/* What any method may say besides what stands with it. */
+static inline bool
+is_common(enum error_kind kind)
+{
+	return error_rows[kind].code < 0 || kind == ERROR_INVALID_STATE || kind == ERROR_PERMISSION_DENIED ||
+	       kind == ERROR_LIMIT || kind == ERROR_CANCELLED;
+}
+
+static inline bool
+is_named(const char *method, const char *kind)
+{
+	bool named = false;
+	size_t i;
+	json_t *item;
+
+	for (uint32_t m = 0; m < METHOD_COUNT; m++) {
+		json_t *entry = json_loads(method_rows[m].entry, 0, NULL);
+
+		json_array_foreach(json_object_get(entry, "errors"), i, item) {
+			named = named || (strcmp(method_rows[m].name, method) == 0 &&
+						 strcmp(json_string_value(item), kind) == 0);
+		}
+		json_decref(entry);
+	}
+	return named;
+}
+
+/* An error is of a kind that its method names, and carries what the kind promises. NULL: of no method. */
+static inline void
+check_error(const char *method, const json_t *error)
+{
+	const json_t *data = json_object_get(error, "data");
+	const char *kind = json_string_value(json_object_get(data, "kind"));
+	uint32_t row = 0;
+
+	assert_non_null(kind);
+	while (row < ERROR_KIND_COUNT && strcmp(error_rows[row].kind, kind) != 0) {
+		row++;
+	}
+	assert_true(row < ERROR_KIND_COUNT);
+	assert_int_equal(json_integer_value(json_object_get(error, "code")), error_rows[row].code);
+	assert_true(json_string_length(json_object_get(error, "message")) > 0);
+	assert_true(json_array_size(json_object_get(data, "fix")) > 0);
+	for (uint32_t i = 0; error_rows[row].data[i]; i++) {
+		const char *promise = error_rows[row].data[i];
+		size_t len = strcspn(promise, "?");
+		const json_t *value = json_object_getn(data, promise, len);
+
+		if (!value || (promise[len] != '?' && json_is_null(value))) {
+			fail_msg("%s of %s carries no %s", kind, method ? method : "a line", promise);
+		}
+	}
+	if (method && !is_common(row) && !is_named(method, kind)) {
+		fail_msg("%s says %s, which methods.yaml does not name", method, kind);
+	}
+	shown[row] = true;
 }
 
 /* The result, or {"kind": ..., "message": ...} of an error. */
@@ -243,6 +306,9 @@ answer(struct fixture *f, int client)
 	json_t *result;
 
 	assert_non_null(reply);
+	if (error) {
+		check_error(f->asked[client], error);
+	}
 	result = error ? json_pack("{s:O,s:O,s:O}", "kind",
 				 json_object_get(json_object_get(error, "data"), "kind"), "message",
 				 json_object_get(error, "message"), "data", json_object_get(error, "data"))
@@ -365,6 +431,46 @@ expect_kind(struct fixture *f, const char *method, json_t *params, const char *k
 {
 	ask(f, 0, method, params);
 	expect(f, 0, "kind", kind);
+}
+
+/* The socket anew, by rules that make a viewer of whoever is not root: as that, all clients come back. */
+static inline void
+become_viewer(struct fixture *f)
+{
+	static const uid_t somebody = 12345;
+	struct rpc_server_options options;
+	bool root = geteuid() == 0;
+	char text[256];
+
+	rpc_server_destroy(f->server);
+	methods_server_options(f->methods, &options);
+	options.rules = (struct peer_rules){.viewer_gid = getegid(),
+		.operator_gid = (gid_t)-1,
+		.admin_gid = (gid_t)-1,
+		.admin_uid = (uid_t)-1};
+	assert_int_equal(rpc_server_create(&options, &f->server, text, sizeof(text)), 0);
+	methods_set_server(f->methods, f->server);
+	assert_int_equal(chmod(f->dir, 0755) | chmod(f->engine.ctl_socket, 0666), 0);
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		close(f->fds[i]);
+		assert_int_equal(root ? seteuid(somebody) : 0, 0);
+		f->fds[i] = dial(f->engine.ctl_socket);
+		assert_int_equal(root ? seteuid(0) : 0, 0);
+		json_decref(take(f, i));
+	}
+}
+
+/* Its job is the worker's, which is in a call of job "held" that is beyond its timeout. */
+static inline void
+hold_worker(struct fixture *f)
+{
+	f->worker.call = (struct worker_call){.since_ns = f->rig.clock.now_ns,
+		.timeout_ns = NS_PER_S,
+		.job_id = 99,
+		.window_end_ms = 100,
+		.job = "held"};
+	f->rig.clock.now_ns += 2 * NS_PER_S;
+	f->engine.lcores[0].heartbeat_ns = f->rig.clock.now_ns;
 }
 
 static inline void

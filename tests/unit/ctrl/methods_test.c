@@ -55,6 +55,69 @@ what_a_topic_risks_is_told_as_it_is_now(void **state)
 	}
 }
 
+static void
+ask_change(struct fixture *f, const char *method, const char *topic, json_t *configs)
+{
+	ask(f, 0, method, json_pack("{s:s,s:b,s:o*}", "topic", topic, "validate_only", 1, "configs", configs));
+}
+
+/* A check says what the change would, and changes nothing. */
+static void
+a_change_can_be_checked_without_being_made(void **state)
+{
+	struct fixture *f = *state;
+	json_t *result;
+
+	ask_change(f, "topic.delete", "t", NULL);
+	expect(f, 0, "topic", "t");
+	ask_change(f, "topic.alter", "t", json_pack("{s:s}", "penstock.ack.risk", "crash"));
+	expect(f, 0, "topic", "t");
+	ask(f, 0, "topic.describe", json_pack("{s:s}", "topic", "t"));
+	result = answer(f, 0);
+	assert_string_equal(json_string_value(json_object_get(result, "state")), "open");
+	assert_non_null(strstr(json_string_value(json_object_get(result, "durability")), "stable storage"));
+	json_decref(result);
+	ask_change(f, "topic.delete", "none", NULL);
+	expect(f, 0, "kind", "not_found");
+	ask_change(f, "topic.alter", "none", json_object());
+	expect(f, 0, "kind", "not_found");
+	ask_change(f, "topic.alter", "t", json_pack("{s:s}", "penstock.ack.risk", "some"));
+	expect(f, 0, "kind", "invalid_param");
+	ask_change(f, "topic.delete", BROKER_METADATA_TOPIC, NULL);
+	expect(f, 0, "kind", "invalid_param");
+	f->rig.store.hold_durable = true; /* a change of it is on its way */
+	ask(f, 1, "topic.delete", json_pack("{s:s}", "topic", "t"));
+	ask_change(f, "topic.delete", "t", NULL);
+	expect(f, 0, "kind", "busy");
+	ask_change(f, "topic.alter", "t", json_object());
+	expect(f, 0, "kind", "busy");
+}
+
+static void
+a_full_topic_table_is_told_by_the_check_as_well(void **state)
+{
+	struct fixture *f = *state;
+	char name[16];
+	json_t *result;
+
+	for (int i = 2; i < BROKER_RIG_TOPICS_MAX; i++) { /* the metadata and t are there */
+		snprintf(name, sizeof(name), "t%d", i);
+		ask_change(f, "topic.create", name, NULL);
+		expect(f, 0, "topic", name);
+		ask(f, 0, "topic.create", json_pack("{s:s,s:i}", "topic", name, "partitions", 1));
+		expect(f, 0, "topic", name);
+	}
+	ask_change(f, "topic.create", "last", NULL);
+	result = answer(f, 0);
+	assert_string_equal(json_string_value(json_object_get(result, "kind")), "limit");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(result, "data"), "limit")), "topics");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(result, "data"), "value")),
+		BROKER_RIG_TOPICS_MAX);
+	json_decref(result);
+	expect_kind(f, "topic.create", json_pack("{s:s}", "topic", "last"), "limit");
+}
+
 /* Paths are any bytes: a viewer who asks for them must not end the daemon. */
 static void
 a_path_that_is_no_utf8_is_shown_with_replacement_characters(void **state)
@@ -162,6 +225,53 @@ a_question_to_a_shard_that_does_not_turn_is_answered(void **state)
 
 	assert_int_equal(json_array_size(json_object_get(result, "offsets")), 2);
 	json_decref(result);
+}
+
+static void
+a_change_of_a_topic_whose_shard_does_not_turn_is_answered(void **state)
+{
+	static const char *const later = "; the change is carried out when it turns again";
+	struct fixture *f = *state;
+
+	f->rig.store.mute = true;
+	f->engine.lcores[0].heartbeat_ns = f->rig.clock.now_ns;
+	ask(f, 0, "topic.create", json_pack("{s:s,s:i}", "topic", "new", "partitions", 2));
+	ask(f, 1, "topic.alter", json_pack("{s:s,s:{s:s}}", "topic", "t", "configs", "segment.ms", "1"));
+	f->rig.clock.now_ns += 3 * NS_PER_S / 2;
+	f->engine.lcores[0].heartbeat_ns = f->rig.clock.now_ns; /* slow is not silent */
+	assert_null(take(f, 0));
+	assert_null(take(f, 1));
+	f->engine.lcores[0].heartbeat_ns -= 3 * NS_PER_S / 2;
+	expect_unresponsive(f, 0, later);
+	expect_unresponsive(f, 1, "topic \"t\": lcore 0");
+	f->rig.store.mute = false;
+	turn(f);
+	ask(f, 0, "topic.describe", json_pack("{s:s}", "topic", "new"));
+	expect(f, 0, "state", "open");
+	f->rig.store.mute = true;
+	f->engine.lcores[0].heartbeat_ns = f->rig.clock.now_ns;
+	ask(f, 0, "topic.delete", json_pack("{s:s}", "topic", "new"));
+	ask(f, 1, "partition.list", json_object()); /* asks nobody */
+	json_decref(answer(f, 1));
+	f->rig.clock.now_ns += 3 * NS_PER_S / 2;
+	expect_unresponsive(f, 0, later);
+	f->rig.store.mute = false;
+	turn(f);
+	expect_kind(f, "topic.describe", json_pack("{s:s}", "topic", "new"), "not_found");
+}
+
+/* Partitions that the log was asked to make: their shard is waited for, not the record's. */
+static void
+a_topic_whose_partitions_are_not_made_is_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	f->rig.store.creates_left = 1;
+	ask(f, 0, "topic.create", json_pack("{s:s,s:i}", "topic", "half", "partitions", 2));
+	ask(f, 1, "topic.create", json_pack("{s:s,s:i}", "topic", "behind", "partitions", 1));
+	f->rig.clock.now_ns += 3 * NS_PER_S / 2;
+	expect_unresponsive(f, 0, "topic \"half\": lcore 0");
+	expect_unresponsive(f, 1, "topic \"behind\": lcore 0");
 }
 
 /* --- calls that are open at a stop ------------------------------------------------------------------ */
@@ -343,6 +453,10 @@ main(void)
 		CASE(numbers_of_the_control_socket_are_metrics_with_a_help_of_their_own),
 		CASE(a_cursor_that_nobody_was_given_is_not_page_one),
 		CASE(a_question_to_a_shard_that_does_not_turn_is_answered),
+		CASE(a_change_can_be_checked_without_being_made),
+		CASE(a_full_topic_table_is_told_by_the_check_as_well),
+		CASE(a_change_of_a_topic_whose_shard_does_not_turn_is_answered),
+		CASE(a_topic_whose_partitions_are_not_made_is_answered),
 		CASE(calls_that_are_open_at_a_stop_are_answered_and_leave_nothing),
 		CASE(changes_that_wait_behind_another_at_a_stop_are_not_begun),
 		CASE(offsets_by_time_are_told_of_every_partition_of_a_wide_topic),
