@@ -267,6 +267,8 @@ static const struct {
 		"connections closed after ten protocol errors within 10 s"),
 	CONTROL_NUMBER("penstock_ctl_halves_discarded_total", halves_discarded, "counter",
 		"lines without an end that were thrown away with their connection"),
+	CONTROL_NUMBER("penstock_ctl_memory_refusals_total", memory_refusals, "counter",
+		"requests and answers for which ctl.memory_max had no room"),
 	CONTROL_NUMBER("penstock_ctl_memory_bytes", buffer_bytes, "gauge",
 		"buffers of all connections, at most ctl.memory_max"),
 #undef CONTROL_NUMBER

@@ -4,6 +4,7 @@
  * while the peer leaves too much unread or asks too fast; nothing is dropped silently.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -94,23 +95,67 @@ connection_close(struct connection *c)
 	c->server->stats.connections--;
 }
 
+/* One whole line, or nothing of it. */
+static bool
+queue_line(struct connection *c, const json_t *value, size_t *ret_len)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	size_t before = c->out.len;
+	bool taken;
+
+	ensure(text);
+	*ret_len = strlen(text);
+	taken = buffer_append(c->server, &c->out, text, *ret_len) &&
+		buffer_append(c->server, &c->out, "\n", 1);
+	c->out.len = taken ? c->out.len : before;
+	free(text);
+	return taken;
+}
+
+static void
+set_memory_problem(const struct connection *c, struct rpc_problem *problem, const char *what)
+{
+	problem_set(problem, ERROR_LIMIT,
+		json_pack("{s:s,s:I,s:s}", "limit", "memory", "value",
+			(json_int_t)c->server->options.memory_bytes_max, "config_key", "ctl.memory_max"),
+		"the control plane's memory is used up (ctl.memory_max): %s", what);
+}
+
+/* Says so in its place; what was asked for is done. */
+static bool
+queue_memory_error(struct connection *c, const json_t *value, size_t len)
+{
+	struct rpc_problem problem = {0};
+	char what[80];
+	json_t *id = json_object_get(value, "id");
+	json_t *reply;
+	bool taken;
+
+	snprintf(what, sizeof(what), "no room for the answer of %zu bytes", len);
+	set_memory_problem(c, &problem, what);
+	reply = json_pack("{s:s,s:O?,s:o}", "jsonrpc", "2.0", "id", id ? id : json_null(), "error",
+		problem_to_json(&problem));
+	ensure(reply);
+	taken = queue_line(c, reply, &len);
+	json_decref(reply);
+	return taken;
+}
+
 void
 connection_send(struct connection *c, json_t *value)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
-	bool taken;
+	size_t len;
 
-	json_decref(value);
-	ensure(text);
-	taken = buffer_append(c->server, &c->out, text, strlen(text)) &&
-		buffer_append(c->server, &c->out, "\n", 1);
-	free(text);
-	if (!taken) {
-		c->server->stats.slow_readers++;
-		event_ctl_slow_reader("no memory for its answers (ctl.memory_max)");
-		c->out.len = 0;
-		c->closing = true;
+	if (!queue_line(c, value, &len)) {
+		c->server->stats.memory_refusals++;
+		if (!queue_memory_error(c, value, len)) {
+			c->server->stats.slow_readers++;
+			event_ctl_slow_reader("no memory for its answers (ctl.memory_max)");
+			c->out.len = 0;
+			c->closing = true;
+		}
 	}
+	json_decref(value);
 }
 
 void
@@ -263,11 +308,8 @@ read_more(struct connection *c, uint64_t now_ns)
 	if (!buffer_append(c->server, &c->in, bytes, (size_t)got)) {
 		struct rpc_problem problem = {0};
 
-		problem_set(&problem, ERROR_LIMIT,
-			json_pack("{s:s,s:I,s:s}", "limit", "memory", "value",
-				(json_int_t)c->server->options.memory_bytes_max, "config_key",
-				"ctl.memory_max"),
-			"the control plane's memory is used up; connection closed");
+		c->server->stats.memory_refusals++;
+		set_memory_problem(c, &problem, "no room for what comes in; connection closed");
 		connection_send_error(c, NULL, &problem);
 		connection_bye(c, "memory");
 	}

@@ -38,7 +38,7 @@ struct rpc_server_options {
 
 struct rpc_stats {
 	uint64_t requests, errors, connections_opened, connections_refused;
-	uint64_t line_timeouts, slow_readers, protocol_closes, halves_discarded;
+	uint64_t line_timeouts, slow_readers, protocol_closes, halves_discarded, memory_refusals;
 	uint32_t connections;
 	uint64_t buffer_bytes;
 };
