@@ -6,6 +6,9 @@ import sys
 import yaml
 
 
+DEPTH_MAX = 16
+
+
 class SchemaError(Exception):
     """A schema file breaks its own rules; the text names file and entry."""
 
@@ -14,23 +17,36 @@ class StrictLoader(yaml.SafeLoader):
     """YAML as libfyaml reads it: true, false, null, plain decimal integers, and strings.
 
     PyYAML alone speaks YAML 1.1, where `on` is a boolean, `012` is ten and `12:30:00` a number.
-    Duplicate keys, anchors, aliases and tags are refused.
+    Duplicate keys, anchors, aliases, tags, tabs, directives and deep nesting are refused, as by yaml_doc.c; the table
+    tests/vectors/yaml is read by both.
     """
+
+    depth = 0
+
+    def __init__(self, stream):
+        for number, line in enumerate(stream.split('\n'), 1):
+            check('\t' not in line, f'line {number}: a tab: use spaces')
+            check(not line.startswith('%'), f'line {number}: a YAML directive: leave the line out')
+        super().__init__(stream)
 
     def compose_node(self, parent, index):
         event = self.peek_event()
+        check(self.depth <= DEPTH_MAX, f'{event.start_mark}: nested deeper than {DEPTH_MAX}')
         if isinstance(event, yaml.AliasEvent) or getattr(event, 'anchor', None):
             raise SchemaError(f'{event.start_mark}: anchors and aliases are refused')
         if getattr(event, 'tag', None):
             raise SchemaError(f'{event.start_mark}: tags are refused')
-        return super().compose_node(parent, index)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise SchemaError(f'{key_node.start_mark}: duplicate key "{key}"')
+            check(isinstance(key_node, yaml.ScalarNode), f'{key_node.start_mark}: a key that is no word')
+            key = key_node.value  # its text: 1 and "1" are one key
+            check(key not in seen, f'{key_node.start_mark}: duplicate key "{key}"')
             seen.add(key)
         return super().construct_mapping(node, deep=True)
 
@@ -42,9 +58,13 @@ StrictLoader.add_implicit_resolver('tag:yaml.org,2002:int', re.compile(r'^(0|-?[
                                    list('-0123456789'))
 
 
+def loads(text):
+    return yaml.load(text, Loader=StrictLoader)
+
+
 def load(path):
     with open(path, encoding='utf-8') as file:
-        return yaml.load(file, Loader=StrictLoader)
+        return loads(file.read())
 
 
 def check(condition, text):

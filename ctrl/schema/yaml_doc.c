@@ -167,6 +167,38 @@ check_bytes(struct yaml_doc *doc)
 	return 0;
 }
 
+/* `---` or `...` at the start of a line, which is a marker even inside of a text. */
+static bool
+is_marker(const char *line, size_t len, const char *marker)
+{
+	return len >= 3 && strncmp(line, marker, 3) == 0 && (len == 3 || line[3] == ' ' || line[3] == '\r');
+}
+
+/* libfyaml reads the first document and says nothing of what follows it. */
+static int
+check_single(struct yaml_doc *doc)
+{
+	bool begun = false;
+	bool ended = false;
+	uint32_t line = 1;
+
+	for (const char *at = doc->text; *at; line++) {
+		size_t len = strcspn(at, "\n");
+		size_t indent = strspn(at, " \r");
+		bool empty = indent >= len || at[indent] == '#';
+		bool begins = is_marker(at, len, "---");
+		bool ends = is_marker(at, len, "...");
+
+		if ((begins && begun) || (ended && !ends && !empty)) {
+			return report_place(doc, line, 1, "a second document: leave the line out");
+		}
+		begun = begun || (!empty && !ends);
+		ended = ended || ends;
+		at += len + (at[len] == '\n');
+	}
+	return 0;
+}
+
 /* Nothing but white space and comments. */
 static bool
 is_blank(const char *text)
@@ -193,6 +225,7 @@ yaml_doc_open(struct yaml_doc *doc, const char *name, const char *text, char *re
 	*doc = (struct yaml_doc){.name = name, .text = text, .len = strlen(text), .report = report,
 		.report_bytes = report_bytes};
 	err = check_bytes(doc);
+	err = err ? err : check_single(doc);
 	if (err) {
 		return err;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One strict YAML document in memory: no duplicate keys, anchors, aliases, tags or tabs, and every
+ * One strict YAML document in memory: no second one, no duplicate keys, anchors, aliases, tags or tabs, and every
  * complaint says name:line:col with the line and a caret. The caller's text must outlive it. One
  * thread at a time.
  */
