@@ -73,6 +73,8 @@ apply_profile(struct config_loader *loader, struct yaml_doc *doc, struct fy_node
 		return yaml_doc_complain(doc, fy_node_mapping_lookup_by_string(root, "name", FY_NT),
 			"want `name: %s`, as the file is called", name);
 	}
+	/* Those that it inherits came before it: the last one is the profile's own. */
+	snprintf(loader->config->profile_summary, sizeof(loader->config->profile_summary), "%s", words->summary);
 	return err || !config ? err : config_walk_root(loader, doc, config);
 }
 

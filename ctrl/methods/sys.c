@@ -49,11 +49,12 @@ METHOD_BODY(sys_get)
 	for (uint32_t i = 0; i < engine->config->eal_extra_count; i++) {
 		json_array_append_new(extra, problem_string(engine->config->eal_extra[i]));
 	}
-	rpc_call_result(call, json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:i,s:i,s:o,s:o}",
+	rpc_call_result(call, json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:i,s:i,s:o,s:o}",
 		"version", engine->version, "instance", engine->instance, "state",
 		engine_state_names[engine->state], "mode", engine->mode, "profile",
 		problem_string(engine->config->profile), "profile_reason",
-		problem_string(engine->config->profile_reason), "uptime_ms",
+		problem_string(engine->config->profile_reason), "profile_summary",
+		problem_string(engine->config->profile_summary), "uptime_ms",
 		(json_int_t)(wall_ms > engine->start_wall_ms ? wall_ms - engine->start_wall_ms : 0),
 		"data_dir", problem_string(engine->data_dir), "ctl_socket",
 		problem_string(engine->ctl_socket), "lanes", lane_rows(engine),

@@ -124,7 +124,7 @@ def config_header(config):
               '\tstruct config_origin origins[CONFIG_KEY_COUNT];', '\tstruct config_origin ports_origin;',
               '\tchar files[CONFIG_FILES_MAX][256];', '\tuint32_t file_count;', '',
               '\t/* How `profile` was chosen; fallback: nothing that there is fits the machine. */',
-              '\tchar profile_reason[CONFIG_REASON_BYTES];', '\tbool profile_fallback;', '};', '',
+              '\tchar profile_reason[CONFIG_REASON_BYTES];', '\tchar profile_summary[256]; /* its own line */', '\tbool profile_fallback;', '};', '',
               'extern const struct config_key config_keys[CONFIG_KEY_COUNT];',
               'extern const struct config_key config_port_keys[CONFIG_PORT_KEY_COUNT];', '', '#endif', '']
     return '\n'.join(lines)

@@ -16,6 +16,7 @@
 #include "base/compiler.h"
 #include "ctrl/daemon/config.h"
 #include "ctrl/daemon/host_facts.h"
+#include "ctrl/schema/profile_gen.h"
 
 #define CX6  "15b3:101d"
 #define HEAD "schema: penstock.profile/1\nname: "
@@ -249,6 +250,80 @@ a_profile_that_cannot_be_judged_is_an_error_with_its_place(void **state)
 	assert_non_null(strstr(report, "odd.yaml:3:9: unknown key"));
 }
 
+/* What a start with this profile p says of it, as sys.get and config.get tell it; or why there is none. */
+static void
+outcome(struct fixture *f, bool automatic, const char *text, char *ret_words, size_t room)
+{
+	static const struct machine bare = {.cpus = 4, .memory_mib = 4096, .kind = "bare", .nic = CX6};
+	const char *dirs[] = {f->profiles};
+	struct config_source source = {.path = "t.yaml",
+		.text = automatic ? "mode: production\n" : "mode: production\nprofile: p\n",
+		.profile_dirs = dirs, .profile_dir_count = 1, .host_root = f->root};
+	static struct config config;
+
+	clear(f->root);
+	build_machine(f, &bare);
+	put(f->profiles, "base.yaml", HEAD "base\nmemory: {per_node: 192MiB}\n");
+	put(f->profiles, "p.yaml", text);
+	if (config_load(&source, &config, report, sizeof(report)) != 0) {
+		snprintf(ret_words, room, "%s", report);
+		return;
+	}
+	snprintf(ret_words, room, "%s (%s): %s; per_node %llu", config.profile, config.profile_reason,
+		config.profile_summary, (unsigned long long)config.memory_per_node_bytes);
+}
+
+/* A word that nobody reads has no place in the schema of profiles, and no row here. */
+static void
+every_word_of_a_profile_changes_what_is_told_of_it(void **state)
+{
+	static const struct {
+		const char *word;
+		bool automatic;
+		const char *text;
+		const char *told;
+		const char *other; /* the same with another value */
+		const char *other_told;
+	} rows[] = {
+		{"schema", false, HEAD "p\n", "p (", "name: p\n", "want the line `schema: penstock.profile/1`"},
+		{"name", false, HEAD "p\n", "p (", HEAD "q\n", "want `name: p`"},
+		{"summary", false, HEAD "p\nsummary: One.\n", "): One.;", HEAD "p\nsummary: Two.\n", "): Two.;"},
+		{"inherits", false, HEAD "p\ninherits: [base]\n", "per_node 201326592", HEAD "p\n", "per_node 0"},
+		{"match.nic", true, HEAD "p\nmatch: {nic: [\"" CX6 "\"]}\n", "p (auto: its match fits this machine: nic",
+			HEAD "p\nmatch: {nic: [\"8086:1572\"]}\n", "vm-generic ("},
+		{"match.cpu_min", true, HEAD "p\nmatch: {cpu_min: 4}\n", "p (auto: its match fits this machine: cpu_min 4",
+			HEAD "p\nmatch: {cpu_min: 5}\n", "vm-generic ("},
+		{"match.memory_min", true, HEAD "p\nmatch: {memory_min: 4GiB}\n",
+			"p (auto: its match fits this machine: memory_min 4GiB",
+			HEAD "p\nmatch: {memory_min: 8GiB}\n", "vm-generic ("},
+		{"match.virtualization", true, HEAD "p\nmatch: {virtualization: none}\n",
+			"p (auto: its match fits this machine: virtualization none",
+			HEAD "p\nmatch: {virtualization: container}\n", "vm-generic ("},
+	};
+	struct fixture *f = *state;
+	char words[2048];
+
+	for (uint32_t key = 0; key < PROFILE_KEY_COUNT; key++) {
+		uint32_t i = 0;
+
+		while (i < ARRAY_COUNT(rows) && strcmp(rows[i].word, profile_keys[key].name) != 0) {
+			i++;
+		}
+		if (i == ARRAY_COUNT(rows)) {
+			fail_msg("%s has no row: who reads it?", profile_keys[key].name);
+		}
+		outcome(f, rows[i].automatic, rows[i].text, words, sizeof(words));
+		if (!strstr(words, rows[i].told) || strstr(words, rows[i].other_told)) {
+			fail_msg("%s: %s", rows[i].word, words);
+		}
+		outcome(f, rows[i].automatic, rows[i].other, words, sizeof(words));
+		if (!strstr(words, rows[i].other_told) || strstr(words, rows[i].told)) {
+			fail_msg("%s, the other: %s", rows[i].word, words);
+		}
+	}
+	assert_int_equal(PROFILE_KEY_COUNT, ARRAY_COUNT(rows));
+}
+
 int
 main(void)
 {
@@ -259,6 +334,7 @@ main(void)
 		CASE(isolated_cpus_are_those_of_the_list),
 		CASE(the_best_match_is_chosen_and_says_why),
 		CASE(of_equal_matches_the_hosts_own_is_chosen),
+		CASE(every_word_of_a_profile_changes_what_is_told_of_it),
 		CASE(a_profile_that_cannot_be_judged_is_an_error_with_its_place),
 	};
 
