@@ -219,27 +219,19 @@ microbatch_scan_batch(struct job *job, uint32_t partition, const uint8_t *bytes,
 static int
 microbatch_scan_extent(struct job *job, uint32_t partition, const uint8_t *bytes, size_t len)
 {
-	while (len > 0) {
-		struct record_batch batch;
+	struct record_batch_iterator it;
+	int rc;
 
-		if (record_batch_decode(bytes, len, &batch) ||
-			batch.batch_length < RECORD_BATCH_LENGTH_MIN ||
-			record_batch_total_bytes(&batch) > len) {
-			return -EBADMSG;
-		}
-		size_t total = record_batch_total_bytes(&batch);
-
-		if (!(batch.attributes & RECORD_BATCH_CONTROL)) {
-			int rc = microbatch_scan_batch(job, partition, bytes, total);
-
+	record_batch_iterator_init(&it, bytes, len);
+	while ((rc = record_batch_iterator_next(&it)) == 1) {
+		if (!(it.batch.attributes & RECORD_BATCH_CONTROL)) {
+			rc = microbatch_scan_batch(job, partition, it.bytes, it.len);
 			if (rc < 0) {
 				return rc;
 			}
 		}
-		bytes += total;
-		len -= total;
 	}
-	return 0;
+	return rc < 0 ? -EBADMSG : 0;
 }
 
 static void

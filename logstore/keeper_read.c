@@ -126,6 +126,23 @@ take_batch(struct cold *c, uint32_t at, const struct record_batch *batch, uint32
 	return 1;
 }
 
+/*
+ * The piece ends before the first batch that is asked for does, which takes `bytes` (0: not known yet).
+ * 1: read on, which begins with that batch; 0: answered; negative errno.
+ */
+static int
+more_wanted(struct cold *c, size_t bytes, bool more_in_file)
+{
+	if (bytes == 0) {
+		return more_in_file ? 1 : end_of_file(c);
+	}
+	if (bytes + 2 * c->keeper->store->block_bytes > c->read->buffer_bytes) {
+		c->read->want_bytes = (uint32_t)bytes;
+		return 0;
+	}
+	return 1;
+}
+
 /* Reads one piece and takes its batches. 1: read on; 0: answered; negative errno. */
 static int
 read_piece(struct cold *c)
@@ -136,6 +153,7 @@ read_piece(struct cold *c)
 	uint64_t left = c->file_bytes - from;
 	uint32_t len = left < read->buffer_bytes ? (uint32_t)left : read->buffer_bytes;
 	uint32_t at = (uint32_t)(c->pos - from);
+	struct record_batch_iterator it;
 
 	if (c->pos >= c->file_bytes) {
 		return end_of_file(c);
@@ -145,42 +163,21 @@ read_piece(struct cold *c)
 	if (rc < 0) {
 		return rc;
 	}
-	for (;;) {
-		struct record_batch batch;
-
-		if (c->expect >= read->limit_offset && c->started) {
-			return 0;
-		}
-		if (record_batch_decode(read->buffer + at, len - at, &batch) < 0) {
-			if (c->started) {
-				return 0;
-			}
-			return len < left ? 1 : end_of_file(c);
-		}
-		if (batch.batch_length < RECORD_BATCH_LENGTH_MIN) {
+	record_batch_iterator_init(&it, read->buffer + at, len - at);
+	while (!c->started || c->expect < read->limit_offset) {
+		rc = record_batch_iterator_next(&it);
+		if (rc == -EBADMSG || it.len > c->file_bytes - c->pos) {
 			return -EBADMSG;
 		}
-		uint64_t total = record_batch_total_bytes(&batch);
-
-		if (total > len - at) {
-			if (total > c->file_bytes - c->pos) {
-				return -EBADMSG;
-			}
-			if (c->started) {
-				return 0;
-			}
-			if (total + 2 * c->keeper->store->block_bytes > read->buffer_bytes) {
-				read->want_bytes = (uint32_t)total;
-				return 0;
-			}
-			return 1;
+		if (rc != 1) {
+			return c->started ? 0 : more_wanted(c, it.len, len < left);
 		}
-		rc = take_batch(c, at, &batch, (uint32_t)total);
+		rc = take_batch(c, (uint32_t)(it.bytes - read->buffer), &it.batch, (uint32_t)it.len);
 		if (rc <= 0) {
 			return rc;
 		}
-		at += (uint32_t)total;
 	}
+	return 0;
 }
 
 static int

@@ -67,39 +67,26 @@ scan_piece(struct rescan *r)
 	uint32_t left = r->s->end_pos - r->pos;
 	uint32_t len = left < r->room ? left : r->room;
 	int rc = r->io->ops->pread(r->io, r->fd, r->buffer, len, r->pos);
-	uint32_t at = 0;
+	struct record_batch_iterator it;
 
-	while (rc >= 0 && at < len) {
-		struct record_batch batch;
-
-		if (record_batch_decode(r->buffer + at, len - at, &batch) < 0) {
-			break;
-		}
-		if (batch.batch_length < RECORD_BATCH_LENGTH_MIN) {
-			return -EBADMSG;
-		}
-		uint64_t total = record_batch_total_bytes(&batch);
-
-		if (total > left - at) {
-			return -EBADMSG;
-		}
-		if (total > len - at) {
-			if (at == 0) {
-				return scan_grow(r, &batch, (uint32_t)total);
-			}
-			break;
-		}
-		rc = note_batch(r, r->buffer + at, &batch, (uint32_t)total);
-		if (rc < 0) {
-			return rc;
-		}
-		at += (uint32_t)total;
-		r->pos += (uint32_t)total;
-	}
 	if (rc < 0) {
 		return rc;
 	}
-	return at > 0 ? 0 : -EBADMSG;
+	record_batch_iterator_init(&it, r->buffer, len);
+	while ((rc = record_batch_iterator_next(&it)) == 1) {
+		rc = note_batch(r, it.bytes, &it.batch, (uint32_t)it.len);
+		if (rc < 0) {
+			return rc;
+		}
+		r->pos += (uint32_t)it.len;
+	}
+	if (rc == -EBADMSG || it.len > r->s->end_pos - r->pos) {
+		return -EBADMSG;
+	}
+	if (it.bytes > r->buffer) {
+		return 0; /* a batch that is cut off begins the next piece */
+	}
+	return it.len > 0 ? scan_grow(r, &it.batch, (uint32_t)it.len) : -EBADMSG;
 }
 
 int

@@ -104,32 +104,28 @@ find_section(struct partition *p, int64_t offset, struct extent **ret_extent)
 static void
 cut_batches(const uint8_t *bytes, uint32_t len, const struct read_req *req, struct read_done *done)
 {
-	uint32_t at = 0;
-	uint32_t start = UINT32_MAX;
+	struct record_batch_iterator it;
+	int rc;
 
-	while (at + RECORD_BATCH_HEADER_BYTES <= len) {
-		struct record_batch batch;
-		int rc = record_batch_decode(bytes + at, len - at, &batch);
+	record_batch_iterator_init(&it, bytes, len);
+	while ((rc = record_batch_iterator_next(&it)) == 1) {
+		int64_t last = it.batch.base_offset + it.batch.last_offset_delta;
 
-		ensure(rc == 0);
-		uint32_t total = (uint32_t)record_batch_total_bytes(&batch);
-		int64_t last = batch.base_offset + batch.last_offset_delta;
-
-		ensure(at + total <= len);
-		if (last >= req->from) {
-			if (start == UINT32_MAX) {
-				start = at;
-				done->first_offset = batch.base_offset;
-			} else if (batch.base_offset >= req->until || at + total - start > req->bytes_max) {
-				break;
-			}
-			done->next_offset = last + 1;
-			done->data_len = at + total - start;
+		if (last < req->from) {
+			continue;
 		}
-		at += total;
+		if (!done->data) {
+			done->data = it.bytes;
+			done->first_offset = it.batch.base_offset;
+		} else if (it.batch.base_offset >= req->until ||
+			(uint32_t)(it.next - done->data) > req->bytes_max) {
+			break;
+		}
+		done->next_offset = last + 1;
+		done->data_len = (uint32_t)(it.next - done->data);
 	}
-	ensure(start != UINT32_MAX);
-	done->data = bytes + start;
+	ensure(rc >= 0);
+	ensure(done->data);
 }
 
 /* The unsealed segment that holds `offset`, or NULL. */

@@ -47,31 +47,26 @@ static int
 replay_sealed(struct recovery_context *c, const struct segment_row *row, int64_t from)
 {
 	struct file_bytes file;
+	struct record_batch_iterator it;
 	char name[FILE_PATH_MAX];
-	size_t at = 0;
 
 	file_util_segment_path(name, NULL, row->base, ".log");
 	int rc = file_util_read(c->io, c->p->dir, name, &file);
 
-	while (rc == 0 && at < file.len) {
-		struct record_batch batch;
-
-		if (record_batch_decode(file.bytes + at, file.len - at, &batch) < 0 ||
-			batch.batch_length < RECORD_BATCH_LENGTH_MIN ||
-			record_batch_total_bytes(&batch) > file.len - at) {
-			rc = -EBADMSG;
-			break;
-		}
-		if (batch.producer_id >= 0 && batch.base_offset >= from) {
-			producer_note(c->pool, c->producers, &batch,
-				record_batch_last_offset(&batch),
+	if (rc < 0) {
+		return rc;
+	}
+	record_batch_iterator_init(&it, file.bytes, file.len);
+	while ((rc = record_batch_iterator_next(&it)) == 1) {
+		if (it.batch.producer_id >= 0 && it.batch.base_offset >= from) {
+			producer_note(c->pool, c->producers, &it.batch,
+				record_batch_last_offset(&it.batch),
 				clock_now_ns(c->r->store->options.clock));
 		}
-		at += record_batch_total_bytes(&batch);
 	}
 	c->report->scanned_bytes += file.len;
 	free(file.bytes);
-	return rc;
+	return rc < 0 ? -EBADMSG : 0;
 }
 
 /* The newest file below `below`, ours before Kafka's of the same offset. False: there is none. */

@@ -544,34 +544,27 @@ replay(struct index_rebuild *ib)
 	struct recovery_segment *rs = ib->rs;
 	struct segment *s = rs->s;
 	uint32_t pos = rs->note_from;
+	struct record_batch_iterator it;
+	int rc;
 
 	/*
 	 * Between the last index entry and the checkpoint: only counts and the greatest timestamp. Before
 	 * that entry, where the producers' file is older: only producers.
 	 */
-	while (pos < rs->end_pos) {
-		struct record_batch batch;
-
-		if (record_batch_decode(at_pos(rs, pos), rs->end_pos - pos, &batch) < 0 ||
-			batch.batch_length < RECORD_BATCH_LENGTH_MIN ||
-			record_batch_total_bytes(&batch) > rs->end_pos - pos) {
-			return -EBADMSG;
-		}
-		uint32_t total = (uint32_t)record_batch_total_bytes(&batch);
-
+	record_batch_iterator_init(&it, at_pos(rs, pos), rs->end_pos - pos);
+	for (; (rc = record_batch_iterator_next(&it)) == 1; pos += (uint32_t)it.len) {
 		if (pos == 0) {
 			s->has_first_timestamp = true;
-			s->first_timestamp_ms = batch.max_timestamp_ms;
+			s->first_timestamp_ms = it.batch.max_timestamp_ms;
 		}
 		if (pos >= rs->rebuild_from) {
-			replay_batch(ib, pos, &batch, total);
+			replay_batch(ib, pos, &it.batch, (uint32_t)it.len);
 		} else {
-			note_producer(rs, &batch);
-			note_between(rs, pos, &batch, total);
+			note_producer(rs, &it.batch);
+			note_between(rs, pos, &it.batch, (uint32_t)it.len);
 		}
-		pos += total;
 	}
-	return 0;
+	return rc < 0 ? -EBADMSG : 0;
 }
 
 /* Over what is there, then cut: blocks that were given away first might not be had again. */

@@ -304,7 +304,8 @@ metadata_replay_batch(struct metadata *m, const uint8_t *bytes, size_t len)
 bool
 metadata_read_done(struct metadata *m, const struct read_done *done)
 {
-	struct reader reader;
+	struct record_batch_iterator it;
+	int rc;
 
 	if (done->token != METADATA_READ_TOKEN) {
 		return false;
@@ -320,18 +321,9 @@ metadata_read_done(struct metadata *m, const struct read_done *done)
 		m->replayed = m->read_next >= m->read_until;
 		return true;
 	}
-	reader = reader_init(done->data, done->data_len);
-	while (!m->error && reader_left(&reader) > 0) {
-		struct record_batch batch;
-		size_t len;
-
-		if (record_batch_decode(reader.at, reader_left(&reader), &batch) < 0 ||
-			(len = record_batch_total_bytes(&batch)) > reader_left(&reader)) {
-			m->error = KAFKA_CORRUPT_MESSAGE;
-			break;
-		}
-		m->error = metadata_replay_batch(m, reader.at, len);
-		reader_skip(&reader, len);
+	record_batch_iterator_init(&it, done->data, done->data_len);
+	while (!m->error && (rc = record_batch_iterator_next(&it)) != 0) {
+		m->error = rc < 0 ? KAFKA_CORRUPT_MESSAGE : metadata_replay_batch(m, it.bytes, it.len);
 	}
 	struct extent_release release = {.pin = done->pin,
 		.partition_index = done->partition_index,

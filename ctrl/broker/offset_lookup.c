@@ -102,19 +102,17 @@ offset_lookup_in_batch(const uint8_t *bytes, const struct record_batch *batch, i
 static int64_t
 offset_lookup_in_extent(const struct read_done *done, int64_t timestamp_ms)
 {
-	struct reader reader = reader_init(done->data, done->data_len);
-	struct record_batch batch;
+	struct record_batch_iterator it;
 
-	while (reader_left(&reader) > 0 &&
-		record_batch_decode(reader.at, reader_left(&reader), &batch) == 0) {
-		if (batch.max_timestamp_ms >= timestamp_ms) {
-			int64_t offset = offset_lookup_in_batch(reader.at, &batch, timestamp_ms);
+	record_batch_iterator_init(&it, done->data, done->data_len);
+	while (record_batch_iterator_next(&it) == 1) {
+		if (it.batch.max_timestamp_ms >= timestamp_ms) {
+			int64_t offset = offset_lookup_in_batch(it.bytes, &it.batch, timestamp_ms);
 
 			if (offset >= 0) {
 				return offset;
 			}
 		}
-		reader_skip(&reader, record_batch_total_bytes(&batch));
 	}
 	return -1;
 }

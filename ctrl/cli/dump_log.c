@@ -15,9 +15,8 @@
 
 struct walk {
 	struct dump *dump;
-	const uint8_t *bytes;
-	uint64_t limit;
-	uint64_t position;
+	struct record_batch_iterator it;
+	uint64_t position; /* of the batch at hand */
 	int64_t next_offset;
 };
 
@@ -128,52 +127,49 @@ judge_batch(struct walk *w, const struct record_batch *b, const uint8_t *bytes, 
 static bool
 walk_batch(struct walk *w)
 {
-	const uint8_t *bytes = w->bytes + w->position;
-	uint64_t left = w->limit - w->position;
-	struct record_batch b;
+	uint64_t left = (uint64_t)(w->it.end - w->it.next);
+	int rc = record_batch_iterator_next(&w->it);
+	const struct record_batch *b = &w->it.batch;
 	bool crc_right;
-	size_t total;
 
-	if (record_batch_decode(bytes, left, &b) != 0) {
+	if (rc == -ENODATA && w->it.len == 0) {
 		dump_damage(w->dump, w->position, "%" PRIu64 " bytes: too few for a batch", left);
 		return false;
 	}
-	if (b.magic != RECORD_BATCH_MAGIC || b.batch_length < RECORD_BATCH_LENGTH_MIN ||
-		record_batch_total_bytes(&b) > left) {
+	if (rc < 0) {
 		dump_damage(w->dump, w->position, "no batch: magic %d, length %" PRId32 ", %" PRIu64
-			" bytes left", b.magic, b.batch_length, left);
+			" bytes left", b->magic, b->batch_length, left);
 		return false;
 	}
-	total = record_batch_total_bytes(&b);
-	crc_right = record_batch_crc(bytes, total) == b.crc;
-	dump_row(w->dump, batch_row(w, &b, crc_right));
-	judge_batch(w, &b, bytes, crc_right);
+	crc_right = record_batch_crc(w->it.bytes, w->it.len) == b->crc;
+	dump_row(w->dump, batch_row(w, b, crc_right));
+	judge_batch(w, b, w->it.bytes, crc_right);
 	if (w->dump->deep && crc_right) {
-		dump_records(w, bytes, total);
+		dump_records(w, w->it.bytes, w->it.len);
 	}
 	w->dump->batches++;
-	w->dump->records += b.record_count > 0 ? (uint64_t)b.record_count : 0;
-	w->next_offset = (int64_t)((uint64_t)record_batch_last_offset(&b) + 1);
-	w->position += total;
+	w->dump->records += b->record_count > 0 ? (uint64_t)b->record_count : 0;
+	w->next_offset = (int64_t)((uint64_t)record_batch_last_offset(b) + 1);
+	w->position += w->it.len;
 	return true;
 }
 
 uint64_t
 dump_log(struct dump *dump, const struct dump_file *log, int64_t base_offset)
 {
-	struct walk w = {.dump = dump, .bytes = log->bytes, .limit = log->len,
-		.next_offset = base_offset > 0 ? base_offset : 0};
+	struct walk w = {.dump = dump, .next_offset = base_offset > 0 ? base_offset : 0};
 
+	record_batch_iterator_init(&w.it, log->bytes, log->len);
 	if (base_offset >= 0 && dump->end_offset >= 0 && base_offset != dump->end_offset) {
 		dump_damage(dump, 0, "the segment before ends at offset %" PRId64 ", this one begins at %" PRId64,
 			dump->end_offset, base_offset);
 	}
-	while (w.position < w.limit && (dump->max_bytes == 0 || w.position < dump->max_bytes)) {
-		uint64_t left = w.limit - w.position;
+	while (w.position < log->len && (dump->max_bytes == 0 || w.position < dump->max_bytes)) {
+		uint64_t left = log->len - w.position;
 		uint64_t header = left < RECORD_BATCH_HEADER_BYTES ? left : RECORD_BATCH_HEADER_BYTES;
 
-		if (all_zero(w.bytes + w.position, header)) {
-			if (all_zero(w.bytes + w.position, left)) {
+		if (all_zero(w.it.next, header)) {
+			if (all_zero(w.it.next, left)) {
 				dump_row(dump, json_pack("{s:I,s:I}", "zero_tail_position",
 					(json_int_t)w.position, "zero_bytes", (json_int_t)left));
 			} else {

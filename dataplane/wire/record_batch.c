@@ -224,6 +224,42 @@ record_batch_validate_records(const uint8_t *bytes, const struct record_batch *b
 	return 0;
 }
 
+void
+record_batch_iterator_init(struct record_batch_iterator *it, const void *bytes, size_t len)
+{
+	it->next = bytes;
+	it->end = it->next + len;
+	it->bytes = bytes;
+	it->len = 0;
+}
+
+int
+record_batch_iterator_next(struct record_batch_iterator *it)
+{
+	size_t left = (size_t)(it->end - it->next);
+
+	it->bytes = it->next;
+	it->len = 0;
+	if (left == 0) {
+		return 0;
+	}
+	if (record_batch_decode(it->bytes, left, &it->batch) < 0) {
+		return -ENODATA;
+	}
+	if (it->batch.batch_length < RECORD_BATCH_LENGTH_MIN) {
+		return -EBADMSG;
+	}
+	it->len = record_batch_total_bytes(&it->batch);
+	if (it->len > left) {
+		return -ENODATA;
+	}
+	if (it->batch.magic != RECORD_BATCH_MAGIC) {
+		return -EBADMSG;
+	}
+	it->next += it->len;
+	return 1;
+}
+
 int
 record_iterator_init(struct record_iterator *it, const uint8_t *batch_bytes, size_t len)
 {

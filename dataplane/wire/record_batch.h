@@ -94,6 +94,24 @@ struct record_batch_times {
 int16_t record_batch_validate_records(const uint8_t *bytes, const struct record_batch *batch,
 	struct record_batch_times *ret_times);
 
+/* Walks record batches that lie behind one another. */
+struct record_batch_iterator {
+	const uint8_t *next; /* where the next one begins */
+	const uint8_t *end;
+	const uint8_t *bytes; /* of the one at hand */
+	size_t len;
+	struct record_batch batch; /* its header */
+};
+
+void record_batch_iterator_init(struct record_batch_iterator *it, const void *bytes, size_t len);
+/*
+ * 1: the next batch, whole. 0: nothing is left. -ENODATA: what is left is the begin of a batch that
+ * needs `len` bytes, 0 if not even its header is whole. -EBADMSG: it is no batch, by its length or its
+ * magic. With an error `bytes` is where it stands, `batch` the header if that is whole, and the walk
+ * does not go on. CRC, offsets and all else are the caller's to judge. Any thread.
+ */
+int record_batch_iterator_next(struct record_batch_iterator *it);
+
 /* One record, in place. key/value NULL with length -1: null. */
 struct record_view {
 	int64_t offset;

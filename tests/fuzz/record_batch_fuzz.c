@@ -3,6 +3,7 @@
  * Record batches: header validation, the walk over records and headers. Accepted by the validation
  * means: the iterator gives exactly that many records, all inside the batch.
  */
+#include <errno.h>
 #include <string.h>
 #include "base/ensure.h"
 #include "fuzz/fuzz.h"
@@ -43,6 +44,25 @@ fuzz_iterate(const uint8_t *bytes, size_t len)
 	return rc < 0 ? -1 : count;
 }
 
+/* Whole batches lie behind one another, and the walk ends. */
+static void
+fuzz_walk(const uint8_t *bytes, size_t len)
+{
+	struct record_batch_iterator it;
+	const uint8_t *at = bytes;
+	int rc;
+
+	record_batch_iterator_init(&it, bytes, len);
+	while ((rc = record_batch_iterator_next(&it)) == 1) {
+		ensure(it.bytes == at);
+		ensure(it.len >= RECORD_BATCH_HEADER_BYTES);
+		ensure(it.len <= (size_t)(bytes + len - at));
+		at += it.len;
+	}
+	ensure(rc != 0 || at == bytes + len);
+	ensure(rc != -ENODATA || it.len == 0 || it.len > (size_t)(bytes + len - at));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
@@ -50,6 +70,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct record_batch_times times;
 	int32_t count = fuzz_iterate(bytes, len);
 
+	fuzz_walk(bytes, len);
 	if (record_batch_validate(bytes, len, &batch) != 0) {
 		return 0;
 	}

@@ -494,13 +494,18 @@ store_visit(struct model_log *log, uint32_t partition, model_visit_fn fn, void *
 				partition, (long long)at, done.error);
 			return;
 		}
-		for (uint32_t pos = 0; pos + RECORD_BATCH_LENGTH_BYTES <= done.data_len;) {
-			uint32_t len =
-				load_be32(done.data + pos + 8) + RECORD_BATCH_LENGTH_BYTES;
+		struct record_batch_iterator it;
+		int rc;
 
-			fn(user_data, done.data + pos, len);
-			store_sum(s, done.data + pos, len);
-			pos += len;
+		record_batch_iterator_init(&it, done.data, done.data_len);
+		while ((rc = record_batch_iterator_next(&it)) == 1) {
+			fn(user_data, it.bytes, (uint32_t)it.len);
+			store_sum(s, it.bytes, (uint32_t)it.len);
+		}
+		if (rc < 0) {
+			snprintf(s->broken, sizeof(s->broken), "partition %u: no whole batches at %lld",
+				partition, (long long)at);
+			return;
 		}
 		at = done.next_offset;
 		struct extent_release release = {.pin = done.pin, .partition_index = index,

@@ -10,6 +10,7 @@
  * A file ends at the first zero length (prepared space) or at its end.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -84,8 +85,8 @@ check_segment(struct check *c, const char *path)
 	struct stat st;
 	FILE *file = fopen(path, "rb");
 	uint8_t *bytes;
-	struct reader reader;
-	struct record_batch batch;
+	struct record_batch_iterator it;
+	int rc;
 
 	if (!file || fstat(fileno(file), &st) < 0) {
 		perror(path);
@@ -97,16 +98,12 @@ check_segment(struct check *c, const char *path)
 		exit(1);
 	}
 	fclose(file);
-	reader = reader_init(bytes, (size_t)st.st_size);
-	while (record_batch_decode(reader.at, reader_left(&reader), &batch) == 0 && batch.batch_length > 0) {
-		if (batch.batch_length < RECORD_BATCH_LENGTH_MIN ||
-			record_batch_total_bytes(&batch) > reader_left(&reader)) {
-			c->bad_batches++;
-			break;
-		}
-		check_batch(c, reader.at, &batch);
-		reader_skip(&reader, record_batch_total_bytes(&batch));
+	record_batch_iterator_init(&it, bytes, (size_t)st.st_size);
+	while ((rc = record_batch_iterator_next(&it)) == 1) {
+		check_batch(c, it.bytes, &it.batch);
 	}
+	/* Zeros, or the few bytes that they leave, end a segment that is not sealed. */
+	c->bad_batches += it.len > 0 || (rc == -EBADMSG && it.batch.batch_length > 0);
 	free(bytes);
 }
 

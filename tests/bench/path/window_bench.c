@@ -280,17 +280,17 @@ plain_loop_ns(const struct bench *b)
 {
 	uint64_t begin_ns = cpu_ns(), count = 0;
 
-	for (uint64_t at = 0; at < b->byte_count;) {
-		struct record_batch batch;
+	struct record_batch_iterator batches;
+
+	record_batch_iterator_init(&batches, b->bytes, b->byte_count);
+	while (record_batch_iterator_next(&batches) > 0) {
 		struct record_iterator it;
 		struct record_view record;
 
-		ensure(!record_batch_decode(b->bytes + at, b->byte_count - at, &batch));
-		ensure(!record_iterator_init(&it, b->bytes + at, record_batch_total_bytes(&batch)));
+		ensure(!record_iterator_init(&it, batches.bytes, batches.len));
 		while (record_iterator_next(&it, &record) > 0) {
 			count++;
 		}
-		at += record_batch_total_bytes(&batch);
 	}
 	ensure(count == b->records);
 	return cpu_ns() - begin_ns;

@@ -105,22 +105,22 @@ static int64_t
 take_answer(struct log_bench *b, const struct read_done *done, int64_t at, const int64_t *holes)
 {
 	const struct log_bench_partition *p = &b->partitions[0];
-	uint32_t pos = 0;
+	struct record_batch_iterator it;
+	int rc;
 
-	while (pos < done->data_len) {
-		struct record_batch batch;
-
-		assert_int_equal(record_batch_decode(done->data + pos, done->data_len - pos, &batch), 0);
-		for (; at < batch.base_offset; at++) {
+	record_batch_iterator_init(&it, done->data, done->data_len);
+	while ((rc = record_batch_iterator_next(&it)) == 1) {
+		for (; at < it.batch.base_offset; at++) {
 			assert_true(is_lost(holes, at));
 		}
 		assert_false(is_lost(holes, at));
 		assert_int_equal(p->batches[at].base_offset, at);
 		/* The base offset, and the leader epoch before the magic byte, are the log's own. */
-		assert_memory_equal(done->data + pos + 16, p->batches[at].bytes + 16, p->batches[at].len - 16);
-		pos += p->batches[at].len;
+		assert_int_equal(it.len, p->batches[at].len);
+		assert_memory_equal(it.bytes + 16, p->batches[at].bytes + 16, it.len - 16);
 		at++;
 	}
+	assert_int_equal(rc, 0);
 	return at;
 }
 

@@ -261,6 +261,85 @@ test_iterator_survives_damage(void **state)
 	assert_true(errors > 1000);
 }
 
+/* Three batches of several kinds behind one another. Returns their bytes; *ret_ends where each ends. */
+static size_t
+three_batches(struct vector *v, uint8_t *ret_bytes, size_t ret_ends[3])
+{
+	static const char *const paths[] = {
+		"record_batch/one.hex", "record_batch/two_stored.hex", "record_batch/commit_marker.hex"};
+	size_t len = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		vector_load(v, paths[i]);
+		memcpy(ret_bytes + len, v->bytes, v->len);
+		len += v->len;
+		ret_ends[i] = len;
+	}
+	return len;
+}
+
+static void
+test_batch_iterator_gives_each_batch_whole(void **state)
+{
+	uint8_t bytes[1024];
+	size_t ends[3];
+	size_t len = three_batches(*state, bytes, ends);
+	struct record_batch_iterator it;
+
+	record_batch_iterator_init(&it, bytes, len);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(record_batch_iterator_next(&it), 1);
+		assert_ptr_equal(it.bytes, bytes + (i > 0 ? ends[i - 1] : 0));
+		assert_ptr_equal(it.bytes + it.len, bytes + ends[i]);
+		assert_int_equal(it.batch.crc, record_batch_crc(it.bytes, it.len));
+	}
+	assert_int_equal(record_batch_iterator_next(&it), 0);
+	assert_int_equal(record_batch_iterator_next(&it), 0);
+	assert_int_equal(it.len, 0);
+}
+
+static void
+test_batch_iterator_tells_how_much_a_cut_batch_needs(void **state)
+{
+	uint8_t bytes[1024];
+	size_t ends[3];
+	size_t len = three_batches(*state, bytes, ends);
+
+	for (size_t cut = 0; cut < len; cut++) {
+		struct record_batch_iterator it;
+		size_t begin = 0;
+		size_t i = 0;
+
+		record_batch_iterator_init(&it, bytes, cut);
+		for (; ends[i] <= cut; begin = ends[i++]) {
+			assert_int_equal(record_batch_iterator_next(&it), 1);
+		}
+		assert_int_equal(record_batch_iterator_next(&it), cut == begin ? 0 : -ENODATA);
+		assert_int_equal(it.len, cut - begin < RECORD_BATCH_HEADER_BYTES ? 0 : ends[i] - begin);
+		assert_ptr_equal(it.bytes, bytes + begin);
+	}
+}
+
+static void
+test_batch_iterator_stands_at_what_is_no_batch(void **state)
+{
+	static const struct row rows[] = {{16, 1, 0}, {16, 0, 0}, {11, 48, 0}, {11, 0, 0}, {8, 0x80, 0}};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		uint8_t bytes[1024];
+		size_t ends[3];
+		size_t len = three_batches(*state, bytes, ends);
+		struct record_batch_iterator it;
+
+		bytes[ends[0] + rows[i].position] = rows[i].value;
+		record_batch_iterator_init(&it, bytes, len);
+		assert_int_equal(record_batch_iterator_next(&it), 1);
+		assert_int_equal(record_batch_iterator_next(&it), -EBADMSG);
+		assert_int_equal(record_batch_iterator_next(&it), -EBADMSG);
+		assert_ptr_equal(it.bytes, bytes + ends[0]);
+	}
+}
+
 int
 main(void)
 {
@@ -276,6 +355,9 @@ main(void)
 		cmocka_unit_test(test_validate_records),
 		cmocka_unit_test(test_iterator_refuses_what_it_cannot_read),
 		cmocka_unit_test(test_iterator_survives_damage),
+		cmocka_unit_test(test_batch_iterator_gives_each_batch_whole),
+		cmocka_unit_test(test_batch_iterator_tells_how_much_a_cut_batch_needs),
+		cmocka_unit_test(test_batch_iterator_stands_at_what_is_no_batch),
 	};
 
 	return cmocka_run_group_tests(tests, vector_setup, NULL);
