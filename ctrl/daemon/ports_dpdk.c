@@ -526,8 +526,11 @@ dpdk_open_port(struct dpdk_start *s, struct dpdk_port *p)
 	dpdk_open_options(s, p, &options);
 	rc = port_open(&options, &p->row->device, text, sizeof(text));
 	if (rc < 0) {
-		dpdk_fail(s, "error: %s\n  why   the lines of module eal above are the driver's own words\n",
-			text);
+		const char *fix = strstr(text, FIX_MARK);
+
+		dpdk_fail(s, "error: %.*s\n  why   the lines of module eal above are the driver's own words%s%s\n",
+			fix ? (int)(fix - text) : (int)strlen(text), text, fix ? "\n  fix   " : "",
+			fix ? fix + strlen(FIX_MARK) : "");
 		return rc;
 	}
 	dpdk_log_lines(text);

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "nic/nic_dpdk.h"
+#include "nic/port_pool.h"
 #include "nic/port_steering.h"
 #include "nic/rt_signals.h"
 
@@ -248,16 +249,18 @@ static int
 pool_check_array(struct port *port, struct rte_mempool *pool)
 {
 	const struct rte_mempool_memhdr *chunk = STAILQ_FIRST(&pool->mem_list);
-	uint32_t misplaced = 0;
+	struct port_pool_shape shape = {.pieces = pool->nb_mem_chunks,
+		.count = pool->populated_size,
+		.address = (uintptr_t)chunk->addr};
+	char text[512];
 
 	if (!port->options.plan.exact_elements) {
 		return 0;
 	}
-	rte_mempool_obj_iter(pool, element_measure, &misplaced);
-	if (misplaced > 0 || (uintptr_t)chunk->addr % port->options.driver->chunk_bytes != 0) {
+	rte_mempool_obj_iter(pool, element_measure, &shape.misplaced);
+	if (!port_pool_is_array(&shape, port->options.driver->chunk_bytes, text, sizeof(text))) {
 		port_fail(port, -EINVAL, "packet pool");
-		port_say(port, ": %u of %u buffers are not where the driver will look for them", misplaced,
-			pool->populated_size);
+		port_say(port, ": %s", text);
 		return -EINVAL;
 	}
 	return 0;
