@@ -106,27 +106,6 @@ seal_run_get(const uint8_t *bytes, uint32_t index, struct seal_run *ret_run)
 	ret_run->crc = load_le32(at + 8);
 }
 
-uint32_t
-seal_run_find(const uint8_t *bytes, const struct seal *seal, uint64_t pos)
-{
-	uint32_t low = 0;
-	uint32_t high = seal->run_count;
-
-	ensure(pos < seal->log_bytes);
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		struct seal_run run;
-
-		seal_run_get(bytes, middle, &run);
-		if (run.end_pos > pos) {
-			high = middle;
-		} else {
-			low = middle + 1;
-		}
-	}
-	return low;
-}
-
 /* Runs rise, end where the log ends, and their CRCs combine to the log's. */
 static int
 seal_check_runs(const uint8_t *bytes, const struct seal *seal)

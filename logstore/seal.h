@@ -88,7 +88,5 @@ int seal_encode(const struct seal *seal, const struct seal_run *runs, void *byte
 int seal_parse(const uint8_t *bytes, size_t len, struct seal *ret_seal) MUST_CHECK;
 /* Run `index` < run_count of a seal that parsed. */
 void seal_run_get(const uint8_t *bytes, uint32_t index, struct seal_run *ret_run);
-/* The run that holds position `pos` < log_bytes. */
-uint32_t seal_run_find(const uint8_t *bytes, const struct seal *seal, uint64_t pos);
 
 #endif

@@ -543,12 +543,6 @@ client_core_poll(struct client_core *core, uint64_t now_ns)
 	return now_ns + NS_PER_MS;
 }
 
-bool
-client_core_idle(const struct client_core *core)
-{
-	return core->pool.free_count == core->pool.batch_count;
-}
-
 uint64_t
 client_core_oldest_ns(const struct client_core *core)
 {
@@ -621,21 +615,4 @@ const char *
 client_core_status(const struct client_core *core)
 {
 	return core->status;
-}
-
-bool
-client_core_credit(const struct client_core *core, uint16_t lane, uint64_t *ret_used_bytes,
-	uint64_t *ret_limit_bytes, uint64_t *ret_used_packets, uint64_t *ret_limit_packets)
-{
-	ensure(lane < CLIENT_LANES_MAX);
-	const struct client_session *session = &core->sessions[lane];
-
-	if (session->state != CLIENT_SESSION_OPEN) {
-		return false;
-	}
-	*ret_used_bytes = session->credit.used_bytes;
-	*ret_limit_bytes = session->credit.limit_bytes;
-	*ret_used_packets = session->credit.used_packets;
-	*ret_limit_packets = session->credit.limit_packets;
-	return true;
 }

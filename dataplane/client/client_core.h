@@ -101,8 +101,6 @@ void client_core_input(struct client_core *core, uint16_t lane, const uint8_t *b
 /* Does all that is due. Returns the deadline of the next call, UINT64_MAX none. */
 uint64_t client_core_poll(struct client_core *core, uint64_t now_ns);
 
-/* All that was sent is durable or failed. */
-bool client_core_idle(const struct client_core *core);
 /* When the oldest record that is neither durable nor failed was sent; UINT64_MAX if there is none. */
 uint64_t client_core_oldest_ns(const struct client_core *core);
 /* Says CLOSE to every session; keep polling until client_core_closed. What is not durable fails. */
@@ -123,8 +121,5 @@ void client_core_state(const struct client_core *core, struct client_core_state 
 const uint64_t *client_core_counters(const struct client_core *core);
 /* Last thing worth telling people; never NULL. */
 const char *client_core_status(const struct client_core *core);
-/* For tests: charged and granted credit of a lane's session. False if there is none. */
-bool client_core_credit(const struct client_core *core, uint16_t lane, uint64_t *ret_used_bytes,
-	uint64_t *ret_limit_bytes, uint64_t *ret_used_packets, uint64_t *ret_limit_packets);
 
 #endif

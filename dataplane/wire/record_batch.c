@@ -124,17 +124,6 @@ record_header_parse(struct reader *r, const uint8_t **ret_key, int32_t *ret_key_
 	return !r->failed;
 }
 
-int
-record_header_next(struct reader *headers, const uint8_t **ret_key, int32_t *ret_key_len,
-	const uint8_t **ret_value, int32_t *ret_value_len)
-{
-	if (!headers->failed && reader_left(headers) == 0) {
-		return 0;
-	}
-	return record_header_parse(headers, ret_key, ret_key_len, ret_value, ret_value_len) ? 1
-											    : -EBADMSG;
-}
-
 /* Length-prefixed bytes where -1 is null. */
 static bool
 record_nullable(struct reader *r, const uint8_t **ret_bytes, int32_t *ret_len)

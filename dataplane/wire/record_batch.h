@@ -136,9 +136,6 @@ struct record_iterator {
 int record_iterator_init(struct record_iterator *it, const uint8_t *batch_bytes, size_t len);
 /* 1 with the record, 0 at the end, -EBADMSG. */
 int record_iterator_next(struct record_iterator *it, struct record_view *ret_record);
-/* Next header of a record: 1, 0, -EBADMSG. Start with reader_init(r.headers, r.headers_len). */
-int record_header_next(struct reader *headers, const uint8_t **ret_key, int32_t *ret_key_len,
-	const uint8_t **ret_value, int32_t *ret_value_len);
 
 /* Builds one uncompressed batch in caller's memory: client library, tests, internal topics. */
 struct record_builder {

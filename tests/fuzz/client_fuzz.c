@@ -12,6 +12,7 @@
 #include "base/ensure.h"
 #include "client/client_core.h"
 #include "fuzz/fuzz.h"
+#include "support/client_peek.h"
 #include "wire/native/session_msg.h"
 #include "wire/record_batch.h"
 
@@ -423,7 +424,7 @@ rig_end(struct rig *rig)
 		}
 	}
 	ensure(rig->told_count == rig->sent);
-	ensure(client_core_idle(rig->core));
+	ensure(client_peek_idle(rig->core));
 }
 
 int

@@ -7,17 +7,17 @@
 #include <string.h>
 #include "base/ensure.h"
 #include "fuzz/fuzz.h"
+#include "support/records.h"
 #include "wire/record_batch.h"
 
 static void
 fuzz_headers(const struct record_view *record)
 {
 	struct reader headers = reader_init(record->headers, record->headers_len);
-	const uint8_t *key, *value;
-	int32_t key_len, value_len;
+	struct records_header header;
 	int32_t count = 0;
 
-	while (record_header_next(&headers, &key, &key_len, &value, &value_len) == 1) {
+	while (records_header_next(&headers, &header)) {
 		count++;
 	}
 	ensure(count == record->header_count);

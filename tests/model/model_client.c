@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/ensure.h"
 #include "model_server.h"
+#include "support/client_peek.h"
 
 #define MODEL_RETRY_NS (5 * NS_PER_MS)
 
@@ -174,12 +175,11 @@ client_submit(struct model_client *c, uint64_t now_ns)
 static void
 client_check_credit(struct model_client *c)
 {
-	uint64_t used_bytes, limit_bytes, used_packets, limit_packets;
-
 	for (uint16_t lane = 0; lane < CLIENT_LANES_MAX; lane++) {
-		if (client_core_credit(c->core, lane, &used_bytes, &limit_bytes, &used_packets,
-			    &limit_packets) &&
-			(used_bytes > limit_bytes || used_packets > limit_packets)) {
+		const struct client_credit *credit = client_peek_credit(c->core, lane);
+
+		if (credit && (credit->used_bytes > credit->limit_bytes ||
+				      credit->used_packets > credit->limit_packets)) {
 			snprintf(c->broken, sizeof(c->broken), "client %u: credit exceeded on lane %u",
 				c->options.index, lane);
 		}
@@ -206,7 +206,7 @@ model_client_poll(struct model_client *client, uint64_t now_ns)
 bool
 model_client_done(const struct model_client *client)
 {
-	return client->next == client->options.record_count && client_core_idle(client->core);
+	return client->next == client->options.record_count && client_peek_idle(client->core);
 }
 
 void

@@ -13,6 +13,7 @@
 #include "model_client.h"
 #include "sim_net.h"
 #include "wire/native/session_msg.h"
+#include "support/frame_name.h"
 
 #define RUN_CLIENTS_MAX	   4
 #define RUN_PARTITIONS_MAX 8
@@ -121,7 +122,7 @@ run_trace_packet(struct run *run, const char *what, uint32_t address, const uint
 	if (run->options->trace && len >= FRAME_HEADER_BYTES) {
 		run_trace(run, "%s client %u lane %u %-8s pn %llu low -%u stream %u, %u bytes", what,
 			address / CLIENT_LANES_MAX, address % CLIENT_LANES_MAX,
-			frame_type_name(bytes[3]), (unsigned long long)load_le64(bytes + 16),
+			frame_name(bytes[3]), (unsigned long long)load_le64(bytes + 16),
 			load_le32(bytes + 24), load_le32(bytes + 28), len);
 		run_trace_ack(run, bytes, len);
 		run_trace_data(run, bytes, len);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/ensure.h"
+#include "support/frame_name.h"
 #include "support/records.h"
 
 #define START_NS   (1000 * NS_PER_S)
@@ -227,8 +228,8 @@ lane_harness_expect(struct lane_harness *h, uint8_t type, struct frame *ret_fram
 {
 	ensure(lane_harness_take(h, ret_frame));
 	if (ret_frame->type != type) {
-		(void)fprintf(stderr, "frame %s, not %s\n", frame_type_name(ret_frame->type),
-			frame_type_name(type));
+		(void)fprintf(stderr, "frame %s, not %s\n", frame_name(ret_frame->type),
+			frame_name(type));
 	}
 	ensure(ret_frame->type == type);
 }

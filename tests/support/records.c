@@ -64,3 +64,19 @@ records_match(const struct record_view *record, int32_t sequence)
 	records_value(sequence, value, (uint32_t)record->value_len);
 	return memcmp(record->value, value, (size_t)record->value_len) == 0;
 }
+
+bool
+records_header_next(struct reader *headers, struct records_header *ret_header)
+{
+	if (reader_left(headers) == 0) {
+		return false;
+	}
+	ret_header->key_len = reader_varint(headers);
+	ensure(ret_header->key_len >= 0);
+	ret_header->key = reader_bytes(headers, (size_t)ret_header->key_len);
+	ret_header->value_len = reader_varint(headers);
+	ensure(ret_header->value_len >= -1);
+	ret_header->value = ret_header->value_len < 0 ? NULL : reader_bytes(headers, (size_t)ret_header->value_len);
+	ensure(!headers->failed);
+	return true;
+}

@@ -26,6 +26,14 @@ struct records_spec {
 size_t records_batch(const struct records_spec *spec, void *room, size_t room_bytes);
 /* The value of the record with that sequence, value_bytes long. */
 void records_value(int32_t sequence, uint8_t *ret_value, uint32_t value_bytes);
+/* One header of a record; value NULL with length -1: null. */
+struct records_header {
+	const uint8_t *key, *value;
+	int32_t key_len, value_len;
+};
+
+/* The next header; false at the end. Start with reader_init(record.headers, record.headers_len). Aborts on bad ones. */
+bool records_header_next(struct reader *headers, struct records_header *ret_header);
 /* True if key and value are what records_batch writes for that sequence. */
 bool records_match(const struct record_view *record, int32_t sequence);
 

@@ -59,11 +59,3 @@ cookie_check(const struct cookie_secrets *secrets, const struct cookie_claim *cl
 	/* One 64-bit compare: nothing to learn byte by byte. */
 	return hash == cookie_hash(secrets, claim, time_s, index);
 }
-
-void
-cookie_map_ipv4(uint32_t address_be, uint8_t ret_address[16])
-{
-	memset(ret_address, 0, 10);
-	memset(ret_address + 10, 0xff, 2);
-	memcpy(ret_address + 12, &address_be, 4);
-}

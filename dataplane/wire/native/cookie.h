@@ -39,7 +39,4 @@ void cookie_make(const struct cookie_secrets *secrets, const struct cookie_claim
 bool cookie_check(const struct cookie_secrets *secrets, const struct cookie_claim *claim,
 	uint32_t now_s, const uint8_t cookie[COOKIE_BYTES]);
 
-/* ::ffff:a.b.c.d of an IPv4 address in network order, as claims want it. */
-void cookie_map_ipv4(uint32_t address_be, uint8_t ret_address[16]);
-
 #endif

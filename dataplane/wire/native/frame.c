@@ -143,45 +143,6 @@ frame_finish(struct frame *frame, uint8_t *payload, const struct writer *body)
 }
 
 const char *
-frame_type_name(uint8_t type)
-{
-	switch (type) {
-	case FRAME_HELLO:
-		return "HELLO";
-	case FRAME_DATA:
-		return "DATA";
-	case FRAME_FRAG:
-		return "FRAG";
-	case FRAME_PING:
-		return "PING";
-	case FRAME_RESOLVE:
-		return "RESOLVE";
-	case FRAME_CLOSE:
-		return "CLOSE";
-	case FRAME_PROBE:
-		return "PROBE";
-	case FRAME_RETRY:
-		return "RETRY";
-	case FRAME_ACCEPT:
-		return "ACCEPT";
-	case FRAME_ACK:
-		return "ACK";
-	case FRAME_RESET:
-		return "RESET";
-	case FRAME_RESOLVED:
-		return "RESOLVED";
-	case FRAME_CLOSED:
-		return "CLOSED";
-	case FRAME_PROBED:
-		return "PROBED";
-	case FRAME_VERSION:
-		return "VERSION";
-	default:
-		return "?";
-	}
-}
-
-const char *
 frame_reason_text(uint16_t reason)
 {
 	static const char *const texts[] = {

@@ -134,8 +134,6 @@ size_t frame_finish(struct frame *frame, uint8_t *payload, const struct writer *
 /* CRC-32C of header bytes 0-35 and of what head_crc covers of the body. */
 uint32_t frame_crc(const uint8_t header[FRAME_HEADER_BYTES], const uint8_t *body, uint16_t body_len);
 
-/* "HELLO"; "?" for a type that is none. */
-const char *frame_type_name(uint8_t type);
 const char *frame_reason_text(uint16_t reason);
 
 /* --- session ids: bits 0-19 slot, 20-31 lane, 32-63 random -------------------------------------- */
@@ -155,12 +153,6 @@ static inline uint32_t
 frame_session_slot(uint64_t session_id)
 {
 	return (uint32_t)session_id & ((1u << FRAME_SESSION_SLOT_BITS) - 1);
-}
-
-static inline uint32_t
-frame_session_lane(uint64_t session_id)
-{
-	return (uint32_t)session_id >> FRAME_SESSION_SLOT_BITS;
 }
 
 #endif

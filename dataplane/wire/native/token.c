@@ -2,7 +2,6 @@
 /* Reset tokens, see token.h. Stateless, any thread. */
 #include "wire/native/token.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include "base/bytes.h"
@@ -22,10 +21,4 @@ token_reset(const uint8_t key[TOKEN_RESET_KEY_BYTES], uint64_t session_id,
 		       &digest_len) != NULL);
 	ensure(digest_len >= TOKEN_RESET_BYTES);
 	memcpy(ret_token, digest, TOKEN_RESET_BYTES);
-}
-
-bool
-token_equal(const uint8_t *a, const uint8_t *b, size_t len)
-{
-	return CRYPTO_memcmp(a, b, len) == 0;
 }

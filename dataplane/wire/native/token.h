@@ -7,8 +7,6 @@
 #ifndef WIRE_NATIVE_TOKEN_H
 #define WIRE_NATIVE_TOKEN_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define TOKEN_RESET_KEY_BYTES 32
@@ -17,7 +15,5 @@
 /* session_id goes in as 8 bytes, little-endian. */
 void token_reset(const uint8_t key[TOKEN_RESET_KEY_BYTES], uint64_t session_id,
 	uint8_t ret_token[TOKEN_RESET_BYTES]);
-/* Constant-time compare of secrets. */
-bool token_equal(const uint8_t *a, const uint8_t *b, size_t len);
 
 #endif

@@ -25,6 +25,7 @@
 #include "net/net.h"
 #include "nic/eal.h"
 #include "path_options.h"
+#include "support/frame_name.h"
 #include "support/neighbour.h"
 #include "support/nic_device.h"
 #include "wire/native/frame.h"
@@ -199,7 +200,7 @@ take_frame(struct source *s, struct session *session, const struct packet_view *
 		take_resolved(s, session, &frame);
 		break;
 	default:
-		path_die("the server says", frame_type_name(frame.type));
+		path_die("the server says", frame_name(frame.type));
 	}
 }
 

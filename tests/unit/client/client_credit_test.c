@@ -44,7 +44,7 @@ static void
 credit_of_what_was_given_up_comes_back_with_a_new_session(void **state)
 {
 	static struct link link;
-	uint64_t used_bytes, limit_bytes, used_packets, limit_packets;
+	const struct client_credit *credit;
 	const uint64_t *counters;
 
 	(void)state;
@@ -65,9 +65,9 @@ credit_of_what_was_given_up_comes_back_with_a_new_session(void **state)
 		link_step(&link);
 	}
 	assert_int_equal(link.failed, 2);
-	assert_true(client_core_credit(link.core, 0, &used_bytes, &limit_bytes, &used_packets,
-		&limit_packets));
-	assert_int_equal(used_packets, limit_packets);
+	credit = client_peek_credit(link.core, 0);
+	assert_non_null(credit);
+	assert_int_equal(credit->used_packets, credit->limit_packets);
 	assert_int_equal(counters[CLIENT_epoch_bumps], 0);
 	run_until_delivered(&link, 1);
 	assert_int_equal(link.failed, 2);

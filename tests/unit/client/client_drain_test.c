@@ -48,7 +48,7 @@ what_the_server_took_is_told_durable_in_the_old_session(void **state)
 	native_server_disk(link.server, true);
 	run_for(&link, 100 * NS_PER_MS);
 	assert_int_equal(link.delivered, PARTITIONS);
-	assert_true(client_core_idle(link.core));
+	assert_true(client_peek_idle(link.core));
 	assert_int_equal(link.data_count, PARTITIONS);
 	assert_int_equal(accepts(&link), 1);
 	link_close(&link);

@@ -46,18 +46,47 @@ begin(struct link *link)
 	return frame.session_id;
 }
 
+static void
+reset_with(struct link *link, uint64_t session_id, const uint8_t token[SESSION_MSG_TOKEN_BYTES])
+{
+	struct frame frame = {.type = FRAME_RESET, .session_id = session_id, .pn = 1};
+	struct session_msg_reset reset = {.reason = FRAME_UNKNOWN_SESSION};
+	uint8_t bytes[128];
+	struct writer body = frame_body_writer(bytes, sizeof(bytes));
+
+	memcpy(reset.reset_token, token, sizeof(reset.reset_token));
+	session_msg_reset_encode(&body, &reset);
+	client_core_input(link->core, 0, bytes, (uint32_t)frame_finish(&frame, bytes, &body),
+		link->now_ns);
+}
+
 /* With a token that is not the session's. */
 static void
 forge(struct link *link, uint64_t session_id)
 {
-	struct frame frame = {.type = FRAME_RESET, .session_id = session_id, .pn = 1};
-	struct session_msg_reset reset = {.reason = FRAME_UNKNOWN_SESSION, .reset_token = {1, 2, 3}};
-	uint8_t bytes[128];
-	struct writer body = frame_body_writer(bytes, sizeof(bytes));
+	static const uint8_t token[SESSION_MSG_TOKEN_BYTES] = {1, 2, 3};
 
-	session_msg_reset_encode(&body, &reset);
-	client_core_input(link->core, 0, bytes, (uint32_t)frame_finish(&frame, bytes, &body),
-		link->now_ns);
+	reset_with(link, session_id, token);
+}
+
+static void
+every_byte_of_the_token_counts(void **state)
+{
+	static struct link link;
+	uint64_t id = begin(&link);
+	uint8_t token[SESSION_MSG_TOKEN_BYTES];
+
+	(void)state;
+	memcpy(token, link.core->sessions[0].reset_token, sizeof(token));
+	for (uint32_t i = 0; i < sizeof(token); i++) {
+		token[i] ^= 0x80;
+		reset_with(&link, id, token);
+		assert_non_null(client_peek_credit(link.core, 0));
+		token[i] ^= 0x80;
+	}
+	reset_with(&link, id, token);
+	assert_null(client_peek_credit(link.core, 0));
+	link_close(&link);
 }
 
 static void
@@ -124,6 +153,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_byte_of_the_token_counts),
 		cmocka_unit_test(a_wrong_token_makes_the_client_ask_and_go_on),
 		cmocka_unit_test(a_flood_of_wrong_tokens_is_asked_about_once_a_timeout),
 		cmocka_unit_test(silence_ends_a_session_whose_server_lost_the_key),

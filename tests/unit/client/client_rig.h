@@ -17,6 +17,7 @@
 #include "base/ensure.h"
 #include "base/errcode.h"
 #include "client/client_core.h"
+#include "support/client_peek.h"
 #include "support/native_server.h"
 
 #define TOPIC	   "t"

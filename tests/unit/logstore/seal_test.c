@@ -85,19 +85,6 @@ a_parsed_seal_gives_back_every_field(void **state)
 }
 
 static void
-a_position_finds_its_run(void **state)
-{
-	struct fixture *f = *state;
-	struct seal seal;
-
-	assert_int_equal(seal_parse(f->golden.bytes, f->golden.len, &seal), 0);
-	assert_int_equal(seal_run_find(f->golden.bytes, &seal, 0), 0);
-	assert_int_equal(seal_run_find(f->golden.bytes, &seal, 1048599), 0);
-	assert_int_equal(seal_run_find(f->golden.bytes, &seal, 1048600), 1);
-	assert_int_equal(seal_run_find(f->golden.bytes, &seal, LOG_BYTES - 1), 1);
-}
-
-static void
 any_flipped_bit_or_missing_byte_is_seen(void **state)
 {
 	struct fixture *f = *state;
@@ -176,7 +163,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_gathered_seal_has_the_golden_bytes),
 		cmocka_unit_test(a_parsed_seal_gives_back_every_field),
-		cmocka_unit_test(a_position_finds_its_run),
 		cmocka_unit_test(any_flipped_bit_or_missing_byte_is_seen),
 		cmocka_unit_test(a_well_summed_seal_that_contradicts_itself_is_refused),
 		cmocka_unit_test(a_compacted_seal_may_end_above_its_last_batch),

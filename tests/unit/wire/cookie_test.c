@@ -32,7 +32,7 @@ fixture_init(struct fixture *f)
 	f->secrets = (struct cookie_secrets){.index = 1, .has_previous = true};
 	memcpy(f->secrets.secrets[0], other, sizeof(other));
 	memcpy(f->secrets.secrets[1], secret, sizeof(secret));
-	cookie_map_ipv4(inet_addr("192.0.2.7"), f->claim.address);
+	assert_int_equal(inet_pton(AF_INET6, "::ffff:192.0.2.7", f->claim.address), 1);
 	f->claim.port = 40000;
 	cookie_make(&f->secrets, &f->claim, MADE_S, f->cookie);
 }

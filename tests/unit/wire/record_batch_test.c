@@ -77,8 +77,7 @@ test_iterator_golden(void **state)
 	struct vector *v = *state;
 	struct record_iterator it;
 	struct record_view r;
-	const uint8_t *key, *value;
-	int32_t key_len, value_len;
+	struct records_header header;
 
 	vector_load(v, "record_batch/two_stored.hex");
 	assert_int_equal(record_iterator_init(&it, v->bytes, v->len), 0);
@@ -96,14 +95,14 @@ test_iterator_golden(void **state)
 	assert_int_equal(r.header_count, 2);
 	struct reader headers = reader_init(r.headers, r.headers_len);
 
-	assert_int_equal(record_header_next(&headers, &key, &key_len, &value, &value_len), 1);
-	assert_memory_equal(key, "h", 1);
-	assert_memory_equal(value, "x", 1);
-	assert_int_equal(record_header_next(&headers, &key, &key_len, &value, &value_len), 1);
-	assert_memory_equal(key, "n", 1);
-	assert_null(value);
-	assert_int_equal(value_len, -1);
-	assert_int_equal(record_header_next(&headers, &key, &key_len, &value, &value_len), 0);
+	assert_true(records_header_next(&headers, &header));
+	assert_memory_equal(header.key, "h", 1);
+	assert_memory_equal(header.value, "x", 1);
+	assert_true(records_header_next(&headers, &header));
+	assert_memory_equal(header.key, "n", 1);
+	assert_null(header.value);
+	assert_int_equal(header.value_len, -1);
+	assert_false(records_header_next(&headers, &header));
 	assert_int_equal(record_iterator_next(&it, &r), 0);
 	assert_int_equal(record_iterator_next(&it, &r), 0);
 }

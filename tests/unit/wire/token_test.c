@@ -23,21 +23,7 @@ test_golden(void **state)
 	assert_int_equal(vector.len, sizeof(token));
 	assert_memory_equal(token, vector.bytes, sizeof(token));
 	token_reset(key, 0x1a2b3c4d00100006, token);
-	assert_false(token_equal(token, vector.bytes, sizeof(token)));
-}
-
-static void
-test_equal_looks_at_every_byte(void **state)
-{
-	uint8_t a[16] = {0};
-	uint8_t b[16] = {0};
-
-	assert_true(token_equal(a, b, sizeof(a)));
-	for (int i = 0; i < 16; i++) {
-		b[i] = 0x80;
-		assert_false(token_equal(a, b, sizeof(a)));
-		b[i] = 0;
-	}
+	assert_memory_not_equal(token, vector.bytes, sizeof(token));
 }
 
 int
@@ -45,7 +31,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
-		cmocka_unit_test(test_equal_looks_at_every_byte),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
