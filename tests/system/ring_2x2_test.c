@@ -541,7 +541,7 @@ run_producers(struct station *station)
 	wrong += !step_until(both_are_under_way);
 	start_producer(station, NEWER);
 	answered = false;
-	broker_topic_delete(wiring.engine.broker, DOOMED, on_answer, NULL);
+	broker_topic_delete(wiring.engine.broker, DOOMED, false, on_answer, NULL);
 	wrong += !step_until(trouble_is_told);
 	wrong += all_is_produced(); /* then it was no trouble for anybody */
 	atomic_store(&trouble_is_over, true);
