@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "base/errcode.h"
+#include "logstore/file_util.h"
 #include "support/log_bench.h"
 #include "wire/record_batch.h"
 
@@ -176,6 +177,27 @@ goes_on_over_starts(struct log_bench *b, const int64_t *holes)
 	goes_on(b, holes);
 }
 
+/* What the damaged file still holds may be worth something to somebody. */
+static bool
+old_file_is_kept(struct log_bench *b, const char *name)
+{
+	struct file_names names;
+	struct io *io;
+	bool kept = false;
+
+	assert_int_equal(sim_disk_view(b->disk, 0, &io), 0);
+	assert_int_equal(file_util_list(io, "orders-0", &names), 0);
+	for (uint32_t i = 0; i < names.count; i++) {
+		size_t len = strlen(name);
+
+		kept |= strncmp(names.names[i].name, name, len) == 0 &&
+			strncmp(names.names[i].name + len, ".damaged-", 9) == 0;
+	}
+	free(names.names);
+	io->ops->destroy(io);
+	return kept;
+}
+
 static void
 a_loss_is_accepted_by_its_name_only(void **state)
 {
@@ -202,6 +224,7 @@ a_loss_is_accepted_by_its_name_only(void **state)
 	assert_int_equal(repair(b, false, 0, 0).verdict, LOG_REPAIR_LOSS);
 	assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_QUARANTINED);
 	assert_int_equal(repair(b, true, 3, 5).verdict, LOG_REPAIR_DONE);
+	assert_true(old_file_is_kept(b, "00000000000000000000.log"));
 	goes_on_over_starts(b, holes);
 	assert_int_equal(repair(b, true, 3, 5).verdict, LOG_REPAIR_NOT_QUARANTINED);
 }
