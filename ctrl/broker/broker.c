@@ -448,6 +448,13 @@ broker_partition_roll(struct broker *b, const char *topic, uint32_t partition, b
 	topics_roll(b->topics, topic, partition, done, user_data);
 }
 
+void
+broker_partition_repair(struct broker *b, const char *topic, uint32_t partition,
+	const struct log_repair *asked, broker_repaired_fn done, void *user_data)
+{
+	topics_repair(b->topics, topic, partition, asked, done, user_data);
+}
+
 const struct route_topic *
 broker_topic_find(const struct broker *b, const char *name, uint32_t *ret_topic_index)
 {

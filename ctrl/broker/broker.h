@@ -102,6 +102,15 @@ uint32_t broker_topic_waits(const struct broker *broker, const char *name);
 void broker_partition_roll(struct broker *broker, const char *topic, uint32_t partition,
 	broker_done_fn done, void *user_data);
 
+/*
+ * Ends the quarantine of a partition. `asked` is copied. `done` is called once, on the control thread: what came of it
+ * stands in `repair`; with error 0 the partition serves, and its next segment begins at base_offset.
+ */
+typedef void (*broker_repaired_fn)(void *user_data, int16_t error, const struct log_repair *repair,
+	int64_t base_offset);
+void broker_partition_repair(struct broker *broker, const char *topic, uint32_t partition,
+	const struct log_repair *asked, broker_repaired_fn done, void *user_data);
+
 /* One topic setting as topic.describe shows it. */
 struct broker_config_row {
 	const char *name;

@@ -53,8 +53,12 @@ topics_answer_all(struct topics *t)
 		topics_finish(t, i, t->topics[i].state, KAFKA_BROKER_NOT_AVAILABLE, "");
 	}
 	for (uint32_t i = 0; i < COMMANDS_MAX; i++) {
-		if (t->commands[i].in_use && t->commands[i].use == COMMAND_ROLL) {
-			t->commands[i].done(t->commands[i].done_user_data, KAFKA_BROKER_NOT_AVAILABLE, "");
+		struct command *c = &t->commands[i];
+
+		if (c->in_use && c->use == COMMAND_ROLL) {
+			c->done(c->done_user_data, KAFKA_BROKER_NOT_AVAILABLE, "");
+		} else if (c->in_use && c->use == COMMAND_REPAIR) {
+			c->repaired(c->done_user_data, KAFKA_BROKER_NOT_AVAILABLE, &c->log.repair, 0);
 		}
 	}
 }
@@ -533,6 +537,9 @@ topics_answered(struct topics *t, struct command *c)
 		break;
 	case COMMAND_CONFIG:
 		t->topics[c->topic_index].config_out--;
+		break;
+	case COMMAND_REPAIR:
+		c->repaired(c->done_user_data, c->log.error, &c->log.repair, c->log.offset);
 		break;
 	case COMMAND_ROLL:
 		snprintf(text, sizeof(text), "%lld", (long long)c->log.offset);

@@ -74,5 +74,7 @@ uint32_t topics_waits(const struct topics *topics, const char *name);
 int topics_os_error(const struct topics *topics);
 void topics_roll(struct topics *topics, const char *name, uint32_t partition, broker_done_fn done,
 	void *user_data);
+void topics_repair(struct topics *topics, const char *name, uint32_t partition,
+	const struct log_repair *asked, broker_repaired_fn done, void *user_data);
 
 #endif

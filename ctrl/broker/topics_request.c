@@ -217,26 +217,59 @@ topics_alter(struct topics *t, const struct broker_topic_alter *alter, broker_do
 	t->topics[index].done_user_data = user_data;
 }
 
-void
-topics_roll(struct topics *t, const char *name, uint32_t partition, broker_done_fn done,
-	void *user_data)
+/* A command of an open topic's partition; NULL with the reason why there is none. */
+static struct command *
+partition_command(struct topics *t, const char *name, uint32_t partition, enum command_use use,
+	enum log_command_kind kind, int16_t *ret_error)
 {
 	uint32_t index = topics_find(t, name, strlen(name));
 	struct command *c;
 
 	if (index == NO_TOPIC || t->topics[index].state != TOPIC_OPEN ||
 		partition >= topics_route(t, index)->partition_count) {
-		done(user_data, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "no such topic or partition");
-		return;
+		*ret_error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+		return NULL;
 	}
-	c = topics_partition_command(t, COMMAND_ROLL, LOG_COMMAND_ROLL, index);
+	c = topics_partition_command(t, use, kind, index);
 	if (!c) {
-		done(user_data, KAFKA_THROTTLING_QUOTA_EXCEEDED, "too many commands at once; try again");
-		return;
+		*ret_error = KAFKA_THROTTLING_QUOTA_EXCEEDED;
+		return NULL;
 	}
 	c->log.partition = partition;
 	c->log.partition_index = topics_route(t, index)->first_partition_index + partition;
+	return c;
+}
+
+void
+topics_roll(struct topics *t, const char *name, uint32_t partition, broker_done_fn done,
+	void *user_data)
+{
+	int16_t error = KAFKA_NONE;
+	struct command *c = partition_command(t, name, partition, COMMAND_ROLL, LOG_COMMAND_ROLL, &error);
+
+	if (!c) {
+		done(user_data, error,
+			error == KAFKA_THROTTLING_QUOTA_EXCEEDED ? "too many commands at once; try again"
+								 : "no such topic or partition");
+		return;
+	}
 	c->done = done;
+	c->done_user_data = user_data;
+}
+
+void
+topics_repair(struct topics *t, const char *name, uint32_t partition, const struct log_repair *asked,
+	broker_repaired_fn done, void *user_data)
+{
+	int16_t error = KAFKA_NONE;
+	struct command *c = partition_command(t, name, partition, COMMAND_REPAIR, LOG_COMMAND_REPAIR, &error);
+
+	if (!c) {
+		done(user_data, error, asked, 0);
+		return;
+	}
+	c->log.repair = *asked;
+	c->repaired = done;
 	c->done_user_data = user_data;
 }
 

@@ -52,6 +52,7 @@ enum command_use {
 	COMMAND_DELETE,
 	COMMAND_CONFIG,
 	COMMAND_ROLL,
+	COMMAND_REPAIR,
 };
 
 struct command {
@@ -61,6 +62,7 @@ struct command {
 	enum command_use use;
 	uint32_t topic_index;
 	broker_done_fn done;
+	broker_repaired_fn repaired;
 	void *done_user_data;
 };
 

@@ -26,6 +26,13 @@ rpc_call_role(const struct rpc_call *call)
 	return call->connection ? call->connection->role : RPC_ROLE_NONE;
 }
 
+void
+rpc_call_peer(const struct rpc_call *call, uint32_t *ret_uid, int32_t *ret_pid)
+{
+	*ret_uid = call->connection ? (uint32_t)call->connection->peer.uid : UINT32_MAX;
+	*ret_pid = call->connection ? (int32_t)call->connection->peer.pid : 0;
+}
+
 const struct rpc_method *
 rpc_call_method(const struct rpc_call *call)
 {

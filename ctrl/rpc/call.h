@@ -18,6 +18,8 @@ struct rpc_call;
 /* What the server was given for bodies. */
 void *rpc_call_user(const struct rpc_call *call);
 enum rpc_role rpc_call_role(const struct rpc_call *call);
+/* Who asked, as the kernel said when the connection was made; uid UINT32_MAX: it is gone. */
+void rpc_call_peer(const struct rpc_call *call, uint32_t *ret_uid, int32_t *ret_pid);
 const struct rpc_method *rpc_call_method(const struct rpc_call *call);
 /* Nobody waits any more. */
 bool rpc_call_gone(const struct rpc_call *call);

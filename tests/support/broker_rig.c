@@ -69,6 +69,10 @@ logstore_command(struct logstore *store, struct log_command *command)
 			p->exists = false;
 		} else if (command->kind == LOG_COMMAND_ROLL) {
 			command->offset = p->end;
+		} else if (command->kind == LOG_COMMAND_REPAIR) {
+			command->repair = store->repair;
+			command->error = store->repair_error;
+			command->offset = p->end;
 		} else {
 			p->config = command->config;
 		}

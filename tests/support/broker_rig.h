@@ -41,6 +41,8 @@ struct logstore {
 	uint32_t creates_good; /* then it refuses with create_error */
 	int16_t create_error;
 	int create_os_error;
+	struct log_repair repair; /* what a repair answers, and with which code */
+	int16_t repair_error;
 	uint32_t appends_good; /* then they are refused with append_error */
 	int16_t append_error;
 	int16_t read_error; /* of every read from now on */

@@ -185,6 +185,48 @@ refusals_of_the_log(void **state)
 }
 
 static void
+ask_repair(struct fixture *f, int16_t error, const struct log_repair *repair)
+{
+	f->rig.store.repair = *repair;
+	f->rig.store.repair_error = error;
+	ask(f, 0, "partition.repair",
+		json_pack("{s:s,s:i,s:s,s:i,s:i}", "topic", "t", "partition", 0, "action", "accept_loss", "from", 3,
+			"until", 5));
+}
+
+static void
+refusals_of_a_repair(void **state)
+{
+	struct fixture *f = *state;
+
+	snprintf(f->engine.data_dir, sizeof(f->engine.data_dir), "/data");
+	ask_repair(f, KAFKA_CORRUPT_MESSAGE,
+		&(struct log_repair){.verdict = LOG_REPAIR_LOSS,
+			.loss_from = 7,
+			.loss_until = 12,
+			.lost_offsets = 3,
+			.hole_count = 2});
+	expect_member(f, "data_loss_refused", "accept", "{\"action\": \"accept_loss\", \"from\": 7, \"until\": 12}");
+	ask_repair(f, KAFKA_CORRUPT_MESSAGE, &(struct log_repair){.verdict = LOG_REPAIR_NOTHING_LOST});
+	expect_member(f, "precondition_failed", "cause", "\"every offset can be read\"");
+	ask_repair(f, KAFKA_INVALID_CONFIG, &(struct log_repair){.verdict = LOG_REPAIR_NOT_QUARANTINED});
+	expect_member(f, "invalid_state", "state", "\"serving\"");
+	ask_repair(f, KAFKA_KAFKA_STORAGE_ERROR, &(struct log_repair){.verdict = LOG_REPAIR_FAILED, .error = -EIO});
+	expect_member(f, "io_error", "path", "\"/data/t-0\"");
+	ask_repair(f, KAFKA_KAFKA_STORAGE_ERROR, &(struct log_repair){.verdict = LOG_REPAIR_FAILED, .error = -ENOSPC});
+	expect_member(f, "no_space", "path", "\"/data\"");
+	ask_repair(f, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, &(struct log_repair){.verdict = LOG_REPAIR_DONE});
+	expect_member(f, "not_found", "what", "\"partition\"");
+	ask(f, 0, "partition.repair",
+		json_pack("{s:s,s:i,s:s,s:i}", "topic", "t", "partition", 0, "action", "restore", "from", 3));
+	expect_member(f, "invalid_param", "path", "\"/params/from\"");
+	f->rig.store.mute = true;
+	ask_repair(f, KAFKA_NONE, &(struct log_repair){.verdict = LOG_REPAIR_DONE});
+	f->rig.clock.now_ns += 2 * NS_PER_S;
+	expect_member(f, "unresponsive", "lcore", "0");
+}
+
+static void
 refusals_about_jobs(void **state)
 {
 	struct fixture *f = *state;
@@ -258,6 +300,7 @@ main(void)
 		CASE(refusals_of_the_server),
 		CASE(refusals_about_topics),
 		CASE(refusals_of_the_log),
+		CASE(refusals_of_a_repair),
 		CASE(refusals_about_jobs),
 		cmocka_unit_test(every_kind_of_the_table_was_shown), /* behind all of them */
 		cmocka_unit_test(a_kafka_code_is_the_kind_that_the_table_says),
