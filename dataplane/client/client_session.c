@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/ensure.h"
 #include "client/client_core_state.h"
+#include "client/client_recovery.h"
 #include "client/client_transmit.h"
 
 #define SESSION_HELLO_FIRST_NS (50 * NS_PER_MS)
@@ -154,10 +155,10 @@ session_poll_streams(struct client_session *session, uint64_t now_ns)
 		struct client_stream *next = stream->lane_next;
 		uint64_t deadline_ns = UINT64_MAX;
 
-		if (client_stream_on_time(session->core, stream, now_ns, &deadline_ns) &&
+		if (client_recovery_on_time(session->core, stream, now_ns, &deadline_ns) &&
 			client_session_speaks(session) &&
 			client_transmit_ping(session, stream->handle, now_ns)) {
-			client_stream_pinged(stream, session->loss.next_pn - 1);
+			client_recovery_pinged(stream, session->loss.next_pn - 1);
 		}
 		client_session_timer(session, deadline_ns);
 		stream = next;

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One partition as its producer sees it: batches, sequences, recovery (client_stream.h). */
+/* One partition as its producer sees it: batches, sequences, what became of them (client_stream.h). */
 #include "client/client_stream.h"
 
 #include <errno.h>
 #include <string.h>
-#include "base/bytes.h"
 #include "base/ensure.h"
 #include "base/errcode.h"
 #include "client/client_core_state.h"
 
-#define STREAM_DURABLE_PING_MIN_NS (10 * NS_PER_MS)
 #define STREAM_DURABLE_PING_MAX_NS NS_PER_S
-#define STREAM_CRC_REFUSALS_MAX	   2
-#define STREAM_STUCK_PINGS	   5 /* answered without the first batch being accepted */
 
 void
 client_stream_init(struct client_stream *stream, struct client_topic *topic, uint32_t partition)
@@ -26,8 +22,8 @@ client_stream_init(struct client_stream *stream, struct client_topic *topic, uin
 	stream->recover_sequence = -1;
 }
 
-static struct client_session *
-stream_session(struct client_core *core, const struct client_stream *stream)
+struct client_session *
+client_stream_session(struct client_core *core, const struct client_stream *stream)
 {
 	return &core->sessions[stream->lane];
 }
@@ -41,26 +37,26 @@ client_stream_resolved(struct client_core *core, struct client_stream *stream, u
 		return;
 	}
 	if (stream->listed) {
-		client_session_unlist(stream_session(core, stream), stream);
+		client_session_unlist(client_stream_session(core, stream), stream);
 	}
 	client_stream_restart(core, stream);
 	stream->lane = lane;
 	if (stream->first) {
-		client_session_list(stream_session(core, stream), stream);
+		client_session_list(client_stream_session(core, stream), stream);
 	}
 }
 
 /* One more batch, or one less, is known to be lost. */
-static void
-stream_count_lost(struct client_core *core, struct client_stream *stream, int32_t change)
+void
+client_stream_count_lost(struct client_core *core, struct client_stream *stream, int32_t change)
 {
 	bool before = stream->lost_count > 0;
 
 	stream->lost_count += (uint32_t)change;
 	if (!before && stream->lost_count > 0) {
-		client_session_list_lost(stream_session(core, stream), stream);
+		client_session_list_lost(client_stream_session(core, stream), stream);
 	} else if (before && stream->lost_count == 0) {
-		client_session_unlist_lost(stream_session(core, stream), stream);
+		client_session_unlist_lost(client_stream_session(core, stream), stream);
 	}
 }
 
@@ -76,8 +72,8 @@ stream_push(struct client_core *core, struct client_stream *stream, struct clien
 		stream->last->next = batch;
 	} else {
 		stream->first = batch;
-		client_session_list(stream_session(core, stream), stream);
-		client_session_timer(stream_session(core, stream),
+		client_session_list(client_stream_session(core, stream), stream);
+		client_session_timer(client_stream_session(core, stream),
 			batch->created_ns + core->options.delivery_timeout_ns);
 	}
 	stream->last = batch;
@@ -87,8 +83,8 @@ stream_push(struct client_core *core, struct client_stream *stream, struct clien
 }
 
 /* Takes the batch out and reports its records. */
-static void
-stream_finish(struct client_core *core, struct client_stream *stream, struct client_batch *batch,
+void
+client_stream_finish(struct client_core *core, struct client_stream *stream, struct client_batch *batch,
 	int16_t error, int64_t last_offset)
 {
 	if (stream->next == batch) {
@@ -98,12 +94,12 @@ stream_finish(struct client_core *core, struct client_stream *stream, struct cli
 		stream->recover_batch = NULL;
 	}
 	if (batch->state == CLIENT_BATCH_LOST) {
-		stream_count_lost(core, stream, -1);
+		client_stream_count_lost(core, stream, -1);
 	}
 	*(batch->prev ? &batch->prev->next : &stream->first) = batch->next;
 	*(batch->next ? &batch->next->prev : &stream->last) = batch->prev;
 	if (!stream->first) {
-		client_session_unlist(stream_session(core, stream), stream);
+		client_session_unlist(client_stream_session(core, stream), stream);
 		stream->durable_ping_ns = 0;
 	}
 	client_core_report(core, stream, batch, error, last_offset);
@@ -114,7 +110,7 @@ int
 client_stream_append(struct client_core *core, struct client_stream *stream,
 	const struct client_record *record, uint64_t now_ns)
 {
-	struct client_session *session = stream_session(core, stream);
+	struct client_session *session = client_stream_session(core, stream);
 	uint64_t cost = client_batch_cost(record);
 	uint32_t room = client_session_room(session);
 	struct client_batch *batch = stream->last;
@@ -156,14 +152,6 @@ client_stream_append(struct client_core *core, struct client_stream *stream,
 
 /* --- sending ----------------------------------------------------------------------------------- */
 
-static void
-stream_lower(uint64_t *deadline_ns, uint64_t at_ns)
-{
-	if (at_ns < *deadline_ns) {
-		*deadline_ns = at_ns;
-	}
-}
-
 /* The first batch that was never sent since the last rewind, if the rules let it go now. */
 static struct client_batch *
 stream_ready_new(struct client_core *core, struct client_stream *stream, uint64_t now_ns,
@@ -182,7 +170,7 @@ stream_ready_new(struct client_core *core, struct client_stream *stream, uint64_
 	}
 	if (batch->state == CLIENT_BATCH_OPEN && core->options.linger_ns > 0 &&
 		batch->created_ns + core->options.linger_ns > now_ns) {
-		stream_lower(deadline_ns, batch->created_ns + core->options.linger_ns);
+		client_stream_lower(deadline_ns, batch->created_ns + core->options.linger_ns);
 		return NULL;
 	}
 	return batch;
@@ -196,7 +184,7 @@ client_stream_ready(struct client_core *core, struct client_stream *stream, uint
 		return NULL;
 	}
 	if (stream->retry_ns > now_ns) {
-		stream_lower(deadline_ns, stream->retry_ns);
+		client_stream_lower(deadline_ns, stream->retry_ns);
 		return NULL;
 	}
 	if (stream->lost_count > 0) {
@@ -246,7 +234,7 @@ client_stream_sent(struct client_core *core, struct client_batch *batch, uint64_
 	}
 	batch->last_pn = pn;
 	if (batch->state == CLIENT_BATCH_LOST) {
-		stream_count_lost(core, stream, -1);
+		client_stream_count_lost(core, stream, -1);
 	}
 	if (stream->next == batch) {
 		stream->next = batch->next;
@@ -262,10 +250,10 @@ client_stream_sent(struct client_core *core, struct client_batch *batch, uint64_
 /* --- what became of it ------------------------------------------------------------------------- */
 
 /* The first batch is received: ask about it if it does not become durable soon. */
-static void
-stream_arm(struct client_core *core, struct client_stream *stream, uint64_t now_ns)
+void
+client_stream_arm(struct client_core *core, struct client_stream *stream, uint64_t now_ns)
 {
-	struct client_session *session = stream_session(core, stream);
+	struct client_session *session = client_stream_session(core, stream);
 
 	if (!stream->first || stream->first->state != CLIENT_BATCH_RECEIVED) {
 		stream->durable_ping_ns = 0;
@@ -274,8 +262,8 @@ stream_arm(struct client_core *core, struct client_stream *stream, uint64_t now_
 	uint64_t wait_ns = 4 * session->loss.rtt.smoothed_ns;
 	uint32_t shift = stream->durable_pings < 10 ? stream->durable_pings : 10;
 
-	if (wait_ns < STREAM_DURABLE_PING_MIN_NS) {
-		wait_ns = STREAM_DURABLE_PING_MIN_NS;
+	if (wait_ns < CLIENT_DURABLE_PING_MIN_NS) {
+		wait_ns = CLIENT_DURABLE_PING_MIN_NS;
 	}
 	wait_ns <<= shift;
 	if (wait_ns > STREAM_DURABLE_PING_MAX_NS) {
@@ -285,11 +273,11 @@ stream_arm(struct client_core *core, struct client_stream *stream, uint64_t now_
 	client_session_timer(session, stream->durable_ping_ns);
 }
 
-static void
-stream_received(struct client_core *core, struct client_batch *batch)
+void
+client_stream_received(struct client_core *core, struct client_batch *batch)
 {
 	if (batch->state == CLIENT_BATCH_LOST) {
-		stream_count_lost(core, batch->stream, -1);
+		client_stream_count_lost(core, batch->stream, -1);
 	}
 	batch->state = CLIENT_BATCH_RECEIVED;
 	if (core->options.acks_received) {
@@ -309,9 +297,9 @@ client_stream_acked(struct client_core *core, struct client_batch *batch, uint64
 	if (batch->state != CLIENT_BATCH_FLYING && batch->state != CLIENT_BATCH_LOST) {
 		return;
 	}
-	stream_received(core, batch);
+	client_stream_received(core, batch);
 	if (batch == stream->first && stream->durable_ping_ns == 0) {
-		stream_arm(core, stream, now_ns);
+		client_stream_arm(core, stream, now_ns);
 	}
 }
 
@@ -320,7 +308,7 @@ client_stream_lost(struct client_core *core, struct client_batch *batch, uint64_
 {
 	if (batch->state == CLIENT_BATCH_FLYING && pn == batch->last_pn) {
 		batch->state = CLIENT_BATCH_LOST;
-		stream_count_lost(core, batch->stream, 1);
+		client_stream_count_lost(core, batch->stream, 1);
 	}
 }
 
@@ -345,7 +333,7 @@ stream_release(struct client_core *core, struct client_stream *stream, int32_t s
 		uint32_t behind = ((uint32_t)sequence - (uint32_t)last) & 0x7fffffff;
 		int64_t last_offset = offset >= 0 && (chain || behind == 0) ? offset - behind : -1;
 
-		stream_finish(core, stream, batch, 0, last_offset);
+		client_stream_finish(core, stream, batch, 0, last_offset);
 		any = true;
 	}
 	if (any) {
@@ -365,184 +353,13 @@ stream_accepted(struct client_core *core, struct client_stream *stream, int32_t 
 			break;
 		}
 		if (batch->state == CLIENT_BATCH_FLYING || batch->state == CLIENT_BATCH_LOST) {
-			stream_received(core, batch);
+			client_stream_received(core, batch);
 		}
 	}
 	if (stream->recover == CLIENT_RECOVER_WAIT && client_seq_le(stream->recover_sequence, sequence)) {
 		stream->recover = CLIENT_RECOVER_NONE;
 		stream->recover_batch = NULL;
 		stream->crc_refusals = 0;
-	}
-}
-
-/* From this batch on nothing arrived: it goes first and alone. */
-static void
-stream_rewind(struct client_core *core, struct client_stream *stream, struct client_batch *from)
-{
-	for (struct client_batch *batch = from; batch && client_batch_sequenced(batch);
-		batch = batch->next) {
-		if (batch->state == CLIENT_BATCH_LOST) {
-			stream_count_lost(core, stream, -1);
-		}
-		batch->state = CLIENT_BATCH_UNSENT;
-		batch->first_pn = 0;
-	}
-	for (struct client_batch *batch = stream->first; batch != from; batch = batch->next) {
-		if (batch->state == CLIENT_BATCH_FLYING || batch->state == CLIENT_BATCH_LOST) {
-			stream_received(core, batch);
-		}
-	}
-	stream->next = from;
-	stream->recover = CLIENT_RECOVER_SEND;
-	stream->recover_batch = NULL;
-	client_core_count(core, CLIENT_rewinds, 1);
-}
-
-/* The server never takes this batch: it fails, the ones behind it move up. Only when settled. */
-static void
-stream_strike(struct client_core *core, struct client_stream *stream, struct client_batch *batch,
-	int16_t error)
-{
-	int32_t sequence = batch->base_sequence;
-	struct client_batch *after = batch->next;
-
-	stream_finish(core, stream, batch, error, -1);
-	for (; after && client_batch_sequenced(after); after = after->next) {
-		client_batch_stamp(after, core->producer_id, core->producer_epoch, sequence);
-		sequence = client_seq_add(sequence, after->record_count);
-	}
-	stream->next_sequence = sequence;
-}
-
-enum stream_verdict {
-	STREAM_AGAIN,	/* the same batch later */
-	STREAM_RESOLVE, /* the handle is no longer good */
-	STREAM_STRIKE,	/* this batch never */
-	STREAM_EPOCH,	/* nothing more under this epoch */
-};
-
-static enum stream_verdict
-stream_judge(const struct client_stream *stream, int16_t error)
-{
-	switch (error) {
-	case KAFKA_CORRUPT_MESSAGE:
-		return stream->crc_refusals < STREAM_CRC_REFUSALS_MAX ? STREAM_AGAIN : STREAM_STRIKE;
-	case KAFKA_UNKNOWN_TOPIC_OR_PARTITION:
-		return STREAM_RESOLVE;
-	case KAFKA_LEADER_NOT_AVAILABLE:
-	case KAFKA_NOT_LEADER_OR_FOLLOWER:
-	case KAFKA_REQUEST_TIMED_OUT:
-	case KAFKA_NOT_ENOUGH_REPLICAS:
-	case KAFKA_KAFKA_STORAGE_ERROR:
-	case KAFKA_THROTTLING_QUOTA_EXCEEDED:
-		return STREAM_AGAIN;
-	case KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER:
-	case KAFKA_INVALID_PRODUCER_EPOCH:
-		return STREAM_EPOCH;
-	default:
-		return STREAM_STRIKE;
-	}
-}
-
-static void
-stream_settle(struct client_core *core, struct client_stream *stream, int16_t error,
-	uint64_t now_ns)
-{
-	struct client_session *session = stream_session(core, stream);
-
-	stream->settle = CLIENT_SETTLE_LOW;
-	stream->settle_error = error;
-	stream->settle_pn = 0;
-	stream->hold_pn = session->loss.next_pn - 1;
-	stream->durable_ping_ns = now_ns;
-	client_session_timer(session, now_ns);
-}
-
-/* The answer to the PING after settling: what the server has now is all that it will ever have. */
-static void
-stream_settled(struct client_core *core, struct client_stream *stream,
-	const struct session_msg_ack_entry *entry)
-{
-	struct client_batch *batch;
-	bool any = false;
-
-	stream->settle = CLIENT_SETTLE_NONE;
-	while ((batch = stream->next) != NULL && client_batch_sequenced(batch) &&
-		entry->received_seq >= 0 &&
-		client_seq_le(client_batch_last_sequence(batch), entry->received_seq)) {
-		stream_received(core, batch);
-		stream->next = batch->next;
-		any = true;
-	}
-	stream->recover = any ? CLIENT_RECOVER_NONE : CLIENT_RECOVER_SEND;
-	stream->recover_batch = NULL;
-	if (any || !batch || !client_batch_sequenced(batch)) {
-		return; /* a late copy was taken after all */
-	}
-	if (stream_judge(stream, stream->settle_error) == STREAM_EPOCH) {
-		stream->needs_epoch = true;
-		client_core_want_bump(core);
-	} else {
-		stream_strike(core, stream, batch, stream->settle_error);
-		stream->crc_refusals = 0;
-	}
-}
-
-/* The batch that an error speaks of: by its sequence, else the first that was not accepted. */
-static struct client_batch *
-stream_refused_batch(struct client_stream *stream, int32_t error_seq)
-{
-	for (struct client_batch *batch = stream->first; batch && client_batch_sequenced(batch);
-		batch = batch->next) {
-		if (error_seq >= 0 ? batch->base_sequence == error_seq
-				   : batch->state != CLIENT_BATCH_RECEIVED) {
-			return batch;
-		}
-	}
-	return NULL;
-}
-
-static void
-stream_refused(struct client_core *core, struct client_stream *stream, int16_t error,
-	int32_t error_seq, uint64_t now_ns)
-{
-	struct client_batch *batch = stream_refused_batch(stream, error_seq);
-	bool alone = stream->recover == CLIENT_RECOVER_WAIT && batch == stream->recover_batch;
-
-	if (!batch || stream->recover == CLIENT_RECOVER_SEND || stream->needs_epoch ||
-		stream->settle != CLIENT_SETTLE_NONE) {
-		return;
-	}
-	if (stream->recover == CLIENT_RECOVER_WAIT && stream->recover_batch &&
-		stream->recover_batch->state != CLIENT_BATCH_RECEIVED) {
-		return; /* still the answer to what was sent before the rewind */
-	}
-	enum stream_verdict verdict = stream_judge(stream, error);
-
-	client_core_tell(core, "%s-%u: %s", stream->topic->name, stream->partition,
-		kafka_error_text(error));
-	stream_rewind(core, stream, batch);
-	stream->retry_ns = now_ns;
-	if (verdict == STREAM_AGAIN && error != KAFKA_CORRUPT_MESSAGE) {
-		stream->retry_ns += core->options.retry_backoff_ns;
-	}
-	stream->crc_refusals += error == KAFKA_CORRUPT_MESSAGE;
-	if (verdict == STREAM_RESOLVE) {
-		stream->handle = 0;
-		client_topic_ask(stream->topic, now_ns);
-	} else if (verdict != STREAM_AGAIN && alone) {
-		stream_settle(core, stream, error, now_ns);
-		return;
-	}
-	stream_arm(core, stream, now_ns);
-}
-
-void
-client_stream_pinged(struct client_stream *stream, uint64_t pn)
-{
-	if (stream->settle == CLIENT_SETTLE_LOW && stream->settle_pn == 0) {
-		stream->settle = CLIENT_SETTLE_ASKED;
-		stream->settle_pn = pn;
 	}
 }
 
@@ -562,8 +379,8 @@ client_stream_newer(struct client_stream *stream, uint64_t session_id, uint64_t 
 }
 
 /* What is durable and what was accepted. True if something was released. */
-static bool
-stream_progress(struct client_core *core, struct client_stream *stream,
+bool
+client_stream_progress(struct client_core *core, struct client_stream *stream,
 	const struct session_msg_ack_entry *entry)
 {
 	bool moved = false;
@@ -581,42 +398,6 @@ stream_progress(struct client_core *core, struct client_stream *stream,
 	return moved;
 }
 
-static void
-stream_arm_again(struct client_core *core, struct client_stream *stream, bool moved,
-	uint64_t now_ns)
-{
-	if (moved) {
-		stream->durable_pings = 0;
-	}
-	if (stream->settle == CLIENT_SETTLE_NONE && (moved || stream->durable_ping_ns == 0)) {
-		stream_arm(core, stream, now_ns);
-	}
-}
-
-void
-client_stream_entry(struct client_core *core, struct client_stream *stream,
-	const struct session_msg_ack_entry *entry, const struct client_loss_ack *ack,
-	uint64_t now_ns)
-{
-	bool moved = stream_progress(core, stream, entry);
-
-	if (stream->settle == CLIENT_SETTLE_ASKED && client_loss_covers(ack, stream->settle_pn) &&
-		stream->server_told) {
-		stream_settled(core, stream, entry);
-	}
-	if (entry->error != 0) {
-		stream_refused(core, stream, entry->error, entry->error_seq, now_ns);
-	}
-	stream_arm_again(core, stream, moved, now_ns);
-}
-
-void
-client_stream_late_entry(struct client_core *core, struct client_stream *stream,
-	const struct session_msg_ack_entry *entry, uint64_t now_ns)
-{
-	stream_arm_again(core, stream, stream_progress(core, stream, entry), now_ns);
-}
-
 /* --- starting over ----------------------------------------------------------------------------- */
 
 void
@@ -629,7 +410,7 @@ client_stream_restart(struct client_core *core, struct client_stream *stream)
 		batch->first_pn = 0;
 		batch->last_pn = 0;
 	}
-	stream_count_lost(core, stream, -(int32_t)stream->lost_count);
+	client_stream_count_lost(core, stream, -(int32_t)stream->lost_count);
 	stream->recover = CLIENT_RECOVER_NONE;
 	stream->recover_batch = NULL;
 	stream->settle = CLIENT_SETTLE_NONE;
@@ -663,7 +444,7 @@ client_stream_give_up(struct client_core *core, struct client_stream *stream, in
 	bool any = false;
 
 	while (stream->first && client_batch_sequenced(stream->first)) {
-		stream_finish(core, stream, stream->first, error, -1);
+		client_stream_finish(core, stream, stream->first, error, -1);
 		any = true;
 	}
 	stream->recover = CLIENT_RECOVER_NONE;
@@ -679,7 +460,7 @@ client_stream_too_large(struct client_core *core, struct client_stream *stream,
 	if (client_batch_sequenced(batch)) {
 		client_stream_give_up(core, stream, KAFKA_MESSAGE_TOO_LARGE);
 	} else {
-		stream_finish(core, stream, batch, KAFKA_MESSAGE_TOO_LARGE, -1);
+		client_stream_finish(core, stream, batch, KAFKA_MESSAGE_TOO_LARGE, -1);
 	}
 }
 
@@ -687,7 +468,7 @@ void
 client_stream_fail_all(struct client_core *core, struct client_stream *stream, int16_t error)
 {
 	while (stream->first) {
-		stream_finish(core, stream, stream->first, error, -1);
+		client_stream_finish(core, stream, stream->first, error, -1);
 	}
 	stream->recover = CLIENT_RECOVER_NONE;
 }
@@ -718,75 +499,4 @@ client_stream_undecided(const struct client_stream *stream)
 {
 	return stream->first && client_batch_sequenced(stream->first) &&
 	       !(stream->needs_epoch && stream->first->state == CLIENT_BATCH_UNSENT);
-}
-
-/* --- timers ------------------------------------------------------------------------------------ */
-
-/*
- * The first batch was received, PINGs were answered, and yet the server has not accepted it: what it
- * parked was thrown away. If it forgot even what it had called durable, its state of this producer
- * expired and only a new epoch helps.
- */
-static void
-stream_unstick(struct client_core *core, struct client_stream *stream, uint64_t now_ns)
-{
-	struct client_batch *first = stream->first;
-	int32_t server = stream->server_sequence;
-
-	if (!stream->server_told ||
-		stream->entry_session_id != stream_session(core, stream)->session_id) {
-		return; /* in this session nothing was told yet */
-	}
-	if (server >= 0 && client_seq_le(first->base_sequence, server)) {
-		return; /* accepted: only the disk is slow */
-	}
-	if (stream->known_sequence >= 0 &&
-		(server < 0 || !client_seq_le(stream->known_sequence, server))) {
-		client_core_tell(core, "%s-%u: the server no longer knows this producer",
-			stream->topic->name, stream->partition);
-		stream_rewind(core, stream, first);
-		stream_settle(core, stream, KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, now_ns);
-		return;
-	}
-	stream_rewind(core, stream, first);
-	stream->durable_pings = 0;
-	stream->retry_ns = now_ns;
-}
-
-bool
-client_stream_on_time(struct client_core *core, struct client_stream *stream, uint64_t now_ns,
-	uint64_t *deadline_ns)
-{
-	bool ping = false;
-
-	while (stream->first &&
-		stream->first->created_ns + core->options.delivery_timeout_ns <= now_ns) {
-		if (client_batch_sequenced(stream->first)) {
-			client_stream_give_up(core, stream, KAFKA_REQUEST_TIMED_OUT);
-		} else {
-			stream_finish(core, stream, stream->first, KAFKA_REQUEST_TIMED_OUT, -1);
-		}
-	}
-	if (!stream->first) {
-		return false;
-	}
-	stream_lower(deadline_ns, stream->first->created_ns + core->options.delivery_timeout_ns);
-	if (stream->durable_ping_ns != 0 && stream->durable_ping_ns <= now_ns) {
-		ping = stream->handle != 0;
-		if (stream->settle != CLIENT_SETTLE_NONE) {
-			ping = ping && stream_session(core, stream)->loss.low_pn > stream->hold_pn;
-			stream->durable_ping_ns = now_ns + STREAM_DURABLE_PING_MIN_NS;
-		} else {
-			if (++stream->durable_pings > STREAM_STUCK_PINGS) {
-				stream_unstick(core, stream, now_ns);
-			}
-			if (stream->settle == CLIENT_SETTLE_NONE) {
-				stream_arm(core, stream, now_ns);
-			}
-		}
-	}
-	if (stream->durable_ping_ns != 0) {
-		stream_lower(deadline_ns, stream->durable_ping_ns);
-	}
-	return ping;
 }

@@ -6,13 +6,7 @@
  * Order of states in the list: { RECEIVED FLYING LOST }* UNSENT* FULL* OPEN?; `next` is the first
  * from UNSENT on. After a refusal the batches from the refused sequence on become UNSENT and the first
  * goes alone until the server says that it accepted it (RECOVER_SEND, RECOVER_WAIT), because the
- * server refuses all others until then.
- *
- * A batch is given another sequence or epoch only when it is certain that the server did not take it
- * and no longer can. A refusal alone proves nothing: a copy of the batch may still be under way, and the
- * refused packet may have been another one. So a hard refusal counts only if the batch was sent
- * alone, and then the stream settles: it sends nothing until none of its packets is waited for
- * (hold_pn < low: the server discards what comes later), asks by PING, and believes that answer.
+ * server refuses all others until then; client_recovery.h decides that.
  * I/O thread only.
  */
 #ifndef CLIENT_CLIENT_STREAM_H
@@ -97,18 +91,6 @@ void client_stream_acked(struct client_core *core, struct client_batch *batch, u
 void client_stream_lost(struct client_core *core, struct client_batch *batch, uint64_t pn);
 /* True, once, if an entry of the ACK with this packet number is newer than all before. */
 bool client_stream_newer(struct client_stream *stream, uint64_t session_id, uint64_t pn);
-/* A newer entry in a newest ACK. */
-void client_stream_entry(struct client_core *core, struct client_stream *stream,
-	const struct session_msg_ack_entry *entry, const struct client_loss_ack *ack,
-	uint64_t now_ns);
-/*
- * A newer entry in an ACK that others have overtaken. What it says of progress holds; a refusal may be
- * of what was sent again since, so that is asked about, as after a lost ACK.
- */
-void client_stream_late_entry(struct client_core *core, struct client_stream *stream,
-	const struct session_msg_ack_entry *entry, uint64_t now_ns);
-/* The PING that client_stream_on_time wanted was sent. */
-void client_stream_pinged(struct client_stream *stream, uint64_t pn);
 /* The session ended: nothing is known to have arrived. */
 void client_stream_restart(struct client_core *core, struct client_stream *stream);
 /* The epoch was raised, or the id is new: sequences from 0 again. */
@@ -120,14 +102,38 @@ void client_stream_too_large(struct client_core *core, struct client_stream *str
 	struct client_batch *batch);
 /* Fails everything. */
 void client_stream_fail_all(struct client_core *core, struct client_stream *stream, int16_t error);
-/* Delivery timeout and durable timer. True: send a PING with this stream now. */
-bool client_stream_on_time(struct client_core *core, struct client_stream *stream, uint64_t now_ns,
-	uint64_t *deadline_ns);
 /* Holds batches that were sent in this session and not refused since. */
 bool client_stream_under_way(const struct client_stream *stream);
 /* Holds batches that were sent in this session and are not known to have arrived. */
 bool client_stream_unreceived(const struct client_stream *stream);
 /* Holds batches with a sequence and unknown fate. */
 bool client_stream_undecided(const struct client_stream *stream);
+
+/* --- what client_recovery.c does it with --- */
+#define CLIENT_DURABLE_PING_MIN_NS (10 * NS_PER_MS)
+
+/* Where the partition's packets go. */
+struct client_session *client_stream_session(struct client_core *core,
+	const struct client_stream *stream);
+/* What is durable and what was accepted. True if something was released. */
+bool client_stream_progress(struct client_core *core, struct client_stream *stream,
+	const struct session_msg_ack_entry *entry);
+/* Takes the batch out and reports its records. */
+void client_stream_finish(struct client_core *core, struct client_stream *stream,
+	struct client_batch *batch, int16_t error, int64_t last_offset);
+void client_stream_received(struct client_core *core, struct client_batch *batch);
+/* One more batch, or one less, is known to be lost. */
+void client_stream_count_lost(struct client_core *core, struct client_stream *stream,
+	int32_t change);
+/* The first batch is received: ask about it if it does not become durable soon. */
+void client_stream_arm(struct client_core *core, struct client_stream *stream, uint64_t now_ns);
+
+static inline void
+client_stream_lower(uint64_t *deadline_ns, uint64_t at_ns)
+{
+	if (at_ns < *deadline_ns) {
+		*deadline_ns = at_ns;
+	}
+}
 
 #endif

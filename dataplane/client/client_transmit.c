@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/ensure.h"
 #include "client/client_core_state.h"
+#include "client/client_recovery.h"
 
 #define TRANSMIT_KEEPALIVE_PARTS 3 /* of the idle timeout */
 #define TRANSMIT_STARVED_PINGS	 10 /* asked so often for credit: one to ten seconds */
@@ -239,9 +240,9 @@ transmit_entries(struct client_session *session, uint64_t pn, const struct sessi
 			continue;
 		}
 		if (newest) {
-			client_stream_entry(session->core, stream, &ack->entry[i], part, now_ns);
+			client_recovery_entry(session->core, stream, &ack->entry[i], part, now_ns);
 		} else {
-			client_stream_late_entry(session->core, stream, &ack->entry[i], now_ns);
+			client_recovery_late_entry(session->core, stream, &ack->entry[i], now_ns);
 		}
 	}
 }
