@@ -455,24 +455,3 @@ checkpoint_file_write_clean(struct writer *w, int64_t broker_epoch)
 	snprintf(text, sizeof(text), "{\"version\":0,\"brokerEpoch\":%" PRId64 "}", broker_epoch);
 	text_write(w, text);
 }
-
-int64_t
-checkpoint_file_parse_clean(const void *bytes, size_t len)
-{
-	static const char name[] = "\"brokerEpoch\":";
-	const char *end = (const char *)bytes + len;
-	const char *at = memmem(bytes, len, name, sizeof(name) - 1);
-	struct slice word;
-	int64_t value;
-
-	if (!at) {
-		return -1;
-	}
-	word.at = at + sizeof(name) - 1;
-	word.len = 0;
-	while (word.at + word.len < end && strchr("-0123456789", word.at[word.len]) &&
-		word.at[word.len] != '\0') {
-		word.len++;
-	}
-	return number_parse(word, INT64_MIN, INT64_MAX, &value) ? value : -1;
-}

@@ -82,8 +82,7 @@ int checkpoint_file_parse_properties(const void *bytes, size_t len,
 
 /* --- .kafka_cleanshutdown --------------------------------------------------------------------- */
 
+/* Its presence alone says clean: nobody here reads it. */
 void checkpoint_file_write_clean(struct writer *w, int64_t broker_epoch);
-/* The broker epoch, -1 if the file names none (its presence alone says clean). */
-int64_t checkpoint_file_parse_clean(const void *bytes, size_t len);
 
 #endif

@@ -22,7 +22,6 @@
 #define CHUNK_BYTES	   (16u << 10)
 #define CHUNK_SECTIONS	   4 /* a section takes at least one block of 4 KiB */
 #define EXTENT_GROW_BYTES  (512u << 10)
-#define CHUNK_SEGMENT_NONE UINT32_MAX
 
 struct partition;
 

@@ -102,7 +102,6 @@ void log_topic_config_init(struct log_topic_config *config);
 
 enum log_partition_state {
 	LOG_PARTITION_ABSENT,
-	LOG_PARTITION_OPENING,
 	LOG_PARTITION_SERVING,
 	LOG_PARTITION_POISONED,	   /* a write failed: reads go on, appends get 56 */
 	LOG_PARTITION_QUARANTINED, /* doubtful bytes: LOG.md 13 step 7 */

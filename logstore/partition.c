@@ -133,17 +133,6 @@ partition_segment_take(struct partition *p, int64_t base)
 	return NULL;
 }
 
-struct segment *
-partition_segment_find(struct partition *p, int64_t base)
-{
-	for (uint32_t i = 0; i < SEGMENTS_OPEN_MAX; i++) {
-		if (p->segments[i].state != SEGMENT_FREE && p->segments[i].base == base) {
-			return &p->segments[i];
-		}
-	}
-	return NULL;
-}
-
 uint32_t
 partition_segments_open(const struct partition *p)
 {

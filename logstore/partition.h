@@ -26,7 +26,6 @@
 #define INDEX_PAGES	     8 /* one holds 800 KB of log, and the keeper may be in a sync */
 #define INDEX_PAGE_ENTRIES   200
 #define PARTITION_DIR_MAX    255
-#define PARTITION_NO_SEGMENT INT64_MAX
 
 struct log_shard;
 
@@ -180,8 +179,6 @@ void partition_publish(struct partition *p);
 void partition_publish_checkpoint(struct partition *p);
 /* A free segment object made active: counters at zero. NULL: all are in use. */
 struct segment *partition_segment_take(struct partition *p, int64_t base);
-/* The unsealed segment with that base, or NULL. */
-struct segment *partition_segment_find(struct partition *p, int64_t base);
 /* Unsealed segments now. */
 uint32_t partition_segments_open(const struct partition *p);
 /* Extent list. */

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "logstore/logstore.h"
 
-#define SPARES_MAX 256
 
 struct found_dir {
 	char topic[HANDOFF_TOPIC_NAME_MAX + 1];

@@ -21,7 +21,6 @@
 #define SEAL_RUN_BYTES	  16
 #define SEAL_RUN_MIN	  (1u << 20)			     /* bytes of log in a run, at least */
 #define SEAL_RUNS_MAX	  ((1u << 31) / SEAL_RUN_MIN + 1) /* a segment is below 2^31 bytes */
-#define SEAL_BYTES_MAX	  (SEAL_HEADER_BYTES + SEAL_RUNS_MAX * SEAL_RUN_BYTES)
 
 enum seal_flag {
 	SEAL_COMPACTED = 1, /* offsets may have gaps */

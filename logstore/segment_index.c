@@ -182,31 +182,3 @@ segment_index_find(const uint8_t *bytes, size_t len, int64_t relative_offset)
 	}
 	return low - 1;
 }
-
-uint32_t
-segment_index_position(const uint8_t *bytes, size_t len, int64_t relative_offset)
-{
-	int64_t at = segment_index_find(bytes, len, relative_offset);
-
-	return at < 0 ? 0 :
-		(uint32_t)segment_index_decode(bytes + at * SEGMENT_INDEX_ENTRY_BYTES).position;
-}
-
-int64_t
-segment_index_find_time(const uint8_t *bytes, size_t len, int64_t timestamp_ms)
-{
-	int64_t low = 0;
-	int64_t high = (int64_t)(len / SEGMENT_INDEX_TIME_ENTRY_BYTES);
-
-	while (low < high) {
-		int64_t middle = low + (high - low) / 2;
-		const uint8_t *entry = bytes + middle * SEGMENT_INDEX_TIME_ENTRY_BYTES;
-
-		if (segment_index_decode_time(entry).timestamp_ms <= timestamp_ms) {
-			low = middle + 1;
-		} else {
-			high = middle;
-		}
-	}
-	return low - 1;
-}

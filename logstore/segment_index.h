@@ -101,9 +101,5 @@ int segment_index_check_time(const uint8_t *bytes, size_t len) MUST_CHECK;
  * is a multiple of the entry size. Offsets relative to the segment base.
  */
 int64_t segment_index_find(const uint8_t *bytes, size_t len, int64_t relative_offset);
-/* Position to start walking from for that relative offset: the entry's, or 0. */
-uint32_t segment_index_position(const uint8_t *bytes, size_t len, int64_t relative_offset);
-/* Last time entry with timestamp <= the target: its index, or -1. */
-int64_t segment_index_find_time(const uint8_t *bytes, size_t len, int64_t timestamp_ms);
 
 #endif

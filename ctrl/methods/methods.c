@@ -204,7 +204,7 @@ body_partition(struct rpc_call *call, const char *name, uint32_t partition,
 }
 
 static const char *const partition_state_names[] = {
-	[LOG_PARTITION_ABSENT] = "absent",	     [LOG_PARTITION_OPENING] = "opening",
+	[LOG_PARTITION_ABSENT] = "absent",
 	[LOG_PARTITION_SERVING] = "serving",	     [LOG_PARTITION_POISONED] = "poisoned",
 	[LOG_PARTITION_QUARANTINED] = "quarantined", [LOG_PARTITION_OFFLINE] = "offline",
 	[LOG_PARTITION_DELETED] = "deleted",

@@ -29,7 +29,14 @@ enum request_state {
 
 struct fault_request {
 	enum request_state state;
-	struct io_fault_event event;
+	enum io_fault_op op; /* WRITE, FLUSH, READ */
+	uint64_t token;	     /* the caller's */
+	uint64_t position;
+	void *buffer;
+	uint32_t len;
+	uint32_t slot;
+	uint32_t flags; /* enum io_write_flag */
+	int32_t result; /* once it is known */
 	uint64_t due_ns;
 };
 
@@ -40,8 +47,6 @@ struct io_fault {
 	int poll_fd; /* -1: nothing to join */
 	int timer_fd;
 	bool timer_armed;
-	uint64_t event_count;
-	struct io_fault_event *events;
 	uint32_t request_count; /* not free */
 	struct fault_request requests[REQUESTS_MAX];
 };
@@ -98,14 +103,13 @@ fault_delay(const struct io_fault *f, enum io_fault_op op, uint64_t now_ns)
 }
 
 static struct fault_request *
-fault_take(struct io_fault *f, const struct io_fault_event *event)
+fault_take(struct io_fault *f, const struct fault_request *wanted)
 {
 	uint32_t i;
 
 	for (i = 0; i < REQUESTS_MAX; i++) {
 		if (f->requests[i].state == REQUEST_FREE) {
-			f->requests[i] = (struct fault_request){.event = *event};
-			f->requests[i].event.submit_ns = clock_now_ns(f->options.clock);
+			f->requests[i] = *wanted;
 			f->request_count++;
 			return &f->requests[i];
 		}
@@ -141,36 +145,35 @@ static void
 fault_done(struct io_fault *f, struct fault_request *request, int32_t result)
 {
 	uint64_t now_ns = clock_now_ns(f->options.clock);
-	uint64_t delay = fault_delay(f, request->event.op, now_ns);
+	uint64_t delay = fault_delay(f, request->op, now_ns);
 
 	request->state = REQUEST_DELAYED;
-	request->event.result = result;
+	request->result = result;
 	request->due_ns = now_ns + delay;
 	fault_arm_timer(f, delay > 0 ? delay : 1);
 }
 
 /* Passes the request on, or answers it by its rule. `len` may be shortened. */
 static int
-fault_pass(struct io_fault *f, struct fault_request *request, void *buffer, uint32_t len)
+fault_pass(struct io_fault *f, struct fault_request *request, uint32_t len)
 {
-	const struct io_fault_event *e = &request->event;
 	const struct io_ops *ops = f->inner->ops;
 	uint64_t token = (uint64_t)(request - f->requests);
 	int rc;
 
-	switch (e->op) {
+	switch (request->op) {
 	case IO_FAULT_WRITE:
 		rc = ops->write(f->inner,
-			&(struct io_write){.slot = e->slot, .buffer = buffer, .position = e->position,
-				.len = len, .flags = e->flags, .token = token});
+			&(struct io_write){.slot = request->slot, .buffer = request->buffer, .position = request->position,
+				.len = len, .flags = request->flags, .token = token});
 		break;
 	case IO_FAULT_READ:
 		rc = ops->read(f->inner,
-			&(struct io_read){.slot = e->slot, .buffer = buffer, .position = e->position,
+			&(struct io_read){.slot = request->slot, .buffer = request->buffer, .position = request->position,
 				.len = len, .token = token});
 		break;
 	default:
-		rc = ops->flush(f->inner, e->slot, token);
+		rc = ops->flush(f->inner, request->slot, token);
 		break;
 	}
 	if (rc < 0) {
@@ -182,17 +185,17 @@ fault_pass(struct io_fault *f, struct fault_request *request, void *buffer, uint
 }
 
 static int
-fault_queue(struct io *io, const struct io_fault_event *event, void *buffer)
+fault_queue(struct io *io, const struct fault_request *wanted)
 {
 	struct io_fault *f = fault_of(io);
-	struct fault_request *request = fault_take(f, event);
+	struct fault_request *request = fault_take(f, wanted);
 	struct io_fault_rule rule;
-	uint32_t len = event->len;
+	uint32_t len = wanted->len;
 
 	if (!request) {
 		return -EBUSY;
 	}
-	if (fault_fires(f, event->op, &rule)) {
+	if (fault_fires(f, wanted->op, &rule)) {
 		if (rule.kind == IO_FAULT_ERROR) {
 			fault_done(f, request, -rule.error);
 			return 0;
@@ -203,42 +206,44 @@ fault_queue(struct io *io, const struct io_fault_event *event, void *buffer)
 			return 0;
 		}
 	}
-	return fault_pass(f, request, buffer, len);
+	return fault_pass(f, request, len);
 }
 
 static int
 fault_write(struct io *io, const struct io_write *write)
 {
-	return fault_queue(io, &(struct io_fault_event){
+	return fault_queue(io, &(struct fault_request){
 		.op = IO_FAULT_WRITE,
 		.slot = write->slot,
 		.position = write->position,
 		.len = write->len,
-		.flags = (uint8_t)write->flags,
+		.flags = write->flags,
 		.token = write->token,
-	}, (void *)(uintptr_t)write->buffer);
+		.buffer = (void *)(uintptr_t)write->buffer,
+	});
 }
 
 static int
 fault_read(struct io *io, const struct io_read *read)
 {
-	return fault_queue(io, &(struct io_fault_event){
+	return fault_queue(io, &(struct fault_request){
 		.op = IO_FAULT_READ,
 		.slot = read->slot,
 		.position = read->position,
 		.len = read->len,
 		.token = read->token,
-	}, read->buffer);
+		.buffer = read->buffer,
+	});
 }
 
 static int
 fault_flush(struct io *io, uint32_t slot, uint64_t token)
 {
-	return fault_queue(io, &(struct io_fault_event){
+	return fault_queue(io, &(struct fault_request){
 		.op = IO_FAULT_FLUSH,
 		.slot = slot,
 		.token = token,
-	}, NULL);
+	});
 }
 
 static void
@@ -278,13 +283,9 @@ fault_reap(struct io *io, struct io_completion *ret, uint32_t max)
 			continue;
 		}
 		ret[count++] = (struct io_completion){
-			.token = request->event.token,
-			.result = request->event.result,
+			.token = request->token,
+			.result = request->result,
 		};
-		request->event.time_ns = now;
-		if (f->options.events_max > 0) {
-			f->events[f->event_count++ % f->options.events_max] = request->event;
-		}
 		fault_free(f, request);
 	}
 	if (next != UINT64_MAX) {
@@ -465,7 +466,6 @@ fault_destroy(struct io *io)
 
 	f->inner->ops->destroy(f->inner);
 	fault_close_fds(f);
-	free(f->events);
 	free(f);
 }
 
@@ -554,44 +554,12 @@ io_fault_create(struct io *inner, const struct io_fault_options *options, struct
 	f->io.ops = &fault_ops;
 	f->inner = inner;
 	f->options = *options;
-	f->events = calloc((size_t)options->events_max + 1, sizeof(*f->events));
 	rc = fault_join_fds(f);
-	if (!f->events || rc < 0) {
+	if (rc < 0) {
 		fault_close_fds(f);
-		free(f->events);
 		free(f);
-		return rc < 0 ? rc : -ENOMEM;
+		return rc;
 	}
 	*ret_io = &f->io;
-	return 0;
-}
-
-uint32_t
-io_fault_events(struct io *io, struct io_fault_event *ret_events, uint32_t max)
-{
-	struct io_fault *f = fault_of(io);
-	uint64_t held = f->event_count < f->options.events_max ?
-		f->event_count : f->options.events_max;
-	uint32_t count = held < max ? (uint32_t)held : max;
-	uint32_t i;
-
-	for (i = 0; i < count; i++) {
-		ret_events[i] = f->events[(f->event_count - count + i) % f->options.events_max];
-	}
-	return count;
-}
-
-int
-io_fault_arm(struct io *io, const struct io_fault_rule *rule)
-{
-	struct io_fault *f = fault_of(io);
-
-	if (!fault_rule_valid(rule)) {
-		return -EINVAL;
-	}
-	if (f->options.rule_count == IO_FAULT_RULES_MAX) {
-		return -ENOSPC;
-	}
-	f->options.rules[f->options.rule_count++] = *rule;
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A decorator of seam base/io.h for tests of the real program: wraps any io, delays flushes or
- * writes, fails or shortens the n-th one, and records hot operations in completion order into a
- * bounded ring of events. Same threads as the io it wraps. The simulated disk takes the same rules.
+ * writes, fails or shortens the n-th one. Same threads as the io it wraps. The simulated disk takes
+ * the same rules.
  */
 #ifndef LOGSTORE_IO_IO_FAULT_H
 #define LOGSTORE_IO_IO_FAULT_H
@@ -61,37 +61,12 @@ struct io_fault_options {
 	uint64_t flush_delay_ns;
 	uint64_t read_delay_ns;
 	uint64_t delays_end_ns; /* of `clock`: no delays from then on; 0: for ever */
-	uint32_t events_max; /* size of the record; 0: none */
 	uint32_t rule_count;
 	struct io_fault_rule rules[IO_FAULT_RULES_MAX];
-};
-
-/* One completed hot operation. */
-struct io_fault_event {
-	uint64_t time_ns; /* completion */
-	uint64_t submit_ns;
-	uint64_t token;
-	uint64_t position;
-	uint32_t len;
-	uint32_t slot;
-	int32_t result;
-	uint8_t op; /* WRITE, FLUSH, READ */
-	uint8_t flags; /* enum io_write_flag */
 };
 
 /* Owns `inner` from success on. -EINVAL: a rule this decorator cannot do. */
 int io_fault_create(struct io *inner, const struct io_fault_options *options, struct io **ret_io)
 	MUST_CHECK;
-/*
- * Reads a rule text into options (clock untouched): words separated by commas, e.g.
- * `flush_delay_ms=200,write_delay_us=50,fail=flush:3:EIO,fail=write:2+:ENOSPC,short=write:1:512`.
- * `3+` is sticky. -EINVAL: ret_bad points at the word that is not understood.
- */
-int io_fault_parse(const char *text, struct io_fault_options *options, const char **ret_bad)
-	MUST_CHECK;
-/* The newest events, oldest of them first; returns how many. Owning thread, or when it stopped. */
-uint32_t io_fault_events(struct io *io, struct io_fault_event *ret_events, uint32_t max);
-/* Adds a rule while running; owning thread. -ENOSPC: too many. */
-int io_fault_arm(struct io *io, const struct io_fault_rule *rule) MUST_CHECK;
 
 #endif

@@ -46,7 +46,6 @@ fuzz_keys(const uint8_t *bytes, size_t len)
 	uint8_t id[16];
 
 	(void)!checkpoint_file_parse_metadata(bytes, len, id);
-	(void)checkpoint_file_parse_clean(bytes, len);
 	if (checkpoint_file_parse_properties(bytes, len, &p) == 0) {
 		checkpoint_file_write_properties(&w, &p);
 		ensure(!w.failed);

@@ -202,7 +202,6 @@ static void
 look_ups_agree_with_a_linear_search(void **state)
 {
 	uint8_t index[40 * SEGMENT_INDEX_ENTRY_BYTES];
-	uint8_t times[40 * SEGMENT_INDEX_TIME_ENTRY_BYTES];
 	struct rand rand;
 	uint32_t count;
 	int32_t i;
@@ -216,8 +215,6 @@ look_ups_agree_with_a_linear_search(void **state)
 			offset += 1 + (int32_t)rand_below(&rand, 5);
 			segment_index_encode(&(struct segment_index_entry){offset, i * 10},
 				index + i * SEGMENT_INDEX_ENTRY_BYTES);
-			segment_index_encode_time(&(struct segment_index_time_entry){offset, i},
-				times + i * SEGMENT_INDEX_TIME_ENTRY_BYTES);
 		}
 		for (target = -1; target <= offset + 1; target++) {
 			int64_t expected = -1;
@@ -229,9 +226,6 @@ look_ups_agree_with_a_linear_search(void **state)
 				}
 			}
 			assert_int_equal(segment_index_find(index, count * 8, target), expected);
-			assert_int_equal(segment_index_find_time(times, count * 12, target), expected);
-			assert_int_equal(segment_index_position(index, count * 8, target),
-				expected < 0 ? 0 : expected * 10);
 		}
 	}
 }
