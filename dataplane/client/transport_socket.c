@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Datagrams by kernel UDP sockets: one connected socket a lane, so that ICMP errors and the peer's
- * answers find their lane, and bursts of 32 by sendmmsg and recvmmsg. Never fragments: DF is set and
- * the kernel's own path MTU is not asked (IP_PMTUDISC_PROBE), the client finds it by PROBE frames.
+ * answers find their lane, and bursts of 32 by sendmmsg and recvmmsg. Datagrams of one length that
+ * follow one another go as one message, which the kernel cuts (UDP_SEGMENT): it walks its stack once
+ * for all of them. Where a kernel or a device cannot, they go one by one from then on. Never fragments: DF
+ * is set and the kernel's own path MTU is not asked (IP_PMTUDISC_PROBE), the client finds it by PROBE
+ * frames. ECT(0) is set, so that routers mark instead of dropping; ACKs bring the marks back (ecn_ce).
  * A socket keeps its own port when it is connected to another port of the server: the cookie of the
  * set-up is bound to it. I/O thread only, but for wake.
  */
@@ -11,6 +14,8 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +30,17 @@
 
 #define SOCKET_BUFFER_BYTES (1 << 20)
 #define SOCKET_PORT_DEFAULT "9292"
+#define SOCKET_RUN_BYTES_MAX 65000 /* of one message, headers besides */
 
 struct socket_lane {
 	int fd; /* -1 not open */
 	uint16_t port;
+	bool runs_refused; /* no message of several datagrams any more */
+};
+
+union socket_control {
+	struct cmsghdr header;
+	uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
 };
 
 struct transport_socket {
@@ -42,6 +54,7 @@ struct transport_socket {
 	uint32_t next_lane; /* receive starts here */
 	struct iovec tx_iov[TRANSPORT_BURST];
 	struct mmsghdr tx[TRANSPORT_BURST];
+	union socket_control tx_control[TRANSPORT_BURST];
 	struct iovec rx_iov[TRANSPORT_BURST];
 	struct mmsghdr rx[TRANSPORT_BURST];
 	uint8_t tx_bytes[TRANSPORT_BURST][TRANSPORT_DATAGRAM_MAX];
@@ -77,8 +90,10 @@ socket_open(const struct sockaddr_storage *address)
 	socket_set(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES);
 	if (address->ss_family == AF_INET6) {
 		socket_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+		socket_set(fd, IPPROTO_IPV6, IPV6_TCLASS, IPTOS_ECN_ECT0);
 	} else {
 		socket_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+		socket_set(fd, IPPROTO_IP, IP_TOS, IPTOS_ECN_ECT0);
 	}
 	return fd;
 }
@@ -108,18 +123,90 @@ socket_connect(struct transport_socket *s, struct socket_lane *lane, uint16_t po
 	return 0;
 }
 
+/* How many from `first` on go as one message: all of one length, but for a shorter one at the end. */
+static uint32_t
+socket_run(const struct transport_socket *s, uint32_t first)
+{
+	size_t len = s->tx_iov[first].iov_len, total = len, next = len;
+	uint32_t n = 1;
+
+	while (next == len && first + n < s->tx_count) {
+		next = s->tx_iov[first + n].iov_len;
+		if (next > len || total + next > SOCKET_RUN_BYTES_MAX) {
+			break;
+		}
+		total += next;
+		n++;
+	}
+	return n;
+}
+
+/* Message i is n datagrams from `first` on. */
+static void
+socket_message(struct transport_socket *s, uint32_t i, uint32_t first, uint32_t n)
+{
+	struct msghdr *message = &s->tx[i].msg_hdr;
+	uint16_t len = (uint16_t)s->tx_iov[first].iov_len;
+
+	*message = (struct msghdr){.msg_iov = &s->tx_iov[first], .msg_iovlen = n};
+	if (n > 1) {
+		message->msg_control = &s->tx_control[i];
+		message->msg_controllen = sizeof(s->tx_control[i].bytes);
+		s->tx_control[i].header = (struct cmsghdr){
+			.cmsg_level = SOL_UDP, .cmsg_type = UDP_SEGMENT, .cmsg_len = CMSG_LEN(sizeof(len))};
+		memcpy(CMSG_DATA(&s->tx_control[i].header), &len, sizeof(len));
+	}
+}
+
+/*
+ * Sends from datagram `first` on; those before `alone` go one by one. Returns how many the kernel took, or
+ * 0 and errno: it refused the message at `first`, which is *ret_refused datagrams.
+ */
+static uint32_t
+socket_send_from(struct transport_socket *s, uint32_t first, uint32_t alone, uint32_t *ret_refused)
+{
+	const struct socket_lane *lane = &s->lanes[s->tx_lane];
+	uint32_t messages = 0, taken = 0;
+
+	for (uint32_t at = first; at < s->tx_count; messages++) {
+		uint32_t n = lane->runs_refused || at < alone ? 1 : socket_run(s, at);
+
+		socket_message(s, messages, at, n);
+		at += n;
+	}
+	int sent = sendmmsg(lane->fd, s->tx, messages, MSG_DONTWAIT);
+
+	for (int i = 0; i < sent; i++) {
+		taken += (uint32_t)s->tx[i].msg_hdr.msg_iovlen;
+	}
+	*ret_refused = (uint32_t)s->tx[0].msg_hdr.msg_iovlen;
+	return taken;
+}
+
+/* Not this once, but never: no checksum offload, an old kernel, a segment that the link does not take. */
+static bool
+socket_run_impossible(int error)
+{
+	return error == EIO || error == EINVAL || error == EOPNOTSUPP || error == ENOPROTOOPT;
+}
+
 static void
 socket_flush(struct transport *transport)
 {
 	struct transport_socket *s = CONTAINER_OF(transport, struct transport_socket, transport);
-	uint32_t done = 0;
+	uint32_t done = 0, alone = 0;
 
 	while (done < s->tx_count) {
-		int sent = sendmmsg(s->lanes[s->tx_lane].fd, s->tx + done, s->tx_count - done,
-			MSG_DONTWAIT);
+		uint32_t refused, taken = socket_send_from(s, done, alone, &refused);
 
+		if (taken == 0 && refused > 1) {
+			/* One of them may be at fault, or none: each is tried by itself. */
+			s->lanes[s->tx_lane].runs_refused |= socket_run_impossible(errno);
+			alone = done + refused;
+			continue;
+		}
 		/* Too large, refused, no room: that one is lost, as UDP may; the next may do better. */
-		done += sent > 0 ? (uint32_t)sent : 1;
+		done += taken > 0 ? taken : 1;
 	}
 	s->tx_count = 0;
 }
@@ -317,7 +404,6 @@ socket_arrays(struct transport_socket *s)
 {
 	for (uint32_t i = 0; i < TRANSPORT_BURST; i++) {
 		s->tx_iov[i].iov_base = s->tx_bytes[i];
-		s->tx[i].msg_hdr = (struct msghdr){.msg_iov = &s->tx_iov[i], .msg_iovlen = 1};
 		s->rx_iov[i] = (struct iovec){s->rx_bytes[i], TRANSPORT_DATAGRAM_MAX};
 		s->rx[i].msg_hdr = (struct msghdr){.msg_iov = &s->rx_iov[i], .msg_iovlen = 1};
 	}

@@ -81,10 +81,12 @@ sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
 	int sent = (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
 
-	if (sent > 0) {
-		atomic_fetch_add(&kernel_sent, (uint64_t)sent);
-	} else {
-		atomic_fetch_add(&kernel_refused, 1); /* the library gives up the first of them */
+	/* A piece a datagram: the kernel cuts messages that hold several (UDP_SEGMENT). */
+	for (int i = 0; i < sent; i++) {
+		atomic_fetch_add(&kernel_sent, messages[i].msg_hdr.msg_iovlen);
+	}
+	if (sent <= 0 && messages[0].msg_hdr.msg_iovlen == 1) {
+		atomic_fetch_add(&kernel_refused, 1); /* the library gives it up; several it tries one by one */
 	}
 	return sent;
 }
