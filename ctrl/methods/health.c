@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include "ctrl/methods/body.h"
 #include "ctrl/methods/worker_watch.h"
+#include "ctrl/rpc/uds_server.h"
+
+#define MEMORY_SHOWN_NS LEDGER_WATCH_LOSS_SHOWN_NS /* as long as losses are */
 
 static void
 add_reason(json_t *reasons, const char *text)
@@ -81,6 +84,24 @@ state_words(const struct engine *engine, char *text, size_t room)
 	return text;
 }
 
+/* A reason that leaves `ready` alone: the control socket had no room lately. */
+static void
+check_memory(const struct methods *methods, uint64_t now_ns, json_t *reasons)
+{
+	struct rpc_stats stats = {0};
+	char text[256];
+
+	if (methods->server) {
+		rpc_server_stats(methods->server, &stats);
+	}
+	if (stats.memory_refusals > 0 && now_ns - stats.memory_refused_ns < MEMORY_SHOWN_NS) {
+		snprintf(text, sizeof(text), "ctl_memory: requests or answers of the control socket found no room %" PRIu64
+			" times, of late too. fix: fewer clients, lists by `limit`, or raise ctl.memory_max, now %" PRIu64
+			" bytes", stats.memory_refusals, methods->engine->config->ctl_memory_max_bytes);
+		add_reason(reasons, text);
+	}
+}
+
 json_t *
 body_health(struct methods *methods, bool *ret_ready)
 {
@@ -113,6 +134,7 @@ body_health(struct methods *methods, bool *ret_ready)
 	}
 	*ret_ready = json_array_size(reasons) == 0;
 	ledger_watch_reasons(&methods->ledger, clock_now_ns(engine->clock), reasons);
+	check_memory(methods, clock_now_ns(engine->clock), reasons);
 	return json_pack("{s:b,s:b,s:s,s:o,s:o,s:I,s:o,s:o}", "live", live, "ready", *ret_ready,
 		"state", engine_state_names[engine->state], "reasons", reasons, "warnings",
 		warnings, "stale_ms", (json_int_t)stale_ms, "profile",

@@ -113,6 +113,13 @@ queue_line(struct connection *c, const json_t *value, size_t *ret_len)
 }
 
 static void
+note_memory_refusal(struct rpc_server *server)
+{
+	server->stats.memory_refusals++;
+	server->stats.memory_refused_ns = clock_now_ns(server->options.clock);
+}
+
+static void
 set_memory_problem(const struct connection *c, struct rpc_problem *problem, const char *what)
 {
 	problem_set(problem, ERROR_LIMIT,
@@ -147,7 +154,7 @@ connection_send(struct connection *c, json_t *value)
 	size_t len;
 
 	if (!queue_line(c, value, &len)) {
-		c->server->stats.memory_refusals++;
+		note_memory_refusal(c->server);
 		if (!queue_memory_error(c, value, len)) {
 			c->server->stats.slow_readers++;
 			event_ctl_slow_reader("no memory for its answers (ctl.memory_max)");
@@ -308,7 +315,7 @@ read_more(struct connection *c, uint64_t now_ns)
 	if (!buffer_append(c->server, &c->in, bytes, (size_t)got)) {
 		struct rpc_problem problem = {0};
 
-		c->server->stats.memory_refusals++;
+		note_memory_refusal(c->server);
 		set_memory_problem(c, &problem, "no room for what comes in; connection closed");
 		connection_send_error(c, NULL, &problem);
 		connection_bye(c, "memory");

@@ -41,6 +41,7 @@ struct rpc_stats {
 	uint64_t line_timeouts, slow_readers, protocol_closes, halves_discarded, memory_refusals;
 	uint32_t connections;
 	uint64_t buffer_bytes;
+	uint64_t memory_refused_ns; /* instant of the last memory_refusals on the server's clock */
 };
 
 /*

@@ -158,7 +158,35 @@ def bars_are_drawn(daemon):
         assert re.search(r'rate +[\d,]+ records/s, ', output) and re.search(r'ack latency +p50 ', output), output
 
 
+def memory_of_the_control_socket():
+    """ctl.memory_max is kept: who finds no room is told so and hung up on, and the others go on."""
+    with Daemon('ctl.memory_max=8MiB') as daemon:
+        daemon.call('rpc.ping')
+        told, clients = [], []
+        for _ in range(16):  # 900 KB each without an end of line
+            client = Control(os.path.join(daemon.state, 'ctl.sock'), seconds=10)
+            clients.append(client)
+            try:
+                client.socket.sendall(b'[' + b' ' * 900_000)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            daemon.call('rpc.ping')
+            used = daemon.call('metric.get', names=['penstock_ctl_memory_bytes'])['series'][0]['value']
+            assert used <= 8 << 20, used
+            if daemon.call('metric.get', names=['penstock_ctl_memory_refusals_total'])['series'][0]['value'] > len(told):
+                told.append(client)
+        assert 1 <= len(told) < 16, len(told)
+        data = json.loads(told[0].file.readline())['error']['data']
+        assert (data['kind'], data['limit'], data['value'], data['config_key']) == ('limit', 'memory', 8 << 20, 'ctl.memory_max'), data
+        health = daemon.call('health.get')
+        assert health['ready'] and health['reasons'][0].startswith('ctl_memory: '), health
+        for client in clients:
+            client.close()
+        assert daemon.stop() == 0, daemon.log()
+
+
 def main():
+    memory_of_the_control_socket()
     with Daemon('log.io=sync') as daemon:
         daemon.call('rpc.ping')
         methods_are_told(daemon)

@@ -114,6 +114,9 @@ def right_input(cli, daemon):
     assert re.search(r'^SEQUENCE +START +END +RECORDS', table, re.M) and '2023-11-14T22:13:20.000Z' in table, table
     assert 'ledger: adds up' in cli.good('ledger'), cli.run('ledger')
     assert cli.data('ledger')['adds_up'] is True
+    assert cli.data('topic', 'delete', 'lines', '--validate-only', '--yes') == {'topic': 'lines'}
+    assert cli.data('topic', 'alter', 'lines', '--config', 'segment.ms=1', '--validate-only') == {'topic': 'lines'}
+    assert ('segment.ms', 'default') in [(row['name'], row['origin']) for row in cli.data('topic', 'describe', 'lines')['configs']]
     assert re.search(r'^TOPIC +PARTITIONS', cli.good('topic', 'list'), re.M)
     assert 'topics:' in cli.good('topic', 'list', '-o', 'yaml')
     dump = cli.good('log', 'dump', '--deep', '--max-bytes', '1KiB', f'{daemon.data_dir()}/lines-0')

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 
-from penstock_daemon import Daemon, log_check, produce, tool
+from penstock_daemon import ControlError, Daemon, log_check, produce, tool
 
 RECORDS, HELD_UP = 2000, 79
 
@@ -23,6 +23,16 @@ def stuck(daemon, seconds=60):
         assert time.monotonic() < until, job
         time.sleep(0.05)
     return job
+
+
+def changes_of_topics(daemon, alone):
+    """The log turns, or its lcore is the one that is held: then the change is left to it, and the asker told."""
+    for method, more in (('topic.create', {'topic': 'more'}), ('topic.alter', {'topic': 'lines', 'configs': {'segment.ms': '86400000'}})):
+        try:
+            assert daemon.call(method, **more)['topic'] == more['topic'] and alone
+        except ControlError as error:
+            assert not alone and error.kind == 'unresponsive' and error.data['lcore'] == 0 and error.data['last_seen_ms'] >= 1000, error
+            assert f'{more["topic"]}\\": lcore 0 (' in str(error) and 'carried out when it turns again' in str(error), error
 
 
 def held_up(*settings):
@@ -37,6 +47,7 @@ def held_up(*settings):
         assert not health['live'] and not health['ready'], health
         for text in (job['reason'], health['reasons'][0]):
             assert 'lcore ' in text and 'job "looping" has not come back from window [' in text, text
+        changes_of_topics(daemon, alone=bool(settings))
         daemon.hang_up()
         daemon.process.send_signal(signal.SIGTERM)
         code = daemon.process.wait(60)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real penstockd for system tests: its own directory, any free port, ended by its own pid, and the drop
 ledger asserted before every ordinary end."""
+import functools
 import json
 import os
 import re
@@ -8,8 +9,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../ctrl/schema')
+sys.path.insert(0, SCHEMA)
+
+import gen_common  # noqa: E402
 
 BUILD = os.environ.get('PENSTOCK_BUILD', 'build')
 # What must be empty once nothing is in flight any more.
@@ -27,12 +34,20 @@ def tool(name):
     raise FileNotFoundError(f'{name} is not built in {BUILD}')
 
 
+@functools.cache
+def promised():
+    """What errors.yaml says that the data of each kind carries."""
+    return {row['kind']: row['data'] for row in gen_common.load(os.path.join(SCHEMA, 'errors.yaml'))['errors']}
+
+
 class ControlError(Exception):
-    """An error answer: its kind and data as the method gave them."""
+    """An error answer: its kind and data as the method gave them. One that breaks its promise fails whatever test it is in."""
 
     def __init__(self, error):
         self.code, self.data = error['code'], error.get('data', {})
         self.kind = self.data.get('kind')
+        for name in promised()[self.kind]:
+            assert self.data.get(name.rstrip('?')) is not None or (name.endswith('?') and name[:-1] in self.data), (name, error)
         super().__init__(json.dumps(error))
 
 

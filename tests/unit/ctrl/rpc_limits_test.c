@@ -109,6 +109,7 @@ an_answer_that_memory_has_no_room_for_is_told(void **state)
 	expect_memory_limit(reply, 100000, "no room for the answer of 200");
 	rpc_server_stats(f->server, &stats);
 	assert_int_equal(stats.memory_refusals, 1);
+	assert_int_equal(stats.memory_refused_ns, f->clock.now_ns);
 	assert_true(stats.buffer_bytes <= 100000);
 	give(f->fd, ECHO("{\"text\":\"x\"}") "\n"); /* and the connection goes on */
 	reply = take(f, f->fd);
