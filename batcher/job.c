@@ -340,13 +340,13 @@ job_open_done(struct job *job, int result)
 	job->opened = true;
 	job_set_state(job, JOB_RUNNING);
 	job_set_phase(job, JOB_PHASE_IDLE);
-	job->dirty = true;
 	batch_clock_start(&job->clock, job->spec.batch_interval_ns, b->wall_ns);
 	job->passed_ms =
 		job->spec.time == JOB_TIME_EVENT
 			? EVENT_WATERMARK_NONE
 			: (int64_t)((job->clock.next_ns - job->spec.batch_interval_ns) / NS_PER_MS);
 	event_watermark_start(&job->watermark, b->now_ns);
+	job_publish(job); /* before the answer: who has it looks at the job, maybe before this turn ends */
 	batcher_answer(b, command, 0);
 }
 
