@@ -282,7 +282,8 @@ topics_shards_asked(const struct topics *t, uint32_t topic_index)
 	for (uint32_t i = 0; i < COMMANDS_MAX; i++) {
 		const struct command *c = &t->commands[i];
 
-		if (!c->in_use || c->topic_index != topic_index) {
+		if (!c->in_use || c->topic_index != topic_index || c->use == COMMAND_ROLL ||
+			c->use == COMMAND_REPAIR) { /* those two change a partition, not the topic */
 			continue;
 		}
 		shards |= 1u << (c->use == COMMAND_METADATA ? metadata_shard(t->metadata)

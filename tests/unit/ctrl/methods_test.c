@@ -316,8 +316,13 @@ changes_that_wait_behind_another_at_a_stop_are_not_begun(void **state)
 	json_decref(request);
 	ask(f, 1, "topic.delete", json_pack("{s:s}", "topic", "t"));
 	expect(f, 1, "kind", "busy");
+	f->rig.store.mute = true;
+	ask(f, 2, "partition.repair",
+		json_pack("{s:s,s:i,s:s}", "topic", "t", "partition", 0, "action", "restore"));
 	assert_null(take(f, 0));
+	assert_null(take(f, 2));
 	stop_server(f);
+	expect_cancelled(f, 2, "partition.repair: the daemon stopped; this may have been carried out");
 	expect_cancelled(f, 0, "topic.alter: the daemon stopped; this may have been carried out");
 	expect_cancelled(f, 0, "topic.delete: the daemon stopped; this was not begun");
 }
