@@ -5,7 +5,8 @@
  * several segments, checkpoints and a guard ring is made once and copied. Whatever is damaged: the
  * start ends; a read gives exactly what was written or an error; and what was acknowledged is there
  * unless the start refused, the partition says that it is quarantined, or nothing proves it any more. The
- * two starts after it say the same, and leave a quarantined partition's segments as they are to the byte.
+ * two starts after it say the same, and leave a quarantined partition's segments as they are to the byte. Then the
+ * loss that a repair names is accepted: it serves all but that, takes more, and the next start finds it so.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -308,6 +309,77 @@ check_later_starts(struct log_bench *b, bool unproven)
 	}
 }
 
+/* --- what a repair makes of it ------------------------------------------------------------------ */
+
+static enum log_repair_verdict
+repair(struct log_bench *b, struct log_repair *asked)
+{
+	struct log_command command = {.kind = LOG_COMMAND_REPAIR,
+		.partition_index = b->partitions[0].index,
+		.repair = *asked};
+
+	(void)log_bench_command(b, &command);
+	*asked = command.repair;
+	return command.repair.verdict;
+}
+
+/* Every offset is in a batch of the model, or in what was given up. */
+static void
+check_all_but(struct log_bench *b, const struct log_repair *lost)
+{
+	struct log_partition_status status = log_bench_status(b, 0);
+	int64_t at = status.log_start_offset;
+
+	ensure(status.state == LOG_PARTITION_SERVING);
+	while (at < status.high_watermark) {
+		struct read_done done = log_bench_read(b, 0, at, status.high_watermark, READ_BYTES);
+
+		ensure(done.error == 0);
+		ensure(done.next_offset > at);
+		for (uint32_t pos = 0; pos < done.data_len;) {
+			int64_t base = (int64_t)load_be64(done.data + pos);
+			const struct log_bench_batch *model = batch_at(&b->partitions[0], base);
+
+			ensure(model != NULL);
+			ensure(same_batch(model, done.data + pos, done.data_len - pos));
+			ensure(base <= at || (at >= lost->loss_from && base <= lost->loss_until));
+			at = base + model->record_count;
+			pos += model->len;
+		}
+		ensure(at == done.next_offset || (at >= lost->loss_from && done.next_offset <= lost->loss_until));
+		at = done.next_offset;
+		if (done.data) {
+			log_bench_release(b, 0, &done);
+		}
+	}
+}
+
+static void
+check_repair(struct log_bench *b)
+{
+	struct log_repair asked = {0};
+
+	if (log_bench_status(b, 0).state != LOG_PARTITION_QUARANTINED) {
+		return;
+	}
+	if (repair(b, &asked) == LOG_REPAIR_LOSS) {
+		asked = (struct log_repair){
+			.accept_loss = true, .from = asked.loss_from, .until = asked.loss_until};
+		(void)repair(b, &asked);
+	}
+	ensure(asked.verdict == LOG_REPAIR_DONE);
+	check_all_but(b, &asked);
+	b->partitions[0].end = log_bench_status(b, 0).log_end_offset;
+	b->partitions[0].next_sequence = 0;
+	b->partitions[0].epoch++;
+	ensure(log_bench_append(b, 0, 1, 10));
+	log_bench_drain(b);
+	ensure(!b->stalled);
+	log_bench_sigkill(b);
+	ensure(log_bench_try_open(b) == 0);
+	check_all_but(b, &asked);
+}
+
 /* Starts over damage have much to say. */
 static void
 no_log(void *user_data, enum log_level level, const char *line)
@@ -340,12 +412,15 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 			check_partition(b, unproven);
 			check_later_starts(b, unproven);
 		}
+		if (b->store && b->partitions[0].index != UINT32_MAX) {
+			check_repair(b);
+		}
 		if (b->store) {
 			log_bench_drop(b);
 		}
 	}
 	/* The batches of check_partition, whether they were taken or not. */
-	for (uint32_t i = bases[mode].partition.offered; i < bases[mode].partition.offered + 3; i++) {
+	for (uint32_t i = bases[mode].partition.offered; i < bases[mode].partition.offered + 4; i++) {
 		free(b->partitions[0].batches[i].bytes);
 		b->partitions[0].batches[i].bytes = NULL;
 	}
