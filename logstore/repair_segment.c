@@ -19,6 +19,7 @@ struct salvage {
 	struct recovery_entry *entries;
 	uint32_t pos;
 	int64_t expect; /* of the next sound batch, or greater */
+	int64_t hint;	/* where the batch behind a damaged one begins, by the header of that; -1: it says nothing */
 	struct record_batch batch; /* that was found last, and its place */
 	uint32_t batch_pos, batch_bytes;
 };
@@ -73,6 +74,26 @@ close_image(struct salvage *s)
 	free(s->entries);
 }
 
+/*
+ * The base offset stands outside the CRC. Behind a gap nothing before the batch speaks for it: so what comes
+ * behind must, or the header of the damaged one before it.
+ */
+static bool
+is_in_place(const struct salvage *s)
+{
+	const uint8_t *image = s->image.image;
+	uint32_t limit = s->image.image_bytes;
+	uint32_t behind = s->batch_pos + s->batch_bytes;
+	int64_t end = record_batch_last_offset(&s->batch) + 1;
+	struct record_batch next;
+
+	if (s->batch.base_offset == s->expect || s->batch.base_offset == s->hint || end == s->segment->end) {
+		return true;
+	}
+	return record_batch_decode(image + behind, limit - behind, &next) == 0 && next.base_offset == end &&
+		recovery_segment_batch(&s->image, behind, limit, &next) > 0;
+}
+
 static bool
 sound_at(struct salvage *s, uint32_t pos)
 {
@@ -87,7 +108,7 @@ sound_at(struct salvage *s, uint32_t pos)
 		return false;
 	}
 	s->batch_bytes = recovery_segment_batch(&s->image, pos, limit, &s->batch);
-	return s->batch_bytes > 0;
+	return s->batch_bytes > 0 && is_in_place(s);
 }
 
 /*
@@ -100,10 +121,13 @@ find_behind(struct salvage *s, uint32_t pos)
 	const uint8_t *image = s->image.image;
 	uint32_t limit = s->image.image_bytes;
 	struct record_batch bad;
+	bool header = record_batch_decode(image + pos, limit - pos, &bad) == 0 &&
+		bad.magic == RECORD_BATCH_MAGIC && bad.batch_length >= RECORD_BATCH_LENGTH_MIN;
 
-	if (record_batch_decode(image + pos, limit - pos, &bad) == 0 && bad.magic == RECORD_BATCH_MAGIC &&
-		bad.batch_length >= RECORD_BATCH_LENGTH_MIN &&
-		record_batch_total_bytes(&bad) < limit - pos &&
+	s->hint = header && bad.base_offset == s->expect && bad.last_offset_delta >= 0
+		? bad.base_offset + bad.last_offset_delta + 1
+		: -1;
+	if (header && record_batch_total_bytes(&bad) < limit - pos &&
 		sound_at(s, pos + (uint32_t)record_batch_total_bytes(&bad))) {
 		return true;
 	}
@@ -119,6 +143,7 @@ find_behind(struct salvage *s, uint32_t pos)
 static bool
 next_batch(struct salvage *s)
 {
+	s->hint = -1;
 	if (s->image.image_bytes - s->pos < RECORD_BATCH_HEADER_BYTES ||
 		(!sound_at(s, s->pos) && !find_behind(s, s->pos))) {
 		return false;

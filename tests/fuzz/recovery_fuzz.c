@@ -354,6 +354,17 @@ check_all_but(struct log_bench *b, const struct log_repair *lost)
 	}
 }
 
+/* The bench takes answers for those of its batches in their order: those that were refused are none. */
+static void
+forget_refused(struct log_bench_partition *p)
+{
+	while (p->offered > p->answered) {
+		p->offered--;
+		free(p->batches[p->offered].bytes);
+		p->batches[p->offered].bytes = NULL;
+	}
+}
+
 static void
 check_repair(struct log_bench *b)
 {
@@ -369,6 +380,7 @@ check_repair(struct log_bench *b)
 	}
 	ensure(asked.verdict == LOG_REPAIR_DONE);
 	check_all_but(b, &asked);
+	forget_refused(&b->partitions[0]);
 	b->partitions[0].end = log_bench_status(b, 0).log_end_offset;
 	b->partitions[0].next_sequence = 0;
 	b->partitions[0].epoch++;
