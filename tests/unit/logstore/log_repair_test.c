@@ -353,6 +353,22 @@ a_segment_that_is_gone_leaves_a_gap(void **state)
 	check_missing(DIR "00000000000000000020.log", 20, 28);
 }
 
+/* The base offset stands outside the CRC: 3 with one bit more is 7, and all of it is as it was otherwise. */
+static void
+a_batch_that_tells_a_wrong_place_is_lost(void **state)
+{
+	struct log_bench *b = *state;
+	static const int64_t holes[] = {3, 4, 0, 0};
+	uint64_t header = (uint64_t)b->partitions[0].batches[0].len * 3;
+
+	assert_int_equal(sim_flip_bit(b->disk, FIRST, header + 7, 2), 0);
+	log_bench_sigkill(b);
+	log_bench_open(b);
+	read_into_quarantine(b, 3);
+	assert_int_equal(repair(b, true, 3, 4).verdict, LOG_REPAIR_DONE);
+	goes_on_over_starts(b, holes);
+}
+
 /* A producer whose last batches are in the log is known again. */
 static void
 producers_of_a_start_in_quarantine_are_known(void **state)
@@ -507,6 +523,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			damage_that_a_reader_finds_is_repaired, set_up, log_bench_tear_down),
 		cmocka_unit_test(a_segment_that_is_gone_leaves_a_gap),
+		cmocka_unit_test_setup_teardown(
+			a_batch_that_tells_a_wrong_place_is_lost, set_up, log_bench_tear_down),
 		cmocka_unit_test_setup_teardown(
 			producers_of_a_start_in_quarantine_are_known, set_up, log_bench_tear_down),
 		cmocka_unit_test_setup_teardown(
