@@ -12,6 +12,8 @@
 
 #define STREAMS_PER_SESSION_HARD_MAX 4096
 
+_Static_assert(HANDOFF_LANES_MAX <= 1u << FRAME_SESSION_LANE_BITS, "a session id names its lane");
+
 void
 lane_options_init(struct lane_options *options)
 {
@@ -27,7 +29,8 @@ lane_options_init(struct lane_options *options)
 	};
 }
 
-static int PRINTF_LIKE(3, 4) lane_refuse(char *text, uint32_t text_bytes, const char *format, ...)
+int
+lane_refuse(char *text, uint32_t text_bytes, const char *format, ...)
 {
 	va_list args;
 

@@ -168,6 +168,8 @@ struct lane {
 };
 
 /* --- lane.c: a lane's life --- */
+/* Writes why a lane cannot start. -EINVAL. */
+int lane_refuse(char *text, uint32_t text_bytes, const char *format, ...) PRINTF_LIKE(3, 4);
 /* One of `per_second` in the second of now_ns. */
 bool lane_rate_allows(struct lane_rate *rate, uint64_t now_ns, uint32_t per_second);
 /* One turn of a drain: begins it, then publishes whether anything is left. */

@@ -4,22 +4,10 @@
  * of all its sessions can be kept, whether its done rings hold all answers. Shown, or refused with the
  * key that mends it. Set-up only.
  */
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include "ingest/lane.h"
 
 #define UNDURABLE_MIN 4096 /* entries for batches copied and not yet durable */
-
-static int PRINTF_LIKE(3, 4) lane_refuse(char *text, uint32_t text_bytes, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(text, text_bytes, format, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 uint32_t
 lane_done_slots(uint32_t append_slots, const struct nic_caps *caps)
