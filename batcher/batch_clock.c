@@ -12,7 +12,8 @@ batch_clock_start(struct batch_clock *clock, uint64_t interval_ns, uint64_t wall
 	};
 }
 
-void
+/* Notes the wall time; counts a backward step. tick() does it too. */
+static void
 batch_clock_see(struct batch_clock *clock, uint64_t wall_ns)
 {
 	if (wall_ns < clock->seen_ns) {

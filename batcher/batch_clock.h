@@ -24,8 +24,6 @@ void batch_clock_start(struct batch_clock *clock, uint64_t interval_ns, uint64_t
  */
 bool batch_clock_tick(
 	struct batch_clock *clock, uint64_t wall_ns, uint64_t *ret_time_ns, uint64_t *ret_skipped);
-/* Notes the wall time; counts a backward step. tick() does it too. */
-void batch_clock_see(struct batch_clock *clock, uint64_t wall_ns);
 /* A batch time for a micro-batch between ticks (drain): the current tick, or one after the last. */
 uint64_t batch_clock_force(struct batch_clock *clock, uint64_t wall_ns);
 

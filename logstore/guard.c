@@ -27,7 +27,8 @@ guard_record_bytes_max(uint32_t entry_count, uint32_t block_bytes)
 	return bytes_ceil(GUARD_HEADER_BYTES + entry_count * entry_bytes, block_bytes);
 }
 
-uint32_t
+/* Bytes that the record takes in the ring. */
+static uint32_t
 guard_record_padded_bytes(const struct guard_header *header, uint32_t block_bytes)
 {
 	return (uint32_t)bytes_ceil(header->record_len, block_bytes);

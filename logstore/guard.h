@@ -123,8 +123,6 @@ int guard_record_parse(const uint8_t *bytes, size_t len, uint32_t block_bytes,
  */
 const uint8_t *guard_record_entry(const uint8_t *bytes, uint32_t index,
 	struct guard_entry *ret_entry);
-/* Bytes that the record takes in the ring. */
-uint32_t guard_record_padded_bytes(const struct guard_header *header, uint32_t block_bytes);
 
 /* --- a whole ring ---------------------------------------------------------------------------- */
 

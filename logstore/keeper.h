@@ -113,8 +113,6 @@ int keeper_partition_create(struct log_keeper *keeper, struct log_command *comma
 /* 1 if a directory has segments or seals, 0 if not or if it is not there. */
 int keeper_partition_holds_log(struct log_keeper *keeper, const char *dir);
 int keeper_partition_remove(struct log_keeper *keeper, struct partition *p);
-int keeper_partition_write_epochs(struct log_keeper *keeper, const char *dir, int32_t epoch,
-	int64_t start_offset);
 /*
  * recovery-point and log-start checkpoints of the data directory. `ended`: at a clean stop the
  * recovery point is the end of each log, which the next start holds its segments against; before,

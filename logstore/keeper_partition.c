@@ -39,7 +39,7 @@ find_partition(struct logstore *store, const char *topic, uint32_t partition)
 	return NULL;
 }
 
-int
+static int
 keeper_partition_write_epochs(struct log_keeper *keeper, const char *dir, int32_t epoch,
 	int64_t start_offset)
 {

@@ -176,7 +176,8 @@ log_shard_close(struct log_shard *shard)
 	free(shard->memory);
 }
 
-int
+/* A slot number for a descriptor, bound to it. Negative errno. Log lcore, after enable. */
+static int
 log_shard_slot_bind(struct log_shard *shard, int fd, uint32_t *ret_slot)
 {
 	if (shard->free_slot_count == 0) {

@@ -226,8 +226,7 @@ void log_shard_quarantine(struct log_shard *shard, struct partition *p);
 /* Takes memory and tables. -ENOMEM. Start-up. */
 int log_shard_init(struct log_shard *shard, struct logstore *store, uint32_t index);
 void log_shard_close(struct log_shard *shard);
-/* A slot number for a descriptor, bound to it. Negative errno. Log lcore, after enable. */
-int log_shard_slot_bind(struct log_shard *shard, int fd, uint32_t *ret_slot);
+/* Unbinds the slot and gives its number back. Log lcore. */
 void log_shard_slot_free(struct log_shard *shard, uint32_t slot);
 /* Walks this shard's partitions: the next after *at, or NULL. Start with 0. */
 struct partition *log_shard_next_partition(const struct log_shard *shard, uint32_t *at);

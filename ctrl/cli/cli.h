@@ -75,15 +75,11 @@ int client_call(struct client *client, const char *method, json_t *params, json_
 	json_t **ret_error);
 /* The same, and prints what was refused. */
 int client_must(struct client *client, const char *method, json_t *params, json_t **ret_result);
-/* Where the daemon of dev mode listens. */
-void client_dev_socket(char *ret_path, size_t room);
 
 /* output.c */
 void output_result(const struct cli *cli, const struct command *command, const json_t *result);
 /* A result for programs, as -o says: `{"schema":"penstock.METHOD/1","data":RESULT}`, or YAML. */
 void output_document(const struct cli *cli, const char *method, const json_t *result);
-/* Rows of objects as a table; columns NULL-terminated. */
-void output_table(const struct cli *cli, const json_t *rows, const char *const *columns);
 /* Columns of the terminal at a descriptor; UINT32_MAX: it is none, so nothing is cut. */
 uint32_t output_width(int fd);
 /* 1234567 -> "1,234,567". */
@@ -121,8 +117,5 @@ void help_command(const struct command *command);
 bool help_noun(const char *noun);
 /* invoke.c: NULL if there is no such method; says nothing. */
 const struct command *invoke_find(const char *noun, const char *verb);
-
-/* Prints the ledger of a drop.list result. */
-void ledger_print(const json_t *result);
 
 #endif

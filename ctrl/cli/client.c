@@ -16,7 +16,8 @@
 #define CONNECT_RETRY_MS 20
 #define SYSTEM_SOCKET	 "/run/penstock/ctl.sock"
 
-void
+/* Where the daemon of dev mode listens. */
+static void
 client_dev_socket(char *ret_path, size_t room)
 {
 	const char *run = getenv("XDG_RUNTIME_DIR");

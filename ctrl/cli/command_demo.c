@@ -58,7 +58,7 @@ static const char job_text[] = "name: " DEMO_JOB "\n"
 			       "function: {plugin: '%s'}\n"
 			       "sinks: [print]\n";
 
-bool
+static bool
 demo_interrupted(const struct demo *demo)
 {
 	struct pollfd fd = {.fd = demo->interrupt_fd, .events = POLLIN};

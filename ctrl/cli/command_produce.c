@@ -222,7 +222,8 @@ parse_arguments(struct produce *p, int argc, char **argv)
 	return 0;
 }
 
-int
+/* Asks the daemon for its native UDP port: "127.0.0.1:PORT". 0 or an exit code, with the reason said. */
+static int
 produce_find_port(const struct cli *cli, char *ret_bootstrap, size_t room)
 {
 	struct client client;

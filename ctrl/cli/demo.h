@@ -62,7 +62,6 @@ void demo_finish(struct demo *demo, int err);
 int demo_nic(const struct demo *socket, struct demo *nic);
 /* One call of the daemon; 0 or an exit code with the reason said. CLI_INTERRUPTED after Ctrl-C. */
 int demo_call(struct demo *demo, const char *method, json_t *params, json_t **ret_result);
-bool demo_interrupted(const struct demo *demo);
 /* Prints the windows that fired since the last look. */
 int demo_show_windows(struct demo *demo);
 /* The summary: 0, CLI_CHECK_FAILED if something does not add up, or another exit code. */

@@ -37,7 +37,8 @@ print_equation(const json_t *equation)
 	}
 }
 
-void
+/* Prints the ledger of a drop.list result. */
+static void
 ledger_print(const json_t *result)
 {
 	const json_t *lanes = json_object_get(result, "lanes");

@@ -12,8 +12,6 @@ struct option;
 /* error_text.c: a flag that getopt_long does not know, with the nearest, or one without its value. */
 int cli_option_error(const char *command, const char *word, bool lacks_value, const struct option *options);
 
-/* Asks the daemon for its native UDP port: "127.0.0.1:PORT". 0 or an exit code, with the reason said. */
-int produce_find_port(const struct cli *cli, char *ret_bootstrap, size_t room);
 /*
  * Blocks SIGINT, SIGTERM and SIGHUP and gives a descriptor that is readable once one came; -1: none.
  * Threads made later inherit the mask.

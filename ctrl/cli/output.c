@@ -129,7 +129,8 @@ print_row(char (*cells)[CELL_BYTES], const bool *right, const uint32_t *widths, 
 	}
 }
 
-void
+/* Rows of objects as a table; columns NULL-terminated. */
+static void
 output_table(const struct cli *cli, const json_t *rows, const char *const *columns)
 {
 	static const size_t cell_bytes = CELL_BYTES;

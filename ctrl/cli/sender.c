@@ -120,7 +120,8 @@ sender_close(struct sender *sender)
 	sender->producer = NULL;
 }
 
-const char *
+/* 1234567 -> "1.2 ms" */
+static const char *
 sender_duration(uint64_t ns, char *text, size_t room)
 {
 	if (ns < 10 * NS_PER_US) {

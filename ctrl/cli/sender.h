@@ -58,7 +58,5 @@ sender_failed(struct sender *sender)
 void sender_close(struct sender *sender);
 /* Throughput and latency as two lines of a summary, on `out`. After sender_close. */
 void sender_print(const struct sender *sender, FILE *out, const char *indent);
-/* 1234567 -> "1.2 ms" */
-const char *sender_duration(uint64_t ns, char *text, size_t room);
 
 #endif

@@ -64,8 +64,6 @@ void body_unresponsive(struct rpc_call *call, uint32_t lcore, const char *what, 
 /* The index at which a page begins, 0 without a cursor. False after not_found: no page below `end` begins there. */
 bool body_cursor(struct rpc_call *call, const char *cursor, uint32_t end, uint32_t *ret_index);
 json_t *body_hex(const uint8_t *bytes, size_t len);
-/* health.c: the answer of health.get. */
-json_t *body_health(struct methods *methods, bool *ret_ready);
 /* job.c: the batcher's answers. */
 uint32_t method_job_poll(struct methods *methods);
 void job_destroy_all(struct methods *methods);

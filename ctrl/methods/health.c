@@ -102,7 +102,8 @@ check_memory(const struct methods *methods, uint64_t now_ns, json_t *reasons)
 	}
 }
 
-json_t *
+/* The answer of health.get. */
+static json_t *
 body_health(struct methods *methods, bool *ret_ready)
 {
 	const struct engine *engine = methods->engine;

@@ -17,7 +17,7 @@
 
 #define READ_BYTES 16384
 
-bool
+static bool
 buffer_append(struct rpc_server *server, struct buffer *b, const char *bytes, size_t len)
 {
 	if (b->len + len > b->room) {
@@ -43,7 +43,7 @@ buffer_append(struct rpc_server *server, struct buffer *b, const char *bytes, si
 	return true;
 }
 
-void
+static void
 buffer_free(struct rpc_server *server, struct buffer *b)
 {
 	server->stats.buffer_bytes -= b->room;

@@ -81,8 +81,6 @@ void connection_send(struct connection *c, json_t *value);
 void connection_send_error(struct connection *c, json_t *id, struct rpc_problem *problem);
 void connection_bye(struct connection *c, const char *reason);
 void connection_flush(struct connection *c);
-bool buffer_append(struct rpc_server *server, struct buffer *b, const char *bytes, size_t len);
-void buffer_free(struct rpc_server *server, struct buffer *b);
 
 /* call.c */
 void call_receive(struct connection *c, const char *bytes, size_t len, uint64_t now_ns);

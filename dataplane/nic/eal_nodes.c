@@ -28,7 +28,8 @@ line_read(const char *path, char *ret_line, uint32_t bytes)
 	return read;
 }
 
-void
+/* Copies the node's CPUs as a list ("0-15,32"); "" if it has none. */
+static void
 eal_nodes_cpus(const char *root, uint32_t node, char *ret_list, uint32_t bytes)
 {
 	char path[512];
@@ -84,7 +85,8 @@ eal_nodes_of_cpu(const char *root, uint32_t cpu)
 	return any ? -1 : 0;
 }
 
-int
+/* The node of a port's device, -1: it has none (virtual), or the firmware does not tell. */
+static int
 eal_nodes_of_port(const char *root, const struct eal_port *port)
 {
 	char path[512], name[IFNAMSIZ], line[32];

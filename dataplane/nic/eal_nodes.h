@@ -13,12 +13,8 @@
 
 /* The node of a CPU; 0 where the kernel shows no nodes; -1: no node below EAL_NODES_MAX has it. */
 int eal_nodes_of_cpu(const char *root, uint32_t cpu);
-/* The node of a port's device, -1: it has none (virtual), or the firmware does not tell. */
-int eal_nodes_of_port(const char *root, const struct eal_port *port);
 /* Free pages of that size on a node; those of the machine where the kernel shows no nodes. */
 uint64_t eal_nodes_pages_free(const char *root, uint32_t node, uint32_t hugepage_kib);
-/* Copies the node's CPUs as a list ("0-15,32"); "" if it has none. */
-void eal_nodes_cpus(const char *root, uint32_t node, char *ret_list, uint32_t bytes);
 /*
  * Fills in main_node, node_mib and memory_mib from the ports' pools: a port's lie on its device's node, those of
  * virtual ones with the main lcore, which is where DPDK puts them.

@@ -22,7 +22,7 @@ sim_view_of(struct io *io)
 	return CONTAINER_OF(io, struct sim_view, io);
 }
 
-void
+static void PRINTF_LIKE(2, 3)
 sim_violation(struct sim_disk *sim, const char *format, ...)
 {
 	char text[256];
@@ -622,7 +622,7 @@ sim_view_destroy(struct io *io)
 	free(view);
 }
 
-const struct io_ops sim_ops = {
+static const struct io_ops sim_ops = {
 	.name = "sim",
 	.register_buffers = sim_register_buffers,
 	.enable = sim_enable,

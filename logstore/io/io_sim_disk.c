@@ -103,7 +103,7 @@ sim_file_peek(const struct sim_file *file, uint64_t index)
 	return index < file->block_count ? &file->blocks[index] : NULL;
 }
 
-void
+static void
 sim_store_mark_dirty(struct sim_store *s, struct sim_file *file, uint64_t block)
 {
 	struct sim_block *b = sim_file_block(file, block);
@@ -176,7 +176,7 @@ file_holes(const struct sim_file *file, uint64_t first, uint64_t end)
 	return holes;
 }
 
-void
+static void
 sim_store_set_size(struct sim_store *s, struct sim_file *file, uint64_t bytes)
 {
 	if (file->size == bytes) {

@@ -153,7 +153,6 @@ const uint8_t *sim_block_durable(const struct sim_block *block);
 struct sim_block *sim_file_block(struct sim_file *file, uint64_t index);
 /* NULL if the file has none there (a hole). */
 const struct sim_block *sim_file_peek(const struct sim_file *file, uint64_t index);
-void sim_store_mark_dirty(struct sim_store *s, struct sim_file *file, uint64_t block);
 /* Adds a version of a whole block; bytes are copied, NULL: zeros. Converts the extent. */
 void sim_store_put(struct sim_store *s, struct sim_file *file, uint64_t block,
 	const uint8_t *bytes, bool cached);
@@ -162,7 +161,6 @@ int sim_store_write(struct sim_store *s, struct sim_file *file, uint64_t positio
 	const uint8_t *bytes, uint64_t len, bool cached);
 /* Reads what is there now. -EIO: a bad block. Beyond the size: zeros; the caller checks. */
 int sim_store_read(const struct sim_file *file, uint64_t position, uint8_t *bytes, uint64_t len);
-void sim_store_set_size(struct sim_store *s, struct sim_file *file, uint64_t bytes);
 void sim_store_truncate(struct sim_store *s, struct sim_file *file, uint64_t bytes);
 /* -ENOSPC */
 int sim_store_allocate(struct sim_store *s, struct sim_file *file, uint64_t bytes);

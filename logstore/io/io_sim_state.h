@@ -75,7 +75,6 @@ struct sim_disk {
 	uint64_t trace_count;
 };
 
-void sim_violation(struct sim_disk *sim, const char *format, ...) PRINTF_LIKE(2, 3);
 void sim_trace(struct sim_disk *sim, const struct sim_event *event);
 /* True if an armed rule fires for this operation; *ret_rule says what it does. */
 bool sim_fault_fires(struct sim_disk *sim, enum io_fault_op op, const char *path,
@@ -84,7 +83,6 @@ bool sim_fault_fires(struct sim_disk *sim, enum io_fault_op op, const char *path
 void sim_advance(struct sim_disk *sim);
 void sim_request_free(struct sim_request *request);
 /* io_sim.c: queue, submit, reap. io_sim_host.c: the housekeeping half. */
-extern const struct io_ops sim_ops;
 struct sim_view *sim_view_of(struct io *io);
 struct sim_file *sim_fd_file(struct sim_disk *sim, int fd);
 void sim_fd_close(struct sim_disk *sim, int fd);

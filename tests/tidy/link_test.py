@@ -9,6 +9,8 @@ folder itself, in the closure of the `uses` of its meson.build, or in a folder w
 lets it include (so the broker's log may be the real one or a test's); below is what comes earlier
 in `folders` of the top meson.build.
 
+And each symbol that an object shows is used by another object, if only a test's: else it is `static`, or dead.
+
   link_test.py --build DIRECTORY    of the whole stages; DIRECTORY is a build
 """
 import argparse
@@ -56,6 +58,12 @@ def offences(objects, reach):
                    if symbol in homes and not homes[symbol] & reach[folder]})
 
 
+def idle(objects, users):
+    """[(name, symbol)] that no object but its own uses; users: the undefined symbols of all other objects."""
+    used = set().union(*(undefined for _, _, _, undefined in objects), *users)
+    return sorted({(name, symbol) for _, name, defined, _ in objects for symbol in defined - used})
+
+
 def symbols(paths):
     """{path: (defined, undefined)} of external symbols, by nm."""
     out = {path: (set(), set()) for path in paths}
@@ -82,15 +90,14 @@ def folder_of(output, folders):
 
 
 def objects_of(build, folders):
-    """[(folder, name, defined, undefined)], and the objects that are not there."""
+    """[(folder, name, defined, undefined)], the undefined symbols of other objects, and what is not there."""
     listed = {}
     for row in json.loads((build / "compile_commands.json").read_text()):
-        folder = folder_of(row["output"], folders)
-        if folder:
-            listed[str(build / row["output"])] = (folder, pathlib.PurePath(row["file"]).name)
+        listed[str(build / row["output"])] = (folder_of(row["output"], folders), pathlib.PurePath(row["file"]).name)
     missing = [path for path in listed if not pathlib.Path(path).is_file()]
     found = symbols([path for path in listed if path not in missing])
-    return [(*listed[path], *found[path]) for path in found], missing
+    return ([(*listed[path], *found[path]) for path in found if listed[path][0]],
+            [found[path][1] for path in found if not listed[path][0]], missing)
 
 
 class Rule(unittest.TestCase):
@@ -116,6 +123,10 @@ class Rule(unittest.TestCase):
         self.assertEqual(offences(objects, closures(order, uses, {})), [("l.c", "ack", "ingest")])
         self.assertEqual(offences(objects, closures(order, uses, {"log": {"ingest/face.h"}})), [])
 
+    def test_what_nobody_else_uses(self):
+        objects = [("base", "a.c", {"clock", "tick", "seed"}, {"memcpy"}), ("ingest", "b.c", {"ack"}, {"clock"})]
+        self.assertEqual(idle(objects, [{"ack"}, {"seed"}]), [("a.c", "tick")])
+
     def test_an_object_is_of_the_folder_that_builds_it(self):
         folders = ["dataplane/base", "ctrl/schema", "ctrl/methods"]
         for output, folder in (("libps_dataplane_base.a.p/dataplane_base_clock.c.o", "dataplane/base"),
@@ -138,17 +149,20 @@ def main():
     rule = unittest.TextTestRunner(verbosity=0).run(unittest.defaultTestLoader.loadTestsFromTestCase(Rule))
     folders = folders_of((ROOT / "meson.build").read_text())
     reach = closures(folders, {f: uses_of((ROOT / f / "meson.build").read_text()) for f in folders}, tidy.read_layers())
-    objects, missing = objects_of(args.build.resolve(), folders)
+    objects, users, missing = objects_of(args.build.resolve(), folders)
     empty = [f for f in folders if not any(o[0] == f for o in objects)]
     found = offences(objects, reach)
     for name, symbol, home in found:
         print(f"{name} calls {symbol} of {home}, which its folder may not call")
+    alone = [] if missing else idle(objects, users)
+    for name, symbol in alone:
+        print(f"{name} shows {symbol}, which no other object uses: static, or dead")
     for path in missing:
         print(f"not built: {path}")
     for folder in empty:
         print(f"no object of {folder}")
-    print(f"{len(objects)} objects, {len(found)} calls that go up or sideways")
-    return 0 if rule.wasSuccessful() and not found and not missing and not empty else 1
+    print(f"{len(objects)} objects, {len(found)} calls that go up or sideways, {len(alone)} symbols for nobody")
+    return 0 if rule.wasSuccessful() and not found and not alone and not missing and not empty else 1
 
 
 if __name__ == "__main__":
