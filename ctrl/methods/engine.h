@@ -15,7 +15,6 @@
 #include "logstore/logstore.h"
 
 #define ENGINE_LCORES_MAX  32
-#define ENGINE_PLUGINS_MAX BATCHER_JOBS_MAX
 
 struct config; /* ctrl/daemon/config.h, generated from ctrl/schema/config.yaml */
 

@@ -19,6 +19,8 @@
 	"; of what is durable: records that were acknowledged may be lost before "                 \
 	"(nondurable_sources)"
 
+#define NO_PLACE "all places for jobs are taken; delete one"
+
 static const char *const state_names[] = {"starting", "running", "draining", "drained", "failed",
 	"deleted"};
 /* No state of the batcher's: judged by who asks, because the batcher may be held up by the function. */
@@ -98,6 +100,12 @@ job_find(struct rpc_call *call, const char *name, uint32_t *ret_job)
 		"no job \"%s\"%s%s", name, nearest.count ? "; nearest: " : "",
 		nearest.count ? nearest.names[0] : "");
 	return -ENOENT;
+}
+
+static json_t *
+places_data(void)
+{
+	return json_pack("{s:s,s:i,s:n}", "limit", "jobs", "value", BATCHER_JOBS_MAX, "config_key");
 }
 
 static const char *
@@ -293,6 +301,24 @@ pending_change(struct rpc_call *call, enum batcher_command_kind kind, uint32_t j
 	return pending;
 }
 
+/* What a check answers: what the batcher would say of one more job stands in its places. */
+static void
+answer_check(struct rpc_call *call, const struct job_record *job)
+{
+	const struct methods *methods = body_methods(call);
+	uint32_t taken = 0;
+
+	for (uint32_t i = 0; i < BATCHER_JOBS_MAX; i++) {
+		taken += methods->jobs[i] != NULL;
+	}
+	if (taken == BATCHER_JOBS_MAX) {
+		rpc_call_error(call, ERROR_LIMIT, places_data(), "job \"%s\": " NO_PLACE, job->spec.name);
+	} else {
+		rpc_call_result(call, json_pack("{s:s,s:s}", "job", job->spec.name, "guarantee",
+					      guarantee_words(methods->engine, job)));
+	}
+}
+
 METHOD_BODY(job_create)
 {
 	struct methods *methods = body_methods(call);
@@ -316,8 +342,7 @@ METHOD_BODY(job_create)
 		}
 	}
 	if (params->validate_only) {
-		rpc_call_result(call, json_pack("{s:s,s:s}", "job", job->spec.name, "guarantee",
-					      guarantee_words(methods->engine, job)));
+		answer_check(call, job);
 		job_record_free(job);
 		return;
 	}
@@ -427,7 +452,7 @@ refusal_words(const struct batcher_command *command)
 	}
 	switch (command->error) {
 	case -ENOSPC:
-		return "all places for jobs are taken; delete one";
+		return NO_PLACE;
 	case -EEXIST:
 		return "exists already";
 	case -EBUSY:
@@ -464,7 +489,7 @@ refusal_data(const struct job_pending *pending, enum error_kind *ret_kind)
 
 	if (!pending->command.by_function && error == -ENOSPC) {
 		*ret_kind = ERROR_LIMIT;
-		return json_pack("{s:s,s:i,s:n}", "limit", "jobs", "value", BATCHER_JOBS_MAX, "config_key");
+		return places_data();
 	}
 	if (!pending->command.by_function && error == -EEXIST) {
 		*ret_kind = ERROR_ALREADY_EXISTS;

@@ -48,6 +48,23 @@ def no_key_promises_what_no_method_does():
         assert not found, f'a running daemon takes no change of {found}'
 
 
+def sources():
+    """All C of the program itself, without what is generated."""
+    folders = ('dataplane', 'logstore', 'batcher', 'ctrl')
+    return '\n'.join(path.read_text(encoding='utf-8') for folder in folders for path in sorted((ROOT / folder).rglob('*.[ch]')))
+
+
+def every_key_is_read_and_every_event_is_said():
+    """A key that nobody reads is a promise that nobody keeps; so is an event that is never said."""
+    config, _, _, events = gen.tables(str(ROOT))
+    text = sources()
+    for key in config['keys'] + config['ports']:
+        name = key.get('c', key['key'].replace('.', '_'))
+        assert re.search(rf'(->|\.){name}(_[a-z]+)?\b', text), f'{key["key"]}: no code reads {name}'
+    for event in events:
+        assert re.search(rf'\bevent_{event["name"]}\(', text), f'{event["id"]}: no code says event_{event["name"]}'
+
+
 def man_pages_lint_clean():
     pages = dict(gen.manual(str(ROOT)))
     ours = {name.rsplit('.', 1)[0] for name in pages}
@@ -169,7 +186,8 @@ def every_breaking_change_is_caught():
 
 
 if __name__ == '__main__':
-    for check in (committed_pages_are_what_the_tables_say, nothing_is_undocumented, no_key_promises_what_no_method_does, man_pages_lint_clean,
+    for check in (committed_pages_are_what_the_tables_say, nothing_is_undocumented, no_key_promises_what_no_method_does, every_key_is_read_and_every_event_is_said,
+                  man_pages_lint_clean,
                   help_and_manual_have_the_same_words, openrpc_takes_what_the_schema_takes,
                   bash_completes_nouns_verbs_and_flags, every_breaking_change_is_caught):
         check()

@@ -267,6 +267,32 @@ a_command_to_an_lcore_that_does_not_turn_is_answered(void **state)
 	expect(f, 0, "job", "b");
 }
 
+static void
+a_check_of_a_job_says_no_when_all_places_are_taken(void **state)
+{
+	static const char text[] = "name: more\ntopics: [t]\nwindow: {kind: none}\nfunction: {builtin: count}\n";
+	struct fixture *f = *state;
+	char name[16];
+	json_t *result;
+
+	for (int i = 0; i < BATCHER_JOBS_MAX; i++) {
+		ask(f, 1, "job.create", json_pack("{s:s,s:b}", "text", text, "validate_only", 1));
+		expect(f, 1, "job", "more");
+		snprintf(name, sizeof(name), "j%d", i);
+		ask_job(f, 0, name);
+		expect(f, 0, "job", name);
+	}
+	ask(f, 1, "job.create", json_pack("{s:s,s:b}", "text", text, "validate_only", 1));
+	result = answer(f, 1);
+	assert_non_null(json_object_get(result, "kind"));
+	assert_string_equal(json_string_value(json_object_get(result, "kind")), "limit");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(result, "data"), "value")),
+		BATCHER_JOBS_MAX);
+	assert_string_equal(json_string_value(json_object_get(result, "message")),
+		"job \"more\": all places for jobs are taken; delete one");
+	json_decref(result);
+}
+
 /* A sanitizer sees what they kept and nobody freed. */
 static void
 calls_that_are_open_at_a_stop_are_answered_and_leave_nothing(void **state)
@@ -302,6 +328,7 @@ main(void)
 		CASE(a_command_to_a_worker_that_is_stuck_is_answered),
 		CASE(a_job_whose_worker_is_stuck_is_stuck_unless_it_has_ended),
 		CASE(a_job_is_refused_if_no_worker_is_left),
+		CASE(a_check_of_a_job_says_no_when_all_places_are_taken),
 		CASE(calls_that_are_open_at_a_stop_are_answered_and_leave_nothing),
 		CASE(a_command_to_an_lcore_that_does_not_turn_is_answered),
 	};
