@@ -389,6 +389,16 @@ batcher_stop_jobs(struct batcher *b)
 	return work;
 }
 
+static void
+batcher_read_clocks(struct batcher *b, uint64_t now_ns)
+{
+	b->now_ns = now_ns;
+	if (now_ns >= b->wall_read_ns + BATCHER_WALL_STEP_NS || b->wall_ns == 0) {
+		b->wall_ns = clock_wall_ns(b->options.clock);
+		b->wall_read_ns = now_ns;
+	}
+}
+
 uint32_t
 batcher_poll(struct batcher *b, uint64_t now_ns)
 {
@@ -396,19 +406,15 @@ batcher_poll(struct batcher *b, uint64_t now_ns)
 	bool stop = atomic_load_explicit(&b->stop, memory_order_acquire);
 	uint32_t work = 0;
 
-	b->now_ns = now_ns;
-	if (now_ns >= b->wall_read_ns + BATCHER_WALL_STEP_NS || b->wall_ns == 0) {
-		b->wall_ns = clock_wall_ns(b->options.clock);
-		b->wall_read_ns = now_ns;
-	}
-	work += batcher_return_pins(b);
-	work += batcher_take_notes(b);
-	work += batcher_take_commands(b);
-	work += batcher_take_reads(b);
-	work += batcher_take_dones(b);
-	work += batcher_poll_jobs(b);
+	batcher_read_clocks(b, now_ns);
+	work += batcher_return_pins(b);	  /* that found the log's ring full */
+	work += batcher_take_notes(b);	  /* what became visible, before anything asks for it */
+	work += batcher_take_commands(b); /* jobs come, drain and go */
+	work += batcher_take_reads(b);	  /* to the micro-batch or the firing that asked */
+	work += batcher_take_dones(b);	  /* functions opened, called, closed */
+	work += batcher_poll_jobs(b);	  /* one step of each job; publish */
 	if (unlikely(stop)) {
-		work += batcher_stop_jobs(b);
+		work += batcher_stop_jobs(b); /* those that are open */
 	}
 	return work;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The face of the batcher: committed records -> micro-batches -> windows -> workers -> sinks. The
- * only header of batcher/ besides batcher/worker/penstock_worker.h that ctrl/ includes. Times and
- * meanings: batcher/README.md. Delivery is at least once, and says so.
+ * The face of the batcher: committed records -> micro-batches -> windows -> workers -> sinks. With
+ * what it includes of worker/ (worker.h, plugin.h and the installed penstock_worker.h) it is all that
+ * ctrl/ may see of batcher/. Times and meanings: batcher/README.md. Delivery is at least once, and
+ * says so.
  *
  * Threads: batcher_poll() on the batcher's lcore, worker_poll() on each worker lcore; jobs are made
  * and asked about by the control thread through batcher_command; status and fired windows are read
@@ -20,6 +21,7 @@
 #include "base/route_table.h"
 #include "batcher/worker/penstock_worker.h"
 #include "batcher/worker/plugin.h"
+#include "batcher/worker/worker.h"
 
 #define BATCHER_JOBS_MAX           16
 #define BATCHER_SOURCES_MAX        8
@@ -28,8 +30,9 @@
 #define BATCHER_PRINT_ROWS_MAX     10
 #define BATCHER_PRINT_ROW_BYTES    160
 
+_Static_assert(BATCHER_JOB_NAME_MAX < WORKER_CALL_JOB_BYTES, "a call names its job");
+
 struct batcher;
-struct worker;
 
 enum job_window_kind {
 	JOB_WINDOW_NONE,
@@ -124,38 +127,6 @@ bool batcher_stopped(const struct batcher *batcher);
 /* One bounded step; returns work done. Batcher's lcore. */
 uint32_t batcher_poll(struct batcher *batcher, uint64_t now_ns);
 uint64_t batcher_deadline_ns(const struct batcher *batcher);
-
-int worker_create(struct ring *tasks, struct ring *dones, struct clock *clock,
-	struct worker **ret_worker) MUST_CHECK;
-void worker_destroy(struct worker *worker);
-/* Runs at most one task. Worker lcore. */
-uint32_t worker_poll(struct worker *worker, uint64_t now_ns);
-
-/*
- * The call of a job's function that a worker is in, or the last one. Whether it is stuck is judged
- * by who reads this: the batcher may share the lcore that does not come back. It looks itself only
- * to give a new job another worker.
- */
-struct worker_call {
-	uint64_t since_ns; /* 0: in none */
-	uint64_t ended_ns; /* of the last one; 0: none yet */
-	uint64_t timeout_ns;
-	uint64_t job_id;
-	int64_t window_start_ms; /* start = end: open or close */
-	int64_t window_end_ms;
-	char job[BATCHER_JOB_NAME_MAX + 8];
-};
-
-/* Any thread. */
-void worker_call(struct worker *worker, struct worker_call *ret_call);
-
-/* Whether it lasts longer than the job's task_timeout. Any thread. */
-static inline bool
-worker_call_stuck(const struct worker_call *call, uint64_t now_ns)
-{
-	return call->since_ns > 0 && now_ns > call->since_ns &&
-	       now_ns - call->since_ns > call->timeout_ns;
-}
 
 enum batcher_command_kind {
 	BATCHER_CREATE, /* spec -> job index; answered when the function's open() returned */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Step "append" of the log lcore: takes append requests, answers QUERY, checks sequence and epoch,
- * assigns offsets, copies each batch into the open group with its CRC in the same pass. A request
- * that cannot go on (memory, spare, notes) stays in its client's inbox: back-pressure.
+ * assigns offsets, copies each batch into the open group with its CRC in the same pass. A request that
+ * cannot go on for want of what all share (memory, notes, room in the group) stays in its client's inbox:
+ * back-pressure. One whose partition cannot (no spare, no index page, its share of the group taken) waits in the append queue, and
+ * those of other partitions pass.
  */
 #ifndef LOGSTORE_APPENDER_H
 #define LOGSTORE_APPENDER_H

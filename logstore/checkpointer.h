@@ -11,7 +11,7 @@
 
 /* Whether the partition can take a batch as far as pages and un-checkpointed bytes go. */
 bool checkpointer_has_room(struct log_shard *shard, struct partition *p);
-/* Hands the current page, if it has entries, to the keeper; the other one becomes current. */
+/* Hands the current page, if it has entries, to the keeper; the next of INDEX_PAGES becomes current. */
 void checkpointer_page_away(struct log_shard *shard, struct partition *p, struct segment *s);
 /* If a checkpoint is due, captures one at the closed end of `s`. True: it was captured. */
 bool checkpointer_capture(struct log_shard *shard, struct partition *p, struct segment *s);

@@ -2,8 +2,9 @@
 /*
  * Records of the guard file `penstock-guard-<shard>`: a ring of blocks in which the log lcore notes
  * what each group committed, with a copy of every tail block (a rewrite in flight may tear it).
- * Sans-I/O: builds a record in a given buffer, parses one, and sorts out a whole ring image. Files,
- * wrapping and the two-halves rule belong to the committer. Any thread; no state but the caller's.
+ * Sans-I/O: builds a record in a given buffer, parses one, and sorts out a whole ring image. Wrapping
+ * and the two-halves rule belong to guard_writer, files to recovery_guard. Any thread; no state but the
+ * caller's.
  *
  * A record starts on a block boundary, never spans the ring's end, and is zero-padded to a block.
  * Little-endian. Header of 80 bytes:

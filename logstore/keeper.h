@@ -5,7 +5,7 @@
  * data, creates and deletes partitions. No ack waits for it.
  *
  * Work that fails (disk full, EIO in a metadata file) is kept and tried again every second; what
- * comes behind it from the same shard waits, so order holds.
+ * comes behind it of the same partition waits, so order holds there.
  */
 #ifndef LOGSTORE_KEEPER_H
 #define LOGSTORE_KEEPER_H

@@ -101,7 +101,7 @@ finish(struct log_keeper *keeper)
 	file_util_spare_path(path, prep->file_id, "prep");
 	int rc = io->ops->fsync(io, prep->fd);
 
-	/* ext4 without a journal may leave the inode behind, and with it the extents: LOG.md 9. */
+	/* ext4 without a journal may leave the inode behind, and with it the extents. */
 	if (rc == 0 && keeper->store->probe.no_journal) {
 		rc = io->ops->sync_fs(io);
 	}

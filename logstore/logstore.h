@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The face of the log: append requests -> durable, ordered, readable partitions. The only header of
- * logstore/ that ctrl/ (and tests) include. What it promises is LOG.md's contract L1-L12, told in
- * logstore/README.md.
+ * logstore/ that the running daemon's control side includes, but for ctrl/daemon, which makes the ios of
+ * logstore/io/. The CLI, which reads a data directory offline, includes the codecs of its files. What
+ * the log promises is told in logstore/README.md.
  *
  * Threads. One `struct log_shard` a log lcore: log_shard_poll() never blocks. One `struct log_keeper`
  * for the data directory: log_keeper_poll() blocks in file system calls and runs on a housekeeping
@@ -79,7 +80,7 @@ struct log_options {
 	void *durable_user_data;
 };
 
-/* Fills in every default of LOG.md 19; clock, rand, io stay NULL. */
+/* Fills in every default; clock, rand, io stay NULL. */
 void log_options_init(struct log_options *options);
 /* Slots that each shard's io must have for so many partitions: segments, spares, guard and flush file. */
 uint32_t logstore_slots(uint32_t partitions_max);
@@ -104,7 +105,7 @@ enum log_partition_state {
 	LOG_PARTITION_ABSENT,
 	LOG_PARTITION_SERVING,
 	LOG_PARTITION_POISONED,	   /* a write failed: reads go on, appends get 56 */
-	LOG_PARTITION_QUARANTINED, /* doubtful bytes: LOG.md 13 step 7 */
+	LOG_PARTITION_QUARANTINED, /* doubtful bytes: quarantine.h */
 	LOG_PARTITION_OFFLINE,	   /* locked by late writes of a dead process, or unreadable */
 	LOG_PARTITION_DELETED,
 	LOG_PARTITION_STATE_COUNT,
@@ -178,7 +179,7 @@ struct log_wakers {
 void logstore_attach_wakers(struct logstore *store, const struct log_wakers *wakers);
 
 /*
- * LOG.md 13: blocking. Afterwards the shards may be polled. Progress: done, total partitions; false ends it
+ * Blocking. Afterwards the shards may be polled. Progress: done, total partitions; false ends it
  * there with -ECANCELED, and the store may only be destroyed: the next start recovers anew.
  */
 int logstore_recover(struct logstore *store, logstore_found_fn found,

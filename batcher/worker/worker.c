@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "batcher/batcher.h"
+#include "base/handoff.h"
 #include "base/published.h"
+#include "batcher/worker/worker.h"
 #include "batcher/worker/worker_task.h"
 
 #define ERRNO_MAX 4095

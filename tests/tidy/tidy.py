@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of docs/style.md that a machine can hold, run by `meson test --suite tidy`.
+"""The rules of style (CONTRIBUTING.md) that a machine can hold, run by `meson test --suite tidy`.
 
 Each check yields findings (rule, where, how much, why). A finding is an error unless ratchet.txt
 tolerates it: a line `rule where n` there admits present offenders up to n, and may only shrink.
@@ -135,7 +135,9 @@ def resolve(name):
 
 
 def check_layers(sources):
+    """Who includes whom, by layers.txt; and what it allows is needed, so that it shows the faces as they are."""
     layers = read_layers()
+    used = set()
     for source in sources:
         folder = pathlib.PurePosixPath(source.name).parent.as_posix()
         for name in includes_of(source):
@@ -154,8 +156,12 @@ def check_layers(sources):
                 if folder != "docs/examples":
                     yield Finding("include", where, 1, "include not written from the root")
                 continue
+            used.update((folder, allowed) for allowed in (home, target))
             if home != folder and not {home, target} & layers[folder] and folder != "docs/examples":
                 yield Finding("layer", where, 1, f"{folder} may not include {target}")
+    for folder, allowed in sorted((f, a) for f in layers for a in layers[f]):
+        if (folder, allowed) not in used and folder != "docs/examples":  # which includes as if installed
+            yield Finding("layer", f"layers.txt:{folder}>{allowed}", 1, "allowed, and nobody needs it")
 
 
 # --- sizes and names ------------------------------------------------------------------------------

@@ -33,8 +33,7 @@ class Tidy(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory()
         self.root = pathlib.Path(self.folder.name).resolve()
         tidy.ROOT, tidy.TIDY = self.root, self.root / "tests/tidy"
-        self.put("tests/tidy/layers.txt", "dataplane/base:\nlogstore: dataplane/base\n"
-                 "dataplane/ingest: dataplane/base\n")
+        self.put("tests/tidy/layers.txt", "dataplane/base:\nlogstore:\ndataplane/ingest:\n")
         self.put("tests/tidy/cold.txt", "dataplane/*/*.c: nobody\n")
         self.put("dataplane/base/counters.def", TABLE)
         self.put("dataplane/base/word.h", "int word_count(void);\n")
@@ -72,6 +71,12 @@ class Tidy(unittest.TestCase):
     def test_layer(self):
         self.put("logstore/log.h", "int log_count(void);\n")
         self.offence('#include "logstore/log.h"\n', "layer", "dataplane/base/word.c>logstore/log.h")
+
+    def test_layer_that_nobody_needs(self):
+        self.put("tests/tidy/layers.txt", "dataplane/base:\nlogstore:\ndataplane/ingest: dataplane/base\n")
+        self.assertEqual(self.found(), [("layer", "layers.txt:dataplane/ingest>dataplane/base")])
+        self.put("dataplane/ingest/count.c", '#include "base/word.h"\n' + COUNTING)
+        self.assertEqual(self.found(), [])
 
     def test_dotted_include(self):
         self.offence('#include "../base/word.h"\n', "include", "dataplane/base/word.c>../base/word.h")
