@@ -51,6 +51,7 @@ ports_rows(struct ports *ports, const struct config *config, struct wiring_error
 
 		row->config = &config->ports[p];
 		row->index = p;
+		row->xdp_fd = -1;
 		row->lane_first = lane;
 		row->lane_count = ports_queues(config, p);
 		snprintf(row->name, sizeof(row->name), "socket");

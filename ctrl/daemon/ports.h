@@ -19,6 +19,7 @@ struct ports_row {
 	uint32_t index;
 	uint32_t lane_first, lane_count;
 	struct port *device; /* of nic/port.h; NULL: kernel sockets */
+	int xdp_fd;	     /* that the interface is this process' own (xdp_lanes_take), else -1 */
 	bool own_net;	     /* Penstock answers ARP, NDP and ICMP; else the kernel does */
 	bool link_up;
 	uint32_t kept_max; /* buffers that the driver never gives back (zero-copy memif) */

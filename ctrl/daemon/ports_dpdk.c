@@ -2,6 +2,7 @@
 #include "ctrl/daemon/ports_dpdk.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "nic/memif_socket.h"
 #include "nic/port.h"
 #include "nic/port_pci.h"
+#include "nic/xdp_lanes.h"
 
 #define DESCRIPTORS    1024
 #define NIC_LINK_WAIT_NS (9 * NS_PER_S)
@@ -400,6 +402,8 @@ dpdk_eal_options(struct dpdk_start *s)
 
 		port->driver = p->driver;
 		port->own_net = p->row->own_net;
+		port->udp_port_first = (uint32_t)c->native_port + p->row->lane_first;
+		port->udp_port_count = p->row->lane_count;
 		for (uint32_t lane = 0; lane < p->row->lane_count; lane++) {
 			int cpu = lcore_plan_rx_cpu(c, p->row->lane_first + lane);
 
@@ -473,17 +477,54 @@ dpdk_remove_stale_sockets(const struct eal_options *eal)
 	}
 }
 
+/* What a daemon that was killed left on an interface: the driver would not start over it. */
+static int
+dpdk_take_interface(struct dpdk_start *s, struct dpdk_port *p)
+{
+	char name[IFNAMSIZ], program[256];
+	struct log_site site = {0};
+	bool removed;
+
+	if (!port_devarg_text(p->devargs, "xdp_prog", program, sizeof(program)) ||
+		!port_devarg_text(p->devargs, "iface", name, sizeof(name))) {
+		return 0;
+	}
+	p->row->xdp_fd = xdp_lanes_take(name, &removed);
+	if (p->row->xdp_fd == -EADDRINUSE) {
+		return dpdk_fail(s,
+			"error: ports[%u]: another daemon receives from %s\n  why   it holds the name penstock-xdp-N in this "
+			"network namespace\n  fix   ss -xap | grep penstock-xdp shows it: stop it, or name another interface\n",
+			p->row->index, name);
+	}
+	if (p->row->xdp_fd < 0) {
+		return dpdk_fail(s,
+			"error: ports[%u]: the XDP program of %s cannot be looked at: %s\n  fix   run as root, or ip link set "
+			"dev %s xdp off\n",
+			p->row->index, name, strerror(-p->row->xdp_fd), name);
+	}
+	if (removed) {
+		log_line(&site, LOG_INFO, "ports", "removed the XDP program of %s: a daemon that is gone left it", name);
+	}
+	return 0;
+}
+
 static int
 dpdk_eal_start(struct dpdk_start *s)
 {
 	char text[EAL_TEXT_BYTES];
-	int rc;
+	int rc = 0;
 
 	if (eal_preflight(&s->eal, text, sizeof(text)) > 0) {
 		return dpdk_tell_findings(s, text);
 	}
 	dpdk_tell_astray(s);
 	dpdk_remove_stale_sockets(&s->eal);
+	for (uint32_t i = 0; i < s->count && rc == 0; i++) {
+		rc = dpdk_take_interface(s, &s->ports[i]);
+	}
+	if (rc < 0) {
+		return rc;
+	}
 	rc = eal_start(&s->eal, text, sizeof(text));
 	if (rc < 0) {
 		dpdk_fail(s, "error: %s\n", text);
@@ -602,5 +643,10 @@ ports_dpdk_close(struct wiring *w)
 	if (w->ports->eal_started) {
 		eal_stop();
 		w->ports->eal_started = false;
+	}
+	for (uint32_t i = 0; i < w->ports->count; i++) {
+		if (w->ports->rows[i].xdp_fd >= 0) {
+			close(w->ports->rows[i].xdp_fd);
+		}
 	}
 }

@@ -212,6 +212,7 @@ static const struct eal_log_line known_failures[] = {
 	{"group is not viable", "bind all devices of the IOMMU group to vfio-pci, or none"},
 	{"cannot open /dev/vfio", "give this user the group's file under /dev/vfio"},
 	{"VFIO support could not be initialized", "load it: modprobe vfio-pci"},
+	{"Failed to set prog fd", "another XDP program is attached: ip link set dev IFACE xdp off"},
 	{"failed to load bpf", "AF_XDP needs CAP_BPF and CAP_NET_ADMIN: run as root or grant them"},
 };
 

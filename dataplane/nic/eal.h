@@ -24,6 +24,7 @@ struct eal_port {
 	const struct port_driver *driver;
 	char argument[PORT_DEVARGS_MAX]; /* of port_devargs() */
 	bool own_net; /* every packet is ours: the kernel may have no address on the device (mlx5) */
+	uint32_t udp_port_first, udp_port_count; /* of its lanes */
 	uint64_t pool_bytes; /* of its packet pools, all lanes */
 	uint32_t cpu_count;  /* of its lanes' rx lcores, those that are pinned */
 	uint16_t cpus[EAL_CPUS_MAX];

@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "nic/eal_nodes.h"
 #include "nic/memif_socket.h"
+#include "nic/xdp_lanes.h"
 
 #define CAP_NET_ADMIN_BIT 12
 #define CAP_NET_RAW_BIT	  13
@@ -346,6 +347,23 @@ check_interface_unused(struct findings *f, const struct eal_options *options, co
 	}
 }
 
+/* A program of ours passes on the ports that it was compiled for; what others do is not known. */
+static void
+check_filter(struct findings *f, const struct eal_options *options, const struct eal_port *port, const char *program)
+{
+	uint32_t first, count, wanted = port->udp_port_first;
+	char path[1024];
+
+	snprintf(path, sizeof(path), "%s%s", options->root, program);
+	if (xdp_lanes_ports(path, &first, &count) &&
+		(wanted < first || wanted + port->udp_port_count > first + count)) {
+		finding_add(f,
+			"driver af_xdp: %s passes on UDP ports %u to %u, the lanes listen on %u to %u (native.port). fix: "
+			"native.port: %u, or compile the program again with -DLANE_PORT_FIRST=%u",
+			program, first, first + count - 1, wanted, wanted + port->udp_port_count - 1, first, wanted);
+	}
+}
+
 static void
 check_interface(struct findings *f, const struct eal_options *options, const struct eal_port *port)
 {
@@ -370,7 +388,9 @@ check_interface(struct findings *f, const struct eal_options *options, const str
 		return;
 	}
 	check_interface_state(f, port, name, &state);
-	if (!filtered) {
+	if (filtered) {
+		check_filter(f, options, port, path);
+	} else {
 		check_interface_unused(f, options, port, name, &state);
 	}
 }

@@ -292,6 +292,26 @@ an_interface_with_a_global_address_is_refused(void **state)
 }
 
 static void
+a_filter_that_passes_on_other_ports_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_root_put(&f->root, "/x/lanes.o", "\177ELF...penstock-lanes=9292+16\n");
+	use_driver(f, "af_xdp", "net_af_xdp0,iface=veth0,xdp_prog=/x/lanes.o");
+	f->options.ports[0].udp_port_first = 9292;
+	f->options.ports[0].udp_port_count = 16;
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+	f->options.ports[0].udp_port_count = 17;
+	expect(f, "passes on UDP ports 9292 to 9307, the lanes listen on 9292 to 9308", "-DLANE_PORT_FIRST=9292");
+	f->options.ports[0].udp_port_first = 9291;
+	f->options.ports[0].udp_port_count = 1;
+	expect(f, "the lanes listen on 9291 to 9291", "native.port: 9292");
+	/* Of somebody else's program nothing is known. */
+	fake_root_put(&f->root, "/x/lanes.o", "\177ELF...\n");
+	assert_int_equal(eal_preflight(&f->options, f->text, sizeof(f->text)), 0);
+}
+
+static void
 af_xdp_refuses_a_link_longer_than_its_chunks(void **state)
 {
 	struct fixture *f = *state;
@@ -449,6 +469,7 @@ main(void)
 		CASE(an_interface_that_is_down_gets_the_command),
 		CASE(an_interface_with_a_route_is_refused),
 		CASE(an_interface_with_a_global_address_is_refused),
+		CASE(a_filter_that_passes_on_other_ports_is_told),
 		CASE(af_xdp_refuses_a_link_longer_than_its_chunks),
 		CASE(missing_privileges_are_named),
 		CASE(a_kernel_without_af_xdp_is_told),
