@@ -159,7 +159,7 @@ control_loop_run(struct control_loop *loop, struct wiring *w, struct wiring_erro
 		uint64_t now_ns = clock_now_ns(w->clock);
 		uint32_t work = wiring_poll(w, now_ns);
 
-		work += rpc_server_poll(loop->rpc, 0) + methods_poll(loop->methods, now_ns);
+		work += rpc_server_poll(loop->rpc) + methods_poll(loop->methods, now_ns);
 		control_loop_signals(loop, w, now_ns);
 		if (w->engine.stop_requested) {
 			loop->stopping = true;
@@ -178,7 +178,7 @@ control_loop_run(struct control_loop *loop, struct wiring *w, struct wiring_erro
 		if (wiring_poll(w, now_ns) + methods_poll(loop->methods, now_ns) == 0) {
 			int wait_ms = w->engine.state == ENGINE_RUNNING ? WAIT_MS : WAIT_STOP_MS;
 
-			(void)epoll_wait(loop->epoll_fd, events, EVENTS_MAX, wait_ms);
+			(void)epoll_wait(loop->epoll_fd, events, EVENTS_MAX, rpc_server_wait_ms(loop->rpc, wait_ms));
 		}
 		waker_awake(&w->control_waker);
 	}

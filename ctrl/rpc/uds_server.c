@@ -268,12 +268,13 @@ accept_one(struct rpc_server *s)
 	return 1;
 }
 
-/* How long epoll may sleep: less if rate pauses or waits need a look. */
-static int
-clamp_timeout(const struct rpc_server *s, int timeout_ms, uint64_t now_ns)
+int
+rpc_server_wait_ms(const struct rpc_server *s, int most_ms)
 {
-	if (s->first && (timeout_ms < 0 || timeout_ms > WAIT_POLL_MS)) {
-		timeout_ms = WAIT_POLL_MS;
+	uint64_t now_ns = clock_now_ns(s->options.clock);
+
+	if (s->first && most_ms > WAIT_POLL_MS) {
+		most_ms = WAIT_POLL_MS;
 	}
 	for (uint32_t i = 0; i < RPC_CONNECTIONS_MAX; i++) {
 		const struct connection *c = &s->connections[i];
@@ -282,22 +283,21 @@ clamp_timeout(const struct rpc_server *s, int timeout_ms, uint64_t now_ns)
 			uint64_t ns = c->paused_until_ns > now_ns ? c->paused_until_ns - now_ns : 0;
 			int ms = (int)(ns / NS_PER_MS) + 1;
 
-			timeout_ms = timeout_ms < 0 || ms < timeout_ms ? ms : timeout_ms;
+			most_ms = ms < most_ms ? ms : most_ms;
 		}
 	}
-	return timeout_ms;
+	return most_ms;
 }
 
 uint32_t
-rpc_server_poll(struct rpc_server *s, int timeout_ms)
+rpc_server_poll(struct rpc_server *s)
 {
 	struct epoll_event events[EVENTS_MAX];
 	uint64_t now_ns = clock_now_ns(s->options.clock);
 	uint32_t work = 0;
 	int count;
 
-	count = epoll_wait(s->epoll_fd, events, EVENTS_MAX, clamp_timeout(s, timeout_ms, now_ns));
-	now_ns = clock_now_ns(s->options.clock);
+	count = epoll_wait(s->epoll_fd, events, EVENTS_MAX, 0);
 	for (int i = 0; i < count; i++) {
 		struct connection *c = events[i].data.ptr;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The control socket: AF_UNIX, one JSON object a line, JSON-RPC 2.0 with a greeting. One thread (the
- * control thread) does everything: rpc_server_poll never blocks longer than it is told.
+ * control thread) does everything; rpc_server_poll never blocks.
  */
 #ifndef CTRL_UDS_SERVER_H
 #define CTRL_UDS_SERVER_H
@@ -50,8 +50,13 @@ struct rpc_stats {
  */
 int rpc_server_create(const struct rpc_server_options *options, struct rpc_server **ret_server,
 	char *text, size_t text_bytes) MUST_CHECK;
-/* Waits up to timeout_ms for something to do, does it, returns work done. */
-uint32_t rpc_server_poll(struct rpc_server *server, int timeout_ms);
+/* One turn: does what there is to do, and never blocks. Returns work done. */
+uint32_t rpc_server_poll(struct rpc_server *server);
+/*
+ * How long its owner may sleep on rpc_server_fd before the next turn, most_ms or less: a call that is held open is
+ * looked at every 5 ms, and a line that waits for its connection's rate at its instant.
+ */
+int rpc_server_wait_ms(const struct rpc_server *server, int most_ms);
 /* Readable when rpc_server_poll has something to do; timers apart: poll at least each 100 ms. */
 int rpc_server_fd(const struct rpc_server *server);
 void rpc_server_stats(const struct rpc_server *server, struct rpc_stats *ret_stats);

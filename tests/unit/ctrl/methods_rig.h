@@ -196,7 +196,7 @@ static inline void
 turn(struct fixture *f)
 {
 	for (int i = 0; f->server && i < 4; i++) {
-		(void)rpc_server_poll(f->server, 0);
+		(void)rpc_server_poll(f->server);
 		(void)methods_poll(f->methods, f->rig.clock.now_ns);
 		broker_rig_run(&f->rig);
 	}

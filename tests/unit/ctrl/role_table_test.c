@@ -88,7 +88,7 @@ role_rig_line(struct role_rig *rig)
 	size_t len = 0;
 
 	for (int i = 0; i < 4; i++) {
-		(void)rpc_server_poll(rig->server, 0);
+		(void)rpc_server_poll(rig->server);
 	}
 	while (len < sizeof(line) && recv(rig->fd, line + len, 1, MSG_DONTWAIT) == 1 && line[len] != '\n') {
 		len++;

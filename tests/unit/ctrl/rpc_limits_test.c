@@ -43,6 +43,29 @@ four_hundred_at_once_then_two_hundred_a_second(void **state)
 }
 
 static void
+the_owner_sleeps_as_long_as_nothing_needs_a_look(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(rpc_server_wait_ms(f->server, 100), 100);
+	give(f->fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test.wait\"}\n");
+	spin(f);
+	assert_int_equal(rpc_server_wait_ms(f->server, 100), 5);
+	assert_int_equal(rpc_server_wait_ms(f->server, 2), 2);
+	rpc_call_result(f->held[0], json_object());
+	json_decref(take(f, f->fd));
+	assert_int_equal(rpc_server_wait_ms(f->server, 100), 100);
+	for (int i = 0; i < 402; i++) {
+		give(f->fd, ECHO("{\"text\":\"x\"}") "\n");
+		if (i % 50 == 0) {
+			spin(f);
+		}
+	}
+	spin(f);
+	assert_in_range(rpc_server_wait_ms(f->server, 100), 1, 6);
+}
+
+static void
 unread_answers_stop_the_reading_and_then_close(void **state)
 {
 	struct fixture *f = *state;
@@ -189,6 +212,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(the_sixty_fifth_request_in_flight_is_not_executed),
 		CASE(four_hundred_at_once_then_two_hundred_a_second),
+		CASE(the_owner_sleeps_as_long_as_nothing_needs_a_look),
 		CASE(unread_answers_stop_the_reading_and_then_close),
 		CASE(an_answer_that_memory_has_no_room_for_is_told),
 		CASE(requests_that_memory_has_no_room_for_end_their_connection_only),

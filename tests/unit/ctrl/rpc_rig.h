@@ -136,7 +136,7 @@ static inline void
 spin(struct fixture *f)
 {
 	for (int i = 0; i < 12; i++) {
-		(void)rpc_server_poll(f->server, 0);
+		(void)rpc_server_poll(f->server);
 	}
 }
 
