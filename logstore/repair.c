@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/errcode.h"
+#include "base/ensure.h"
 #include "base/log.h"
 
 static uint64_t
@@ -223,12 +224,25 @@ swap(struct repair *r)
 
 /* --- steps ------------------------------------------------------------------------------------- */
 
+static const bool repair_edges[REPAIR_PHASE_COUNT][REPAIR_PHASE_COUNT] = {
+	[REPAIR_JUDGE] = {[REPAIR_WRITE] = true, [REPAIR_DONE] = true},
+	[REPAIR_WRITE] = {[REPAIR_SWAP] = true, [REPAIR_DONE] = true},
+	[REPAIR_SWAP] = {[REPAIR_DONE] = true},
+};
+
+static void
+repair_set_phase(struct repair *r, enum repair_phase phase)
+{
+	ensure(repair_edges[r->phase][phase]);
+	r->phase = phase;
+}
+
 static bool
 answer(struct repair *r, int rc)
 {
 	struct log_repair *asked = &r->command->repair;
 
-	r->phase = REPAIR_DONE;
+	repair_set_phase(r, REPAIR_DONE);
 	r->command->error = KAFKA_NONE;
 	if (rc < 0) {
 		log_error("logstore", "%s: not repaired: errno=%d", r->p->dir, -rc);
@@ -261,7 +275,7 @@ judge_step(struct repair *r)
 	if (asked->verdict != LOG_REPAIR_DONE) {
 		return answer(r, 0);
 	}
-	r->phase = REPAIR_WRITE;
+	repair_set_phase(r, REPAIR_WRITE);
 	r->at = 0;
 	return true;
 }
@@ -275,7 +289,7 @@ write_step(struct repair *r)
 		r->at++;
 	}
 	if (r->at == r->segment_count) {
-		r->phase = REPAIR_SWAP;
+		repair_set_phase(r, REPAIR_SWAP);
 		return true;
 	}
 	rc = repair_segment_write(r, &r->segments[r->at++]);

@@ -31,10 +31,11 @@ struct repair_segment {
 };
 
 enum repair_phase {
-	REPAIR_JUDGE,
-	REPAIR_WRITE,
-	REPAIR_SWAP,
-	REPAIR_DONE,
+	REPAIR_JUDGE, /* reads a segment a step; the verdict at the end */
+	REPAIR_WRITE, /* writes those that are not kept, beside the old ones */
+	REPAIR_SWAP,  /* decides, and puts the new ones in their place */
+	REPAIR_DONE,  /* answered */
+	REPAIR_PHASE_COUNT,
 };
 
 struct repair {

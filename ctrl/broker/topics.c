@@ -188,6 +188,38 @@ topics_raise_version(struct route_topic *route)
 		memory_order_release);
 }
 
+/* --- states ----------------------------------------------------------------------------------- */
+
+/* What topics.h tells of creating and deleting. */
+static const bool topic_edges[TOPIC_STATE_COUNT][TOPIC_STATE_COUNT] = {
+	[TOPIC_RECORDING] = {[TOPIC_CREATING] = true,
+		[TOPIC_CONFIGURING] = true,
+		[TOPIC_OPEN] = true, /* the metadata topic itself */
+		[TOPIC_DELETED] = true,
+		[TOPIC_DAMAGED] = true},
+	[TOPIC_CREATING] = {[TOPIC_READYING] = true, [TOPIC_UNDOING] = true},
+	[TOPIC_READYING] = {[TOPIC_OPEN] = true, [TOPIC_UNDOING] = true},
+	[TOPIC_CONFIGURING] = {[TOPIC_OPEN] = true},
+	[TOPIC_OPEN] = {[TOPIC_DELETE_RECORDING] = true},
+	[TOPIC_DELETE_RECORDING] = {[TOPIC_OPEN] = true,
+		[TOPIC_DELETING] = true,
+		[TOPIC_DELETED] = true,
+		[TOPIC_DAMAGED] = true,
+		[TOPIC_FAILED] = true},
+	[TOPIC_DELETING] = {[TOPIC_DELETED] = true},
+	[TOPIC_UNDOING] = {[TOPIC_UNDO_RECORDING] = true},
+	[TOPIC_UNDO_RECORDING] = {[TOPIC_DELETED] = true, [TOPIC_FAILED] = true},
+	[TOPIC_DAMAGED] = {[TOPIC_DELETE_RECORDING] = true},
+	[TOPIC_FAILED] = {[TOPIC_DELETE_RECORDING] = true, [TOPIC_DELETED] = true},
+};
+
+void
+topics_set_state(struct topic *topic, enum topic_state state)
+{
+	ensure(topic_edges[topic->state][state]);
+	topic->state = state;
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 /*
@@ -323,7 +355,10 @@ topics_finish(struct topics *t, uint32_t topic_index, enum topic_state state, in
 	struct topic *topic = &t->topics[topic_index];
 	broker_done_fn done = topic->done;
 
-	topic->state = state;
+	/* A change of settings, or a stop, ends a call and leaves the topic as it is. */
+	if (topic->state != state) {
+		topics_set_state(topic, state);
+	}
 	topic->error = error;
 	topic->done = NULL;
 	if (done) {
@@ -391,7 +426,7 @@ topics_put_away_failed(struct topics *t, uint32_t topic_index)
 
 	for (uint32_t i = 0; i < topics_count(t); i++) {
 		if (t->topics[i].state == TOPIC_FAILED && strcmp(topics_route(t, i)->name, route->name) == 0) {
-			t->topics[i].state = TOPIC_DELETED;
+			topics_set_state(&t->topics[i], TOPIC_DELETED);
 		}
 	}
 }
@@ -409,7 +444,7 @@ topics_record_durable(void *user_data, int16_t error)
 		return;
 	}
 	topics_put_away_failed(t, index);
-	t->topics[index].state = TOPIC_CREATING;
+	topics_set_state(&t->topics[index], TOPIC_CREATING);
 	t->topics[index].step = 0;
 }
 
@@ -427,7 +462,7 @@ topics_advance_creating(struct topics *t, uint32_t index)
 	if (topic->step == route->partition_count) {
 		if (topics_append(t, index, topics_id_record(t, index, "topic_ready"),
 			    topics_ready_durable) == 0) {
-			topic->state = TOPIC_READYING;
+			topics_set_state(topic, TOPIC_READYING);
 		}
 		return 1;
 	}
@@ -489,7 +524,7 @@ topics_advance_config(struct topics *t, uint32_t index)
 	if (topic->state == TOPIC_CONFIGURING && topic->config_step == route->partition_count &&
 		topic->config_out == 0) {
 		topics_set_routes(t, index, ROUTE_OPEN);
-		topic->state = TOPIC_OPEN;
+		topics_set_state(topic, TOPIC_OPEN);
 		work++;
 	}
 	return work;
@@ -618,7 +653,7 @@ topics_bootstrap(struct topics *t)
 			topics_route(t, index)->first_partition_index = f->partition_index;
 			topics_publish_partition(t, index, 0, f->partition_index);
 			topics_set_routes(t, index, ROUTE_OPEN);
-			t->topics[index].state = TOPIC_OPEN;
+			topics_set_state(&t->topics[index], TOPIC_OPEN);
 			metadata_bind(t->metadata, f->partition_index,
 				t->options.routes->partitions[f->partition_index].shard);
 			return true;
@@ -632,7 +667,7 @@ topics_bootstrap(struct topics *t)
 	}
 	rand_fill(t->options.rand, topic_id, sizeof(topic_id));
 	index = topics_new(t, name, topic_id, 1);
-	t->topics[index].state = TOPIC_OPEN;
+	topics_set_state(&t->topics[index], TOPIC_OPEN);
 	c = topics_partition_command(t, COMMAND_METADATA, LOG_COMMAND_CREATE, index);
 	ensure(c != NULL);
 	return false;

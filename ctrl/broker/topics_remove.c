@@ -35,7 +35,7 @@ topics_undo(struct topics *t, uint32_t topic_index, int16_t error, int os_error,
 	snprintf(topic->why, sizeof(topic->why), "%s", why);
 	topic->made = topic->step;
 	topic->step = 0;
-	topic->state = TOPIC_UNDOING;
+	topics_set_state(topic, TOPIC_UNDOING);
 	topics_close_unopened(t, topic_index);
 	log_warning("broker", "topic %s is not created: %s", topics_route(t, topic_index)->name, why);
 }
@@ -96,7 +96,7 @@ topics_delete_durable(void *user_data, int16_t error)
 		return;
 	}
 	topics_set_routes(t, index, ROUTE_DELETED);
-	topic->state = TOPIC_DELETING;
+	topics_set_state(topic, TOPIC_DELETING);
 	topic->made = topics_route(t, index)->partition_count;
 	topic->step = 0;
 }
@@ -115,7 +115,7 @@ topics_advance_deleting(struct topics *t, uint32_t index)
 			topics_finish(t, index, TOPIC_DELETED, 0, "");
 		} else if (topics_append(t, index, topics_id_record(t, index, "topic_deleted"),
 				   topics_undone) == 0) {
-			topic->state = TOPIC_UNDO_RECORDING;
+			topics_set_state(topic, TOPIC_UNDO_RECORDING);
 		}
 		return 1;
 	}

@@ -60,12 +60,15 @@ topics_replay(struct topics *t, const json_t *record)
 		return -EBADMSG;
 	}
 	index = topics_find(t, name, strlen(name));
+	if (index != NO_TOPIC && t->topics[index].state != TOPIC_RECORDING) {
+		return -EBADMSG; /* the metadata topic: no record tells of it */
+	}
 	if (index != NO_TOPIC && memcmp(topics_route(t, index)->topic_id, topic_id, 16) != 0) {
 		if (strcmp(kind, "topic") != 0 || t->topics[index].ready) {
 			return -EBADMSG;
 		}
 		/* Could not be made, and no record of that could be written: this one came after it. */
-		t->topics[index].state = TOPIC_DELETED;
+		topics_set_state(&t->topics[index], TOPIC_DELETED);
 		index = NO_TOPIC;
 	}
 	if (strcmp(kind, "topic") == 0) {
@@ -74,13 +77,12 @@ topics_replay(struct topics *t, const json_t *record)
 				(index = topics_new(t, name, topic_id, (uint32_t)partitions)) == NO_TOPIC) {
 				return -EBADMSG;
 			}
-			t->topics[index].state = TOPIC_RECORDING;
 		}
 		topics_replay_configs(&t->topics[index], json_object_get(record, "configs"));
 	} else if (index != NO_TOPIC && strcmp(kind, "topic_ready") == 0) {
 		t->topics[index].ready = true;
 	} else if (index != NO_TOPIC && strcmp(kind, "topic_deleted") == 0) {
-		t->topics[index].state = TOPIC_DELETED;
+		topics_set_state(&t->topics[index], TOPIC_DELETED);
 	}
 	return 0;
 }
@@ -109,14 +111,14 @@ topics_reopen(struct topics *t, uint32_t index)
 		}
 	}
 	if (seen != route->partition_count) {
-		t->topics[index].state = TOPIC_DAMAGED;
+		topics_set_state(&t->topics[index], TOPIC_DAMAGED);
 		log_error("broker", "topic %s: %u of %u partition directories found; it is not served until "
 				    "they are put back and the daemon starts again",
 			route->name, seen, route->partition_count);
 		return;
 	}
 	topics_publish_config(t, index);
-	t->topics[index].state = TOPIC_CONFIGURING;
+	topics_set_state(&t->topics[index], TOPIC_CONFIGURING);
 	t->topics[index].config_step = 0;
 }
 
@@ -172,7 +174,7 @@ topics_reconcile(struct topics *t)
 				topics_delete_found(t, f, i);
 				f->claimed = true;
 			}
-			topic->state = TOPIC_CREATING;
+			topics_set_state(topic, TOPIC_CREATING);
 			topic->step = 0;
 		}
 	}

@@ -94,7 +94,6 @@ topics_add(struct topics *t, const struct broker_topic_create *create, broker_do
 	index = topics_new(t, create->name, topic_id, partitions);
 	ensure(index != NO_TOPIC);
 	t->topics[index].config = config;
-	t->topics[index].state = TOPIC_RECORDING;
 	t->topics[index].done = done;
 	t->topics[index].done_user_data = user_data;
 	if (topics_append(t, index, topics_record(t, index, &config), topics_record_durable) < 0) {
@@ -161,7 +160,7 @@ topics_delete(struct topics *t, const char *name, bool validate_only, broker_don
 		return;
 	}
 	topic->before = topic->state;
-	topic->state = TOPIC_DELETE_RECORDING;
+	topics_set_state(topic, TOPIC_DELETE_RECORDING);
 	topic->done = done;
 	topic->done_user_data = user_data;
 }

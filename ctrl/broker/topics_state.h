@@ -86,6 +86,8 @@ struct command *topics_command(struct topics *t, enum command_use use, uint32_t 
 struct command *topics_partition_command(struct topics *t, enum command_use use,
 	enum log_command_kind kind, uint32_t topic_index);
 uint32_t topics_free_index(struct topics *t); /* NO_TOPIC: the table is full */
+/* Moves it along its life; an edge that does not exist aborts. A new topic is RECORDING. */
+void topics_set_state(struct topic *topic, enum topic_state state);
 uint32_t topics_new(struct topics *t, const char *name, const uint8_t topic_id[16],
 	uint32_t partitions);
 void topics_publish_config(struct topics *t, uint32_t topic_index);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Jobs go from state to state along the edges listed here and along no
- * other: every other pair aborts.
+ * Jobs go from state to state along the edges listed here and along no other: every other pair
+ * aborts.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -590,6 +590,39 @@ damaged_metadata_stops_the_broker_and_says_so(void **state)
 	assert_non_null(strstr(broker_failure(f->rig.broker), "metadata"));
 }
 
+/* Nobody writes one. It would take away the topic that it stands in. */
+static void
+a_record_about_the_metadata_topic_is_ignored(void **state)
+{
+	static const char *const records[] = {
+		"{\"kind\": \"topic_deleted\", \"name\": \"__penstock_metadata\", "
+		"\"id\": \"09000000000000000000000000000000\"}",
+		"{\"kind\": \"topic\", \"name\": \"__penstock_metadata\", \"partitions\": 1, "
+		"\"id\": \"11111111111111111111111111111111\"}"};
+	struct fixture *f = *state;
+	struct record_builder builder;
+	uint8_t room[1024];
+	uint32_t index;
+
+	broker_rig_found(&f->rig, "__penstock_metadata", 0, (const uint8_t[16]){9});
+	record_builder_init(&builder, room, sizeof(room));
+	for (size_t i = 0; i < ARRAY_COUNT(records); i++) {
+		assert_int_equal(record_builder_add(&builder, 1000, "k", 1, records[i],
+					 (int32_t)strlen(records[i])),
+			0);
+	}
+	broker_rig_set_log(&f->rig, 0, room, record_builder_finish(&builder, -1, -1, -1), 2);
+	run(f);
+	assert_int_equal(broker_state(f->rig.broker), BROKER_RUNNING);
+	const struct route_topic *topic = broker_topic_find(f->rig.broker, "__penstock_metadata", &index);
+
+	assert_non_null(topic);
+	assert_int_equal(index, 0);
+	assert_int_equal(broker_topic_state(f->rig.broker, index), BROKER_TOPIC_OPEN);
+	create_topic(f, "t", 1);
+	assert_int_equal(f->error, 0);
+}
+
 static void
 a_log_that_cannot_make_the_metadata_topic_stops_the_broker(void **state)
 {
@@ -666,6 +699,7 @@ main(void)
 		CASE(an_altered_ack_risk_reaches_the_lanes_and_the_clients),
 		CASE(resolving_an_unknown_topic_makes_it_if_asked_to),
 		CASE(damaged_metadata_stops_the_broker_and_says_so),
+		CASE(a_record_about_the_metadata_topic_is_ignored),
 		CASE(a_log_that_cannot_make_the_metadata_topic_stops_the_broker),
 		CASE(a_metadata_log_that_is_not_served_stops_the_broker),
 		CASE(without_its_metadata_partition_a_directory_in_use_is_refused),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segments, groups and partitions go from state to state along the edges listed here and along no
- * other: every other pair aborts.
+ * Segments, groups and partitions go from state to state along the edges listed here and along no other: every other pair
+ * aborts.
  */
 #include <setjmp.h>
 #include <stdarg.h>
