@@ -52,7 +52,8 @@ def methods_page(methods):
 
 
 def errors_page(errors):
-    return page('Errors of the control socket', 'Programs switch on `data.kind`; `penstock explain CODE` tells the same offline.\n\n' +
+    return page('Errors of the control socket', 'Programs switch on `data.kind`; `penstock explain CODE` tells the same offline. `data` always carries `kind`, `fix` (a list), `explain` and '
+                '`retryable` besides; `kafka` is there where Kafka has a code for it.\n\n' +
                 table(('code', 'kind', 'meaning', 'what to do', '`data` carries'),
                       ((e['code'], f'`{e["kind"]}`' + (' (may be retried)' if e.get('retryable') else ''), e['summary'], e['fix'],
                         ', '.join(f'`{d.rstrip("?")}`' + (' or null' if d.endswith('?') else '') for d in e['data'])) for e in errors)))
