@@ -175,8 +175,8 @@ firing_count_skipped(struct job *job)
 	}
 	if (job->passed_ms != EVENT_WATERMARK_NONE) {
 		uint64_t passed =
-			(uint64_t)((window_start_ms(bound_ms, size_ms, offset_ms) -
-					   window_start_ms(job->passed_ms, size_ms, offset_ms)) /
+			(uint64_t)((window_set_start_ms(bound_ms, size_ms, offset_ms) -
+					   window_set_start_ms(job->passed_ms, size_ms, offset_ms)) /
 				   size_ms);
 
 		ensure(passed >= job->fired_on_time);

@@ -52,7 +52,7 @@ microbatch_open_window(struct job *job)
 		int64_t size_ms = (int64_t)job->spec.window_size_ms;
 		int64_t last_ms = (int64_t)((job->batch_time_ns - 1) / NS_PER_MS);
 
-		start_ms = window_start_ms(last_ms, size_ms, job->spec.window_offset_ms);
+		start_ms = window_set_start_ms(last_ms, size_ms, job->spec.window_offset_ms);
 		end_ms = start_ms + size_ms;
 	}
 	uint32_t window = window_set_open(&job->windows, start_ms, end_ms);
@@ -132,7 +132,7 @@ microbatch_window(
 	struct job *job, struct job_partition *p, int64_t timestamp_ms, uint32_t *ret_window)
 {
 	int64_t size_ms = (int64_t)job->spec.window_size_ms;
-	int64_t start_ms = window_start_ms(timestamp_ms, size_ms, job->spec.window_offset_ms);
+	int64_t start_ms = window_set_start_ms(timestamp_ms, size_ms, job->spec.window_offset_ms);
 
 	if (p->window != WINDOW_NONE && p->window_start_ms == start_ms) {
 		*ret_window = p->window;
@@ -162,7 +162,7 @@ microbatch_judge(struct job *job, uint32_t partition, const struct record_view *
 	}
 	if (r->timestamp_ms > job->future_ms) {
 		if (r->timestamp_ms < JOB_TIME_LIMIT_MS &&
-			window_start_ms(r->timestamp_ms, (int64_t)job->spec.window_size_ms,
+			window_set_start_ms(r->timestamp_ms, (int64_t)job->spec.window_size_ms,
 				job->spec.window_offset_ms) <= job->future_ms) {
 			p->boundary_future = true;
 		}
@@ -298,7 +298,7 @@ microbatch_exclude(struct job *job, uint32_t partition)
 		return;
 	}
 	job->exclusions[job->exclusion_count++] = (struct job_exclusion){
-		.window_start_ms = window_start_ms(job->future_ms,
+		.window_start_ms = window_set_start_ms(job->future_ms,
 			(int64_t)job->spec.window_size_ms, job->spec.window_offset_ms),
 		.partition = partition,
 		.span = {.from = p->next, .until = p->at, .limit_ms = job->future_ms},

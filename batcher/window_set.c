@@ -116,7 +116,7 @@ window_set_ranges(const struct window_set *set, uint32_t window)
 }
 
 int64_t
-window_start_ms(int64_t t_ms, int64_t size_ms, int64_t offset_ms)
+window_set_start_ms(int64_t t_ms, int64_t size_ms, int64_t offset_ms)
 {
 	int64_t from = t_ms - offset_ms;
 	int64_t remainder = from % size_ms;

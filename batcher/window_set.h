@@ -48,6 +48,6 @@ void window_set_add(struct window_set *set, uint32_t window, uint32_t partition,
 const struct window_range *window_set_ranges(const struct window_set *set, uint32_t window);
 
 /* floor((t - offset) / size) * size + offset, for any sign. */
-int64_t window_start_ms(int64_t t_ms, int64_t size_ms, int64_t offset_ms);
+int64_t window_set_start_ms(int64_t t_ms, int64_t size_ms, int64_t offset_ms);
 
 #endif

@@ -209,6 +209,39 @@ def check_names():
             yield Finding("name", shown(path), 1, "say what is in it: no such file name")
 
 
+def check_prefixes(sources):
+    """What a file shows to others begins with the file's name, or is of the installed interface."""
+    for source in sources:
+        if not source.name.startswith(STAGES) or source.path.suffix != ".c":
+            continue
+        shows = re.findall(r"^(?!static)[a-z_][\w \*]*\n([a-z]\w+)\(", source.code, re.M)
+        other = [n for n in shows if not f"{n}_".startswith((source.path.stem + "_", "penstock_"))]
+        if other:
+            yield Finding("prefix", source.name, len(other), f"{', '.join(other)}: not named by the file")
+
+
+def check_stems(sources):
+    """One noun a file, and no other file of its name."""
+    homes = collections.defaultdict(list)
+    for source in sources:
+        if source.name.startswith(STAGES):
+            homes[source.path.name].append(source.path.parent.relative_to(ROOT).as_posix())
+    for name, folders in sorted(homes.items()):
+        if len(folders) > 1:
+            yield Finding("stem", name, len(folders), f"in {' and '.join(folders)}")
+
+
+def check_states(sources):
+    """A state machine has one function that moves it along its edges: x_set_state() or x_set_phase()."""
+    for source in sources:
+        if not source.name.startswith(STAGES) or source.path.suffix != ".c":
+            continue
+        bare = [name for name, _, body in bodies_of(source) if not re.search(r"set_(state|phase)$", name)
+                for _ in re.findall(r"[\w\])](?:->|\.)(?:state|phase)\s*=(?!=)", "\n".join(body))]
+        if bare:
+            yield Finding("state", source.name, len(bare), f"set bare in {', '.join(sorted(set(bare)))}")
+
+
 # --- what code may call, hold and leave behind ----------------------------------------------------
 
 
@@ -595,6 +628,7 @@ def main():
     warnings = []
     sources = [Source(p) for p in tree_files(CODE_TOPS, {".c", ".h"})]
     findings = [*check_layers(sources), *check_lengths(sources, warnings), *check_names(),
+                *check_prefixes(sources), *check_stems(sources), *check_states(sources),
                 *check_libraries(sources), *check_calls(sources), *check_hot(sources), *check_hot_or_cold(sources),
                 *check_globals(sources), *check_debts(), *check_counters(sources), *check_tables(sources),
                 *check_meson(), *check_docs(), *check_decisions(), *check_test_table()]

@@ -54,6 +54,7 @@ class Tidy(unittest.TestCase):
         sources = [tidy.Source(p) for p in tidy.tree_files(tidy.CODE_TOPS, {".c", ".h"})]
         return [(f.rule, f.where) for f in (
             *tidy.check_layers(sources), *tidy.check_lengths(sources, []), *tidy.check_names(),
+            *tidy.check_prefixes(sources), *tidy.check_stems(sources), *tidy.check_states(sources),
             *tidy.check_libraries(sources), *tidy.check_calls(sources), *tidy.check_hot(sources),
             *tidy.check_hot_or_cold(sources), *tidy.check_globals(sources), *tidy.check_debts(),
             *tidy.check_counters(sources), *tidy.check_tables(sources), *tidy.check_meson(), *tidy.check_docs(),
@@ -94,6 +95,24 @@ class Tidy(unittest.TestCase):
 
     def test_name(self):
         self.offence("", "name", "dataplane/base/word_utils.h", "dataplane/base/word_utils.h")
+
+    def test_prefix(self):
+        self.offence("\nint\nletter_count(void)\n{\n\treturn 1;\n}\n\nstatic int\nletter(void)\n{\n\treturn 1;\n}\n", "prefix",
+                     "dataplane/base/word.c")
+
+    def test_prefix_of_the_installed_interface(self):
+        self.put("dataplane/base/word.c", GOOD + "\nint\npenstock_word(void)\n{\n\treturn 1;\n}\n")
+        self.assertEqual(self.found(), [])
+
+    def test_stem_twice(self):
+        self.put("dataplane/ingest/meson.build", "sources = files('count.c', 'word.c')\n")
+        self.put("dataplane/ingest/word.c", "static const int words = 1;\n")
+        self.assertEqual(self.found(), [("stem", "word.c")])
+
+    def test_state_set_bare(self):
+        self.offence("\nvoid\nword_set_state(struct word *w, int state)\n{\n\tw->state = state;\n}\n\nvoid\nword_end(struct word *w)\n"
+                     "{\n\tif (w->state == 1) {\n\t\tw->state = 2;\n\t}\n\t*w = (struct word){.state = 0};\n}\n", "state",
+                     "dataplane/base/word.c")
 
     def test_clock(self):
         self.offence("int\nword_nap(void)\n{\n\treturn usleep(1);\n}\n", "call", "dataplane/base/word.c:usleep")
@@ -158,7 +177,7 @@ class Tidy(unittest.TestCase):
         self.assertEqual(self.found(), [("decision", "docs/decisions/0001-first.md")])
 
     def test_counter_twice(self):
-        self.put("dataplane/ingest/count.c", COUNTING + "void\nagain(void)\n{\n\tdrop(LANE_eth_short);\n}\n")
+        self.put("dataplane/ingest/count.c", COUNTING + "void\ncount_again(void)\n{\n\tdrop(LANE_eth_short);\n}\n")
         self.assertEqual(self.found(), [("counter", "LANE_eth_short")])
 
     def test_counter_nowhere(self):
@@ -168,7 +187,7 @@ class Tidy(unittest.TestCase):
     def test_counter_that_never_moves(self):
         self.put("dataplane/base/counters.def", TABLE + 'LANE_COUNTER(kept, RECEIVE, "x")\n')
         self.assertEqual(self.found(), [("counter", "LANE_kept")])
-        self.put("dataplane/ingest/count.c", COUNTING + "void\nmore(void)\n{\n\tcounters[LANE_kept]++;\n\tcounters[LANE_kept]++;\n}\n")
+        self.put("dataplane/ingest/count.c", COUNTING + "void\ncount_more(void)\n{\n\tcounters[LANE_kept]++;\n\tcounters[LANE_kept]++;\n}\n")
         self.assertEqual(self.found(), [])
 
     def test_event_that_nobody_says(self):

@@ -31,7 +31,7 @@ windows_align_to_the_epoch_plus_offset_by_floor(void **state)
 
 	for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		assert_int_equal(
-			window_start_ms(rows[i].t, rows[i].size, rows[i].offset), rows[i].start);
+			window_set_start_ms(rows[i].t, rows[i].size, rows[i].offset), rows[i].start);
 	}
 }
 
