@@ -6,7 +6,8 @@ An encoder of its own: it shares nothing with the C code but docs/protocols/nati
 has to be made twice to pass. Without arguments it writes the files; with --check it writes nothing and
 fails if a file is missing, differs or is left over.
 
-The frames with AUTH are here for layout and head_crc only: the engine offers no AUTH mode yet.
+The engine offers neither AUTH nor FRAG yet. Frames with AUTH among the others are there for layout and head_crc; ../native_auth has
+the key chain and what it protects, FRAG of three the batch ../record_batch/large. They are for the version that offers both.
 """
 import hashlib
 import hmac
@@ -16,6 +17,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 BATCHES = HERE.parent / "record_batch"
+PROTECTED = HERE.parent / "native_auth"
 
 SESSION = 0x1A2B3C4D00100005
 NONCE = bytes(range(0x10, 0x20))
@@ -179,6 +181,111 @@ def auth_tag(name, text):
     return hmac.digest(key, text, "sha256")[:16]
 
 
+# --- AES-128-GCM (FIPS 197, SP 800-38D), slow and plain --------------------------------------------
+
+
+def gf_times_2(byte):
+    return (byte << 1) ^ (0x11B if byte & 0x80 else 0)
+
+
+def aes_tables():
+    """The S-box, from inverses in GF(2^8)."""
+    powers, logs, value = [], {}, 1
+    for n in range(255):
+        powers.append(value)
+        logs[value] = n
+        value ^= gf_times_2(value)  # times 3, a generator
+    box = []
+    for byte in range(256):
+        x = powers[-logs[byte] % 255] if byte else 0
+        y = x
+        for _ in range(4):
+            x = (x << 1 | x >> 7) & 0xFF
+            y ^= x
+        box.append(y ^ 0x63)
+    return box
+
+
+BOX = aes_tables()
+
+
+def aes_round_keys(key):
+    words, constant = [list(key[i:i + 4]) for i in range(0, 16, 4)], 1
+    for i in range(4, 44):
+        word = list(words[-1])
+        if i % 4 == 0:
+            word = [BOX[b] for b in word[1:] + word[:1]]
+            word[0] ^= constant
+            constant = gf_times_2(constant)
+        words.append([a ^ b for a, b in zip(word, words[i - 4])])
+    return [sum(words[i:i + 4], []) for i in range(0, 44, 4)]
+
+
+def aes_block(key, block):
+    keys = aes_round_keys(key)
+    state = [a ^ b for a, b in zip(block, keys[0])]
+    for number, round_key in enumerate(keys[1:], 1):
+        state = [BOX[state[(i + 4 * (i % 4)) % 16]] for i in range(16)]
+        if number < 10:
+            mixed = []
+            for column in range(0, 16, 4):
+                c = state[column:column + 4]
+                mixed += [gf_times_2(c[i]) ^ gf_times_2(c[(i + 1) % 4]) ^ c[(i + 1) % 4] ^ c[(i + 2) % 4] ^ c[(i + 3) % 4]
+                          for i in range(4)]
+            state = mixed
+        state = [a ^ b for a, b in zip(state, round_key)]
+    return bytes(state)
+
+
+def ghash(h, data):
+    y = 0
+    for i in range(0, len(data), 16):
+        y ^= int.from_bytes(data[i:i + 16].ljust(16, b"\0"), "big")
+        product, v = 0, h
+        for bit in range(127, -1, -1):
+            product ^= v if y >> bit & 1 else 0
+            v = (v >> 1) ^ (0xE1 << 120 if v & 1 else 0)
+        y = product
+    return y
+
+
+def gcm(key, nonce, plain, aad):
+    """Ciphertext and tag."""
+    def pad(data):
+        return data + bytes(-len(data) % 16)
+
+    out = b""
+    for i in range(0, len(plain), 16):
+        stream = aes_block(key, nonce + struct.pack(">I", i // 16 + 2))
+        out += bytes(a ^ b for a, b in zip(plain[i:i + 16], stream))
+    h = int.from_bytes(aes_block(key, bytes(16)), "big")
+    tag = ghash(h, pad(aad) + pad(out) + struct.pack(">QQ", 8 * len(aad), 8 * len(out)))
+    tag ^= int.from_bytes(aes_block(key, nonce + b"\0\0\0\1"), "big")
+    return out, tag.to_bytes(16, "big")
+
+
+def chain(direction, number=0):
+    """prk, secret, key and iv of a direction's packets with that key number."""
+    prk = hmac.digest(NONCE + SERVER_NONCE, PSK, "sha256")
+    secret = hkdf_expand(prk, direction + struct.pack("<Q", SESSION), 32)
+    both = hkdf_expand(secret, b"pn1 key" + struct.pack("<I", number), 28)
+    return prk, secret, both[:16], both[16:]
+
+
+def nonce_of(iv, pn):
+    return bytes(a ^ b for a, b in zip(iv, bytes(4) + struct.pack(">Q", pn)))
+
+
+def protect(raw, direction=b"pn1 c2s"):
+    """A frame with AUTH, and maybe ENCRYPTED, among its flags, as it goes on the wire."""
+    pn = struct.unpack_from("<Q", raw, 16)[0]
+    _, _, key, iv = chain(direction, pn >> 22)
+    if raw[4] & ENCRYPTED:
+        hidden, tag = gcm(key, nonce_of(iv, pn), raw[40:], raw[:40])
+        return raw[:40] + hidden + tag
+    return raw + gcm(key, nonce_of(iv, pn), b"", raw)[1]
+
+
 def resolve_body(name=b"orders", request=77, first=0, flags=1, name_len=None):
     return struct.pack("<IIBBH", request, first, len(name) if name_len is None else name_len, flags,
                        0) + name
@@ -212,6 +319,47 @@ def ack_full():
                                credit=(1 << 33, 1 << 20), words=words, entries=entries), pn=9)
 
 
+LARGE = batch([record(i, 0, b"k%d" % i, bytes((i * 37 + j) & 0xFF for j in range(900))) for i in range(3)], **OURS)
+FRAGMENT_BYTES = 1200 - 40 - 16  # what a path of 1,200 bytes carries
+
+
+def frag(index, count, payload, **kw):
+    body = struct.pack("<iIIHH", 42, len(LARGE), index * FRAGMENT_BYTES, index, count) + payload
+    return frame(FRAG, body, pn=20 + index, delta=3 + index, stream=5, send_us=2000000 + index, **kw)
+
+
+def fragments():
+    pieces = [LARGE[i:i + FRAGMENT_BYTES] for i in range(0, len(LARGE), FRAGMENT_BYTES)]
+    return [frag(i, len(pieces), piece) for i, piece in enumerate(pieces)]
+
+
+def protected():
+    """The key chain and what it makes of frames: name -> (what it is, bytes)."""
+    prk, c2s, key, iv = chain(b"pn1 c2s")
+    _, s2c, key_back, iv_back = chain(b"pn1 s2c")
+    _, _, key1, iv1 = chain(b"pn1 c2s", 1)
+    extract = hmac.digest(bytes(32), PSK, "sha256")
+    first = 1 << 22  # the first packet of key number 1
+    return {
+        "hello_key": ("of the pre-shared key 00..1f", hkdf_expand(extract, b"pn1 hello", 32)),
+        "accept_key": ("of the same", hkdf_expand(extract, b"pn1 accept", 32)),
+        "prk": ("client_nonce 10..1f, server_nonce 20..2f", prk),
+        "secret_c2s": ("session 1a2b3c4d00100005", c2s),
+        "secret_s2c": ("session 1a2b3c4d00100005", s2c),
+        "key_c2s_0": ("key and iv of packets 1 to 4194303", key + iv),
+        "key_c2s_1": ("key and iv of packets 4194304 to 8388607", key1 + iv1),
+        "key_s2c_0": ("key and iv of the server's packets 1 to 4194303", key_back + iv_back),
+        "nonce_c2s_7": ("of packet 7", nonce_of(iv, 7)),
+        "data": ("DATA, packet 7, integrity", protect(data(flags=AUTH))),
+        "data_encrypted": ("DATA, packet 7, encrypted", protect(data(flags=AUTH | ENCRYPTED))),
+        "data_key_1": ("DATA, packet 4194304, integrity", protect(data(flags=AUTH, pn=first))),
+        "data_encrypted_key_1": ("DATA, packet 4194304, encrypted", protect(data(flags=AUTH | ENCRYPTED, pn=first))),
+        "ack_encrypted": ("ACK, the server's packet 3, encrypted", protect(frame(
+            ACK, ack_body(upto=4, echo=(7, 1000000, 35), credit=(1 << 20, 512), words=[4], entries=[(5, 42, 41, 0, -1, 1041)]),
+            pn=3, send_us=77, flags=AUTH | ENCRYPTED), b"pn1 s2c")),
+    }
+
+
 def probe(size, payload):
     return frame(PROBE, struct.pack("<H", size).ljust(payload - 40, b"\0"), pn=11, delta=1)
 
@@ -235,7 +383,8 @@ def good_frames():
         "resolved_full": frame(RESOLVED, resolved_body(
             [(i + 1, 7, i % 4, 1) for i in range(90)], partitions=200, first=90), pn=3),
         "data": data(),
-        "data_auth": data(flags=AUTH, tag=bytes.fromhex("bd4089848df65f3f7fc33fd4c60e3ce5")),
+        "data_auth": protect(data(flags=AUTH)),
+        **{f"frag_{i}": raw for i, raw in enumerate(fragments())},
         "ping": frame(PING, flags=ACK_NOW, pn=8, delta=4, stream=5, send_us=1000250),
         "ping_padded": frame(PING, bytes(20), pn=8, delta=4),
         "ack": frame(ACK, ack_body(upto=4, echo=(7, 1000000, 35), credit=(1 << 20, 512), words=[4],
@@ -259,6 +408,7 @@ SESSION_NOTES = {
     "data_old": "the topic takes a day before now and an hour after; now is 1700000000000",
     "data_future": "the topic takes a day before now and an hour after; now is 1700000000000",
     "data_large": "ACCEPT named max_datagram 1472, so max_batch_bytes 1432",
+    "probe_large": "ACCEPT named max_datagram 1472",
     "close_again": "the session has ended by its CLOSE",
 }
 
@@ -335,6 +485,8 @@ def bad_frames():
                                                          pn=14, delta=1)),
         "probe_1": ("control_bad", frame(PROBE, b"\0", pn=11, delta=1)),
         "probe_size": ("probe_bad", probe(1400, 1300)),
+        "probe_large": ("session probe_bad", probe(1473, 1473)),
+        "frag_crc": ("frame_crc", fragments()[0][:-1] + bytes([fragments()[0][-1] ^ 1])),
         "stream_0": ("session refused 3", data(stream=0)),
         "data_60": ("refused 2", data(BATCH[:60])),
         "data_length": ("refused 2", data(batch(ONE, length=60, **OURS))),
@@ -366,6 +518,7 @@ def record_batches():
     return {
         "one": BATCH,
         "two": two,
+        "large": LARGE,
         "two_stored": struct.pack(">q", 100) + two[8:12] + struct.pack(">i", 5) + two[16:],
         "commit_marker": batch([varint(len(marker)) + marker], base_offset=42, epoch=3,
                                attributes=0x30, pid=9001, pepoch=4, seq=-1),
@@ -390,6 +543,25 @@ def self_check():
                 "reset": "b119c66c"}
     for name, crc in expected.items():
         assert crc_of(name) == crc, (name, crc_of(name), crc)
+    guarded = {name: raw for name, (_, raw) in protected().items()}
+    assert guarded["hello_key"].hex() == "b8b922a3a576662d96d943caa81a5743f041a58db55cb665dbfe71a21398ccfb"
+    assert guarded["accept_key"].hex() == "73011dce1092148008dab7b35fe277e8b9e9bf72cfceccf9d0da0594ec4b7031"
+    assert guarded["prk"].hex() == "3dba9ce7b37931cdb631d1fc48a4ff9efd4c7af090a8658433c6df65f58be639"
+    assert guarded["secret_c2s"].hex() == "63c12b79e40b0e8dbe0ea2819fa06597743b9c474a747fc23d872623afecbff1"
+    assert guarded["secret_s2c"].hex() == "5d3291141e874cdde97d9714e0bd8b0576d02dce6593e615f974ac228fec47ea"
+    assert guarded["key_c2s_0"].hex() == "ac0c1763a5a319799f23aebd8c487156" + "b51d3fa80484883d3c776ded"
+    assert guarded["nonce_c2s_7"].hex() == "b51d3fa80484883d3c776dea"
+    assert guarded["data"][-16:].hex() == "bd4089848df65f3f7fc33fd4c60e3ce5"
+    assert guarded["data_encrypted"][40:].hex() == (
+        "e6a9797c10ccb34830ea1b541e3754d67fc19c052a65d645b1465c153a827cfc78cb08da93eab0fd24cc57680c031bf609d2b23dbd2d15a2"
+        "1f98ed0f0327fcaa7ab2f41ae4ee850e8fa754b21a286964403ae5d884aae3")
+    assert len(guarded["data_encrypted"]) == 127 and len(fragments()) == 3
+    # FIPS 197, appendix B, and case 4 of the GCM specification.
+    assert aes_block(bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c"), bytes.fromhex("3243f6a8885a308d313198a2e0370734")).hex() == \
+        "3925841d02dc09fbdc118597196a0b32"
+    assert gcm(bytes.fromhex("feffe9928665731c6d6a8f9467308308"), bytes.fromhex("cafebabefacedbaddecaf888"), bytes.fromhex(
+        "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39"),
+        bytes.fromhex("feedfacedeadbeeffeedfacedeadbeefabaddad2"))[1].hex() == "5bc94fbc3221a5db94fae95ae7121a47"
     assert frames["hello_auth"][-16:].hex() == "434aa5ac98fb5074a09f2326fe0d13b0"
     assert frames["accept_auth"][-16:].hex() == "f9f3f7fe2967e6cf9eb9b5956b3d8536"
     assert len(frames["ack_full"]) == 40 + 48 + 128 + 768
@@ -412,6 +584,8 @@ def all_files():
         files[HERE / "bad" / (name + ".hex")] = text(raw, notes)
     for name, raw in record_batches().items():
         files[BATCHES / (name + ".hex")] = text(raw, [f"record batch {name}, {len(raw)} bytes"])
+    for name, (what, raw) in protected().items():
+        files[PROTECTED / (name + ".hex")] = text(raw, [what])
     claim = "secret 00..0f, index 1, client_nonce 10..1f, time 1700000000, port 40000, address "
     files[HERE / "cookie_ipv4.hex"] = text(COOKIE, [claim + "192.0.2.7"])
     files[HERE / "cookie_ipv6.hex"] = text(cookie(IPV6, 40000), [claim + "2001:db8::7"])
@@ -423,7 +597,7 @@ def all_files():
 def main():
     self_check()
     files = all_files()
-    present = {p for d in (HERE, HERE / "bad", BATCHES) for p in d.glob("*.hex")}
+    present = {p for d in (HERE, HERE / "bad", BATCHES, PROTECTED) for p in d.glob("*.hex")}
     if "--check" in sys.argv[1:]:
         wrong = [p for p, t in files.items() if p not in present or p.read_text() != t]
         wrong += sorted(present - set(files))
