@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include "logstore/chunk_pool.h"
 #include "logstore/guard.h"
-#include "logstore/notes.h"
+#include "logstore/note.h"
 #include "logstore/range_crc.h"
 
 #define GROUPS_MAX	6 /* one open, up to four in flight, an anchor or mark */

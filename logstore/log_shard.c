@@ -75,12 +75,6 @@ init_memory(struct log_shard *shard)
 		partition_extent_forget);
 }
 
-uint32_t
-logstore_slots(uint32_t partitions_max)
-{
-	return 2 + SHARD_SPARES_MAX + partitions_max * SEGMENTS_OPEN_MAX;
-}
-
 static int
 init_tables(struct log_shard *shard)
 {

@@ -19,7 +19,7 @@
 #include "logstore/append_queue.h"
 #include "logstore/keeper_msg.h"
 #include "logstore/logstore.h"
-#include "logstore/notes.h"
+#include "logstore/note.h"
 #include "logstore/partition.h"
 #include "logstore/producer_state.h"
 #include "logstore/snapshot_arena.h"

@@ -53,16 +53,10 @@ logstore_shard_of(const uint8_t topic_id[16], uint32_t partition, uint32_t shard
 	return (load_le32(topic_id) + partition) % shard_count;
 }
 
-void
-store_fail(struct logstore *store, const char *what, int error)
+uint32_t
+logstore_slots(uint32_t partitions_max)
 {
-	bool expected = false;
-
-	if (atomic_compare_exchange_strong(&store->failed_reason_set, &expected, true)) {
-		(void)snprintf(store->failed_reason, sizeof(store->failed_reason), "%s: errno %d", what,
-			error);
-		atomic_store_explicit(&store->failed, true, memory_order_release);
-	}
+	return 2 + SHARD_SPARES_MAX + partitions_max * SEGMENTS_OPEN_MAX;
 }
 
 /* --- create ------------------------------------------------------------------------------------ */

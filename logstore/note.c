@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pending notes. See notes.h. */
-#include "logstore/notes.h"
+/* Pending notes. See note.h. */
+#include "logstore/note.h"
 
 #include <errno.h>
 #include <stdlib.h>

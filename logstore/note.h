@@ -4,8 +4,8 @@
  * partition). A note waits with its group, then with its client until the done ring has room. Never
  * dropped: an empty pool holds appends back. Log lcore.
  */
-#ifndef LOGSTORE_NOTES_H
-#define LOGSTORE_NOTES_H
+#ifndef LOGSTORE_NOTE_H
+#define LOGSTORE_NOTE_H
 
 #include <stdbool.h>
 #include <stdint.h>
