@@ -105,6 +105,16 @@ fake_log_append(struct fake_log *log, uint32_t partition, uint8_t *batch, size_t
 	p->end += header.last_offset_delta + 1;
 }
 
+void
+fake_log_lose(struct fake_log *log, uint32_t partition, int64_t from, int64_t until)
+{
+	struct fake_log_partition *p = &log->partitions[partition];
+
+	for (uint32_t i = 0; i < p->batch_count; i++) {
+		p->batches[i].lost |= p->batches[i].base_offset >= from && p->batches[i].base_offset < until;
+	}
+}
+
 bool
 fake_log_note(struct fake_log *log, uint32_t partition)
 {
@@ -165,12 +175,25 @@ fake_log_read(struct fake_log *log, const struct read_req *req)
 	uint32_t limit = log->read_bytes && log->read_bytes < req->bytes_max ? log->read_bytes
 									     : req->bytes_max;
 	uint32_t first = fake_log_find(p, req->from);
+
+	while (first < p->batch_count && p->batches[first].lost) {
+		first++;
+	}
+	if (first == p->batch_count || p->batches[first].base_offset >= req->until) {
+		done.next_offset = req->until;
+		return done;
+	}
 	uint32_t last = first;
 	size_t bytes = p->batches[first].len;
 
-	while (last + 1 < p->batch_count && p->batches[last + 1].base_offset < req->until &&
-		bytes + p->batches[last + 1].len <= limit) {
-		bytes += p->batches[++last].len;
+	for (uint32_t i = first + 1; i < p->batch_count && p->batches[i].base_offset < req->until; i++) {
+		size_t len = p->batches[i].lost ? 0 : p->batches[i].len;
+
+		if (bytes + len > limit) {
+			break;
+		}
+		bytes += len;
+		last = p->batches[i].lost ? last : i;
 	}
 	struct fake_pin *pin = malloc(sizeof(*pin) + bytes);
 
@@ -178,7 +201,12 @@ fake_log_read(struct fake_log *log, const struct read_req *req)
 	done.held_bytes = (uint32_t)bytes < log->hold_bytes ? log->hold_bytes : (uint32_t)bytes;
 	done.held = (uint64_t)(uintptr_t)pin;
 	*pin = (struct fake_pin){FAKE_PIN_MAGIC, done.held_bytes, req->partition_index};
-	memcpy(pin->data, p->bytes + p->batches[first].position, bytes);
+	for (uint32_t i = first, at = 0; i <= last; i++) {
+		if (!p->batches[i].lost) {
+			memcpy(pin->data + at, p->bytes + p->batches[i].position, p->batches[i].len);
+			at += (uint32_t)p->batches[i].len;
+		}
+	}
 	done.data = pin->data;
 	done.data_len = (uint32_t)bytes;
 	done.first_offset = p->batches[first].base_offset;

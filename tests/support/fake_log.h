@@ -21,6 +21,7 @@ struct fake_log_batch {
 	int64_t next_offset;
 	size_t position;
 	size_t len;
+	bool lost;
 };
 
 struct fake_log_partition {
@@ -60,6 +61,8 @@ void fake_log_init(
 void fake_log_free(struct fake_log *log);
 /* Stamps the next offset into the batch and appends a copy. Visible with the next note. */
 void fake_log_append(struct fake_log *log, uint32_t partition, uint8_t *batch, size_t len);
+/* Batches that begin in [from, until) are gone, as after a repair that accepted their loss. */
+void fake_log_lose(struct fake_log *log, uint32_t partition, int64_t from, int64_t until);
 /* False: the note ring is full. */
 bool fake_log_note(struct fake_log *log, uint32_t partition);
 /* Answers reads and takes releases; returns work done. */
