@@ -126,6 +126,7 @@ struct partition {
 	int64_t note_max_timestamp_ms;
 	struct log_command *waiting_command; /* linked by `internal` */
 	bool lent; /* the keeper repairs it */
+	bool lent_producers; /* there were any in memory when it was lent */
 	uint32_t append_first, append_last; /* requests in the shard's append_queue */
 	struct partition *append_queue_next;
 	uint64_t size_bytes;

@@ -115,7 +115,11 @@ struct recovery_context {
 int recovery_names_read(struct recovery_context *c);
 /* Index files without a log go, unless the guard proves that there was one. */
 void recovery_names_drop_orphans(struct recovery_context *c);
+/* Gives a segment's file the name that a crash took back. */
+int recovery_names_finish(struct recovery_context *c, int64_t base, uint64_t prep_id);
 int recovery_names_read_epochs(struct recovery_context *c);
+/* A new leader epoch from offset `end` on, durably. An error leaves the file as it was, and *ret_epoch. */
+int recovery_names_raise_epoch(struct recovery_context *c, int64_t end, int32_t *ret_epoch);
 /* -EBADMSG, -EIO: damaged, or of another segment. */
 int recovery_names_read_seal(struct recovery_context *c, int64_t base, struct seal *ret_seal);
 

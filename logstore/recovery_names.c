@@ -93,6 +93,20 @@ recovery_names_read(struct recovery_context *c)
 	return 0;
 }
 
+int
+recovery_names_finish(struct recovery_context *c, int64_t base, uint64_t prep_id)
+{
+	char from[FILE_PATH_MAX];
+	char to[FILE_PATH_MAX];
+
+	file_util_spare_path(from, prep_id, "prep");
+	file_util_segment_path(to, c->p->dir, base, ".log");
+	int rc = c->io->ops->rename(c->io, from, to);
+
+	rc = rc < 0 ? rc : c->io->ops->fsync_dir(c->io, c->p->dir);
+	return rc < 0 ? rc : c->io->ops->fsync_dir(c->io, ".");
+}
+
 /* A segment that the guard proves is missing, not absent: that is for the chain of segments to judge. */
 static bool
 is_proven(const struct recovery_context *c, int64_t base)
@@ -150,6 +164,41 @@ recovery_names_read_epochs(struct recovery_context *c)
 	}
 	free(file.bytes);
 	return rc == -ENOENT ? 0 : rc;
+}
+
+/* After a cut, or where readers may have seen more than is durable: reused offsets need a new epoch. */
+int
+recovery_names_raise_epoch(struct recovery_context *c, int64_t end, int32_t *ret_epoch)
+{
+	size_t room = 64 + ((size_t)c->epoch_count + 1) * 40;
+	uint8_t *text = malloc(room);
+	uint32_t kept = 0;
+
+	if (!text) {
+		return -ENOMEM;
+	}
+	int32_t epoch = c->epoch_count > 0 ? c->epochs[c->epoch_count - 1].epoch + 1 : 1;
+
+	while (kept < c->epoch_count && c->epochs[kept].start_offset < end) {
+		kept++;
+	}
+	c->epochs[kept] = (struct checkpoint_epoch){.epoch = epoch, .start_offset = end};
+	c->epoch_count = kept + 1;
+	struct writer w = writer_init(text, room);
+
+	checkpoint_file_begin(&w, c->epoch_count);
+	for (uint32_t i = 0; i < c->epoch_count; i++) {
+		checkpoint_file_add_epoch(&w, c->epochs[i].epoch, c->epochs[i].start_offset);
+	}
+	int rc = w.failed ? -ENOBUFS
+			  : file_util_replace(c->io, c->p->dir, "leader-epoch-checkpoint", text,
+				    writer_len(&w));
+
+	free(text);
+	if (rc == 0) {
+		*ret_epoch = epoch;
+	}
+	return rc;
 }
 
 /* --- seals ------------------------------------------------------------------------------------- */

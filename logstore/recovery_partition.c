@@ -95,13 +95,8 @@ open_segment(struct recovery_context *c, struct recovery_base *b, struct recover
 
 	file_util_segment_path(path, c->p->dir, b->base, ".log");
 	if (b->prep_id != 0) {
-		char from[FILE_PATH_MAX];
+		int rc = recovery_names_finish(c, b->base, b->prep_id);
 
-		file_util_spare_path(from, b->prep_id, "prep");
-		int rc = c->io->ops->rename(c->io, from, path);
-
-		rc = rc < 0 ? rc : c->io->ops->fsync_dir(c->io, c->p->dir);
-		rc = rc < 0 ? rc : c->io->ops->fsync_dir(c->io, ".");
 		if (rc < 0) {
 			return rc;
 		}
@@ -365,41 +360,6 @@ take_unsealed(struct recovery_context *c, uint32_t i)
 	return rc;
 }
 
-/* --- leader epochs ----------------------------------------------------------------------------- */
-
-/* After a cut, or where readers may have seen more than is durable: reused offsets need a new epoch. */
-static int
-raise_epoch(struct recovery_context *c)
-{
-	size_t room = 64 + ((size_t)c->epoch_count + 1) * 40;
-	uint8_t *text = malloc(room);
-	uint32_t kept = 0;
-
-	if (!text) {
-		return -ENOMEM;
-	}
-	int32_t epoch = c->epoch_count > 0 ? c->epochs[c->epoch_count - 1].epoch + 1 : 1;
-
-	while (kept < c->epoch_count && c->epochs[kept].start_offset < c->end) {
-		kept++;
-	}
-	c->epochs[kept] = (struct checkpoint_epoch){.epoch = epoch, .start_offset = c->end};
-	c->epoch_count = kept + 1;
-	struct writer w = writer_init(text, room);
-
-	checkpoint_file_begin(&w, c->epoch_count);
-	for (uint32_t i = 0; i < c->epoch_count; i++) {
-		checkpoint_file_add_epoch(&w, c->epochs[i].epoch, c->epochs[i].start_offset);
-	}
-	int rc = w.failed ? -ENOBUFS
-			  : file_util_replace(c->io, c->p->dir, "leader-epoch-checkpoint", text,
-				    writer_len(&w));
-
-	free(text);
-	c->p->leader_epoch = epoch;
-	return rc;
-}
-
 /* --- the whole --------------------------------------------------------------------------------- */
 
 static int
@@ -537,7 +497,7 @@ recovery_partition(struct recovery *r, struct partition *p, struct log_recovery_
 		p->proofs_stale = r->proofs_found;
 	}
 	if (rc == 0 && p->state == LOG_PARTITION_SERVING && (c.cut || (c.relaxed && !r->clean))) {
-		rc = raise_epoch(&c);
+		rc = recovery_names_raise_epoch(&c, c.end, &p->leader_epoch);
 	}
 	if (rc == 0) {
 		set_offsets(&c);

@@ -99,6 +99,7 @@ repair_begin(struct logstore *store, struct partition *p, struct log_command *co
 	r->command = command;
 	r->start = p->log_start_offset;
 	r->end = p->next_offset;
+	r->leader_epoch = p->leader_epoch;
 	r->recovery.store = store;
 	r->recovery.io = store->options.keeper_io;
 	r->c = (struct recovery_context){
@@ -208,8 +209,10 @@ static int
 swap(struct repair *r)
 {
 	struct partition *p = r->p;
-	int rc = repair_swap_decide(r->c.io, p->dir, r->end);
+	/* Proofs tell of a start: readers may have seen more of a relaxed topic than that start found. */
+	int rc = r->c.relaxed ? recovery_names_raise_epoch(&r->c, r->end, &r->leader_epoch) : 0;
 
+	rc = rc < 0 ? rc : repair_swap_decide(r->c.io, p->dir, r->end);
 	rc = rc < 0 ? rc : repair_swap_settle(r->c.io, p->dir, wall_ms(r));
 	rc = rc < 0 ? rc : take_rows(r);
 	if (rc < 0) {
@@ -218,7 +221,7 @@ swap(struct repair *r)
 	p->has_doubtful = false;
 	p->doubtful_written = false;
 	p->proofs_stale = false;
-	rc = p->producers.count == 0 ? take_producers(r) : 0;
+	rc = p->lent_producers ? 0 : take_producers(r);
 	return rc == 0 && p->has_doubtful ? -EIO : rc; /* damaged again, between then and now */
 }
 

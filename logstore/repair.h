@@ -26,6 +26,7 @@ struct repair_segment {
 	uint64_t prep_id; /* its file has not got its name yet */
 	bool keep;	  /* stays as it is: sealed, and sound or not in doubt */
 	bool gaps;	  /* offsets are missing */
+	bool foreign;	  /* sound, and not what was sealed: nothing in it is this segment's */
 	uint64_t log_bytes;
 	uint32_t batch_count;
 };
@@ -54,6 +55,7 @@ struct repair {
 	/* What the log lcore takes over when it serves again. */
 	uint64_t size_bytes;
 	uint32_t last_end_pos;
+	int32_t leader_epoch;
 	uint8_t *producers; /* `.producers` as of the end; NULL: the lcore has them */
 	size_t producers_len;
 };

@@ -216,6 +216,28 @@ read_seal(struct repair *r, struct repair_segment *segment, struct seal *ret_sea
 		ret_seal->log_bytes == stat.size_bytes && ret_seal->end_offset == segment->end;
 }
 
+/*
+ * Sealed, and each of its batches is sound. It stays unless the proofs mended it. A file of another segment is
+ * sound too: that it was put in the wrong place only the seal can tell.
+ */
+static void
+judge_whole(struct salvage *s, const struct seal *seal)
+{
+	struct repair_segment *segment = s->segment;
+
+	if (segment->log_bytes == seal->log_bytes &&
+		crc32c_update(0, s->image.image, segment->log_bytes) == seal->log_crc) {
+		segment->keep = !s->image.repaired;
+		return;
+	}
+	log_warning("logstore", "%s: the file of segment %" PRId64 " is not the one that was sealed",
+		s->repair->p->dir, segment->base);
+	segment->foreign = true;
+	segment->log_bytes = 0;
+	segment->batch_count = 0;
+	note_loss(s, segment->base, segment->end);
+}
+
 int
 repair_segment_judge(struct repair *repair, struct repair_segment *segment)
 {
@@ -245,7 +267,9 @@ repair_segment_judge(struct repair *repair, struct repair_segment *segment)
 	if (rc == 0 && s.expect < segment->end) {
 		note_loss(&s, s.expect, segment->end);
 	}
-	segment->keep = sealed && !segment->gaps && segment->log_bytes == seal.log_bytes;
+	if (rc == 0 && sealed && !segment->gaps) {
+		judge_whole(&s, &seal);
+	}
 	close_image(&s);
 	return rc;
 }
@@ -378,16 +402,31 @@ rewrite_end(struct rewrite *w, struct salvage *s)
 	return rc;
 }
 
+/* A file that kept the name of a spare would be taken for one after the repair. */
+static int
+finish_name(struct salvage *s)
+{
+	int rc = s->segment->prep_id == 0 ? 0
+					  : recovery_names_finish(&s->repair->c, s->segment->base,
+						    s->segment->prep_id);
+
+	s->segment->prep_id = rc < 0 ? s->segment->prep_id : 0;
+	return rc;
+}
+
 int
 repair_segment_write(struct repair *repair, struct repair_segment *segment)
 {
-	struct salvage s = {.repair = repair, .segment = segment, .expect = segment->base};
+	struct salvage s = {
+		.repair = repair, .segment = segment, .expect = segment->base, .image = {.fd = -1}};
 	struct rewrite w;
-	int rc = open_image(&s);
+	int rc = finish_name(&s);
+
+	rc = rc < 0 ? rc : open_image(&s);
 	int begun = rewrite_begin(&w, &s);
 
 	rc = rc < 0 ? rc : begun;
-	while (rc == 0 && next_batch(&s)) {
+	while (rc == 0 && !segment->foreign && next_batch(&s)) {
 		s.expect = record_batch_last_offset(&s.batch) + 1;
 		rc = rewrite_batch(&w, &s);
 	}

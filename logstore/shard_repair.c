@@ -17,17 +17,6 @@ answer(struct log_shard *shard, struct log_command *command, int16_t error)
 	log_shard_tell(shard, &(struct keeper_msg){.kind = KEEPER_COMMAND_DONE, .command = command});
 }
 
-static bool
-is_read(const struct log_shard *shard, const struct partition *p)
-{
-	for (uint32_t i = 0; i < SHARD_READS_MAX; i++) {
-		if (shard->reads[i].in_use && shard->reads[i].req.partition_index == p->index) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* A write of it failed too, and it was never told poisoned: only a start cuts what was not acknowledged. */
 static bool
 never_seals(const struct partition *p)
@@ -48,10 +37,10 @@ shard_repair_try(struct log_shard *shard, struct partition *p, struct log_comman
 	if (p->lent) {
 		return false; /* another repair of it: this one looks at what comes of that */
 	}
-	command->internal = NULL;
 	if (p->state != LOG_PARTITION_QUARANTINED || shard->failed || never_seals(p)) {
 		bool not_quarantined = p->state != LOG_PARTITION_QUARANTINED;
 
+		command->internal = NULL; /* no longer one of those that wait */
 		command->repair.verdict =
 			not_quarantined ? LOG_REPAIR_NOT_QUARANTINED : LOG_REPAIR_FAILED;
 		command->repair.error = not_quarantined ? 0 : -EROFS; /* writing is off until a restart */
@@ -59,8 +48,9 @@ shard_repair_try(struct log_shard *shard, struct partition *p, struct log_comman
 			not_quarantined ? KAFKA_INVALID_CONFIG : KAFKA_KAFKA_STORAGE_ERROR);
 		return true;
 	}
+	/* Reads go on: the keeper does them between the steps, and answers them before the repair. */
 	if ((p->active && !roll_close(shard, p)) || partition_segments_open(p) > 0 ||
-		!log_shard_partition_is_quiet(p) || is_read(shard, p)) {
+		!log_shard_partition_is_quiet(p)) {
 		return false;
 	}
 	/* What it serves from here on is what the repaired files say. */
@@ -68,6 +58,7 @@ shard_repair_try(struct log_shard *shard, struct partition *p, struct log_comman
 		partition_extent_forget(p->newest);
 	}
 	p->lent = true;
+	p->lent_producers = p->producers.count > 0;
 	log_shard_tell(shard,
 		&(struct keeper_msg){.kind = KEEPER_REPAIR, .partition = p, .command = command});
 	return true;
@@ -103,6 +94,7 @@ shard_repair_done(struct log_shard *shard, struct partition *p, struct log_comma
 		if (repair->producers) {
 			take_producers(shard, p, repair);
 		}
+		p->leader_epoch = repair->leader_epoch;
 		partition_set_state(p, LOG_PARTITION_SERVING);
 		command->offset = p->next_offset;
 		partition_publish_checkpoint(p);

@@ -1,202 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* partition.repair: a loss is accepted by name or not at all; a crash leaves it undone or done. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-#include "base/errcode.h"
-#include "logstore/file_util.h"
-#include "support/log_bench.h"
-#include "wire/record_batch.h"
-
-#define DIR	"orders-0/"
-#define FIRST	DIR "00000000000000000000.log"
-#define SECOND	DIR "00000000000000000010.log"
-#define BATCHES 30
-
-/*
- * Three segments of ten batches, a record each: two sealed, the last active and proven. A batch is some
- * 1,090 bytes long, so a byte of batch k of a segment is at 1,090 k + 500.
- */
-static struct log_bench *
-three_segments(void)
-{
-	struct log_bench *b = log_bench_start(NULL);
-
-	log_bench_create(b, "orders", 0, NULL);
-	for (uint32_t i = 0; i < BATCHES; i++) {
-		struct log_command roll = {.kind = LOG_COMMAND_ROLL};
-
-		if (i == 10 || i == 20) {
-			roll.partition_index = b->partitions[0].index;
-			assert_int_equal(log_bench_command(b, &roll), 0);
-		}
-		assert_true(log_bench_append(b, 0, 1, 1000));
-		if (i % 10 == 9) {
-			log_bench_drain(b); /* one group: the guard has its last block only */
-		}
-	}
-	log_bench_run_ns(b, 20 * NS_PER_MS); /* seals, and a mark that proves the rest */
-	return b;
-}
-
-static int
-set_up(void **state)
-{
-	*state = three_segments();
-	return 0;
-}
-
-static uint64_t
-inside(const struct log_bench *b, uint32_t batch_of_segment)
-{
-	return (uint64_t)b->partitions[0].batches[0].len * batch_of_segment + 500;
-}
-
-/* A start that finds it, as the next to come. */
-static void
-damage(struct log_bench *b, const char *path, uint32_t batch_of_segment)
-{
-	assert_int_equal(sim_flip_bit(b->disk, path, inside(b, batch_of_segment), 3), 0);
-}
-
-/* No start reads old sealed segments: a reader does. */
-static void
-read_into_quarantine(struct log_bench *b, int64_t from)
-{
-	struct read_done done = log_bench_read(b, 0, from, from + 1, 4096);
-
-	assert_int_equal(done.error, KAFKA_CORRUPT_MESSAGE);
-	assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_QUARANTINED);
-}
-
-static struct log_repair
-repair(struct log_bench *b, bool accept_loss, int64_t from, int64_t until)
-{
-	struct log_command command = {.kind = LOG_COMMAND_REPAIR,
-		.partition_index = b->partitions[0].index,
-		.repair = {.accept_loss = accept_loss, .from = from, .until = until}};
-	int16_t error = log_bench_command(b, &command);
-
-	assert_int_equal(error == 0, command.repair.verdict == LOG_REPAIR_DONE);
-	if (error == 0) {
-		assert_int_equal(command.offset, log_bench_status(b, 0).log_end_offset);
-	}
-	return command.repair;
-}
-
-static bool
-is_lost(const int64_t *holes, int64_t offset)
-{
-	for (; holes && holes[0] < holes[1]; holes += 2) {
-		if (offset >= holes[0] && offset < holes[1]) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Takes the batches of one answer, byte for byte. Offsets in between must be lost ones. */
-static int64_t
-take_answer(struct log_bench *b, const struct read_done *done, int64_t at, const int64_t *holes)
-{
-	const struct log_bench_partition *p = &b->partitions[0];
-	struct record_batch_iterator it;
-	int rc;
-
-	record_batch_iterator_init(&it, done->data, done->data_len);
-	while ((rc = record_batch_iterator_next(&it)) == 1) {
-		for (; at < it.batch.base_offset; at++) {
-			assert_true(is_lost(holes, at));
-		}
-		assert_false(is_lost(holes, at));
-		assert_int_equal(p->batches[at].base_offset, at);
-		/* The base offset, and the leader epoch before the magic byte, are the log's own. */
-		assert_int_equal(it.len, p->batches[at].len);
-		assert_memory_equal(it.bytes + 16, p->batches[at].bytes + 16, it.len - 16);
-		at++;
-	}
-	assert_int_equal(rc, 0);
-	return at;
-}
-
-/* Everything but the holes (pairs, ended by an empty one) is read, in pieces of `bytes_max`. */
-static void
-reads_all_but(struct log_bench *b, const int64_t *holes, uint32_t bytes_max)
-{
-	int64_t at = log_bench_status(b, 0).log_start_offset;
-	int64_t end = log_bench_status(b, 0).high_watermark;
-
-	while (at < end) {
-		struct read_done done = log_bench_read(b, 0, at, end, bytes_max);
-
-		assert_int_equal(done.error, 0);
-		assert_true(done.next_offset > at);
-		int64_t next = take_answer(b, &done, at, holes);
-
-		for (at = next; at < done.next_offset; at++) {
-			assert_true(is_lost(holes, at));
-		}
-		if (done.data) {
-			log_bench_release(b, 0, &done);
-		}
-	}
-}
-
-static void
-goes_on(struct log_bench *b, const int64_t *holes)
-{
-	int64_t end = log_bench_status(b, 0).log_end_offset;
-
-	assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_SERVING);
-	reads_all_but(b, holes, 4096);
-	reads_all_but(b, holes, 1 << 20);
-	assert_true(log_bench_append(b, 0, 1, 1000));
-	log_bench_drain(b);
-	assert_false(b->stalled);
-	assert_int_equal(b->partitions[0].refused, 0);
-	assert_int_equal(log_bench_status(b, 0).log_end_offset, end + 1);
-	reads_all_but(b, holes, 4096);
-}
-
-/* And so after a crash, and after a clean stop. */
-static void
-goes_on_over_starts(struct log_bench *b, const int64_t *holes)
-{
-	goes_on(b, holes);
-	log_bench_sigkill(b);
-	log_bench_open(b);
-	goes_on(b, holes);
-	assert_true(log_bench_stop(b));
-	log_bench_open(b);
-	goes_on(b, holes);
-}
-
-/* What the damaged file still holds may be worth something to somebody. */
-static bool
-old_file_is_kept(struct log_bench *b, const char *name)
-{
-	struct file_names names;
-	struct io *io;
-	bool kept = false;
-
-	assert_int_equal(sim_disk_view(b->disk, 0, &io), 0);
-	assert_int_equal(file_util_list(io, "orders-0", &names), 0);
-	for (uint32_t i = 0; i < names.count; i++) {
-		size_t len = strlen(name);
-
-		kept |= strncmp(names.names[i].name, name, len) == 0 &&
-			strncmp(names.names[i].name + len, ".damaged-", 9) == 0;
-	}
-	free(names.names);
-	io->ops->destroy(io);
-	return kept;
-}
+#include "repaired.h"
 
 static void
 a_loss_is_accepted_by_its_name_only(void **state)
@@ -309,17 +113,6 @@ damage_that_a_reader_finds_is_repaired(void **state)
 	assert_int_equal(answer.hole_count, 2);
 	assert_int_equal(repair(b, true, 0, 10).verdict, LOG_REPAIR_DONE);
 	goes_on_over_starts(b, holes);
-}
-
-static void
-remove_file(struct log_bench *b, const char *path)
-{
-	struct io *io;
-
-	assert_int_equal(sim_disk_view(b->disk, 0, &io), 0);
-	assert_int_equal(io->ops->unlink(io, path), 0);
-	assert_int_equal(io->ops->fsync_dir(io, "orders-0"), 0);
-	io->ops->destroy(io);
 }
 
 static void
@@ -443,6 +236,118 @@ a_partition_that_is_deleted_meanwhile_stays_deleted(void **state)
 	assert_true(log_bench_stop(b));
 }
 
+/* Commands of one partition wait for the same thing: none of them is forgotten over another. */
+static void
+repairs_that_come_together_are_all_answered(void **state)
+{
+	struct log_bench *b = *state;
+	struct log_command commands[3];
+	uint32_t answers = 0, done = 0;
+
+	log_bench_sigkill(b);
+	log_bench_open(b);
+	assert_true(log_bench_append(b, 0, 1, 1000)); /* a segment that is sealed first */
+	log_bench_drain(b);
+	damage(b, FIRST, 3);
+	read_into_quarantine(b, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		commands[i] = (struct log_command){.kind = LOG_COMMAND_REPAIR,
+			.partition_index = b->partitions[0].index,
+			.repair = {.accept_loss = true, .from = 3, .until = 4}};
+		assert_int_equal(logstore_command(b->store, &commands[i]), 0);
+	}
+	for (uint32_t i = 0; i < 1000 && answers < 3; i++) {
+		log_bench_run_ns(b, NS_PER_MS);
+		while (logstore_command_poll(b->store)) {
+			answers++;
+		}
+	}
+	assert_int_equal(answers, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		done += commands[i].error == 0;
+	}
+	assert_int_equal(done, 1);
+}
+
+/* Takes the answers there are, gives their memory back, and asks again for each until `asked` of them are out. */
+static void
+keep_reading(struct log_bench *b, uint32_t *out, uint32_t asked)
+{
+	struct read_req req = {.partition_index = b->partitions[0].index,
+		.bytes_max = 4096,
+		.from = 12,
+		.until = 13,
+		.token = 7};
+	struct read_done done;
+
+	for (; *out > 0 && ring_take(&b->read_done[0], &done, 1) == 1; (*out)--) {
+		struct extent_release release = {.pin = done.pin, .partition_index = req.partition_index};
+
+		assert_int_equal(done.error, 0);
+		if (done.data) {
+			assert_int_equal(ring_offer(&b->extent_release[0], &release, 1), 1);
+		}
+	}
+	for (; *out < asked && ring_offer(&b->read_req[0], &req, 1) == 1; (*out)++) {
+	}
+}
+
+/* Readers that never rest do not keep a repair from its turn. */
+static void
+a_repair_does_not_wait_for_readers_to_rest(void **state)
+{
+	struct log_bench *b = *state;
+	static const int64_t holes[] = {3, 4, 0, 0};
+	struct log_command command = {.kind = LOG_COMMAND_REPAIR,
+		.partition_index = b->partitions[0].index,
+		.repair = {.accept_loss = true, .from = 3, .until = 4}};
+	struct log_command *answer = NULL;
+	uint32_t out = 0;
+
+	damage(b, FIRST, 3);
+	log_bench_sigkill(b);
+	log_bench_open(b);
+	read_into_quarantine(b, 3);
+	assert_int_equal(logstore_command(b->store, &command), 0);
+	for (uint32_t i = 0; i < 2000 && !answer; i++) {
+		keep_reading(b, &out, i == 0 ? 1 : 2); /* the next is there before the last is answered */
+		log_bench_turn(b);
+		answer = logstore_command_poll(b->store);
+	}
+	assert_ptr_equal(answer, &command);
+	assert_int_equal(command.error, 0);
+	while (out > 0) {
+		log_bench_turn(b);
+		keep_reading(b, &out, 0);
+	}
+	goes_on_over_starts(b, holes);
+}
+
+/* Readers of a relaxed topic may have seen more than is there: its offsets come again in a new epoch. */
+static void
+a_relaxed_topic_goes_on_in_a_new_epoch(void **state)
+{
+	struct log_topic_config config;
+	struct log_bench *b;
+	static const int64_t holes[] = {21, 22, 0, 0};
+
+	(void)state;
+	log_topic_config_init(&config);
+	config.ack_risk = 2;
+	b = three_segments_of(&config);
+	damage(b, DIR "00000000000000000020.log", 1);
+	log_bench_sigkill(b);
+	log_bench_open(b);
+	assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_QUARANTINED);
+	int32_t epoch = log_bench_status(b, 0).leader_epoch;
+
+	assert_int_equal(repair(b, true, 21, 22).verdict, LOG_REPAIR_DONE);
+	assert_true(log_bench_status(b, 0).leader_epoch > epoch);
+	goes_on_over_starts(b, holes);
+	log_bench_free(b);
+	free(b);
+}
+
 /*
  * From the n-th operation of a kind on nothing works, and then the power goes: the next start finds it
  * quarantined as before, or repaired. Until nothing is left to fail.
@@ -531,6 +436,11 @@ main(void)
 			a_second_loss_beside_the_first, set_up, log_bench_tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_partition_that_is_deleted_meanwhile_stays_deleted, set_up, log_bench_tear_down),
+		cmocka_unit_test_setup_teardown(
+			repairs_that_come_together_are_all_answered, set_up, log_bench_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_repair_does_not_wait_for_readers_to_rest, set_up, log_bench_tear_down),
+		cmocka_unit_test(a_relaxed_topic_goes_on_in_a_new_epoch),
 		cmocka_unit_test(a_crash_anywhere_leaves_it_undone_or_done),
 	};
 
