@@ -21,23 +21,23 @@ event_watermark_start(struct event_watermark *w, uint64_t now_ns)
 }
 
 void
-event_watermark_see(struct event_watermark *w, uint32_t partition, bool records, int64_t max_ms,
-	bool uncut, uint64_t now_ns)
+event_watermark_see(
+	struct event_watermark *w, uint32_t partition, const struct event_cut *cut, uint64_t now_ns)
 {
 	struct event_partition *p = &w->partitions[partition];
 
-	if (records || uncut) {
+	if (cut->records || cut->uncut) {
 		p->arrival_ns = now_ns;
 		w->arrival_ns = now_ns;
 		p->idle = false;
 	} else if (w->idle_timeout_ns > 0 && now_ns - p->arrival_ns >= w->idle_timeout_ns) {
 		p->idle = true;
 	}
-	if (max_ms > p->max_ms) {
-		p->max_ms = max_ms;
+	if (cut->max_ms > p->max_ms) {
+		p->max_ms = cut->max_ms;
 	}
-	if (max_ms > w->max_ms) {
-		w->max_ms = max_ms;
+	if (cut->max_ms > w->max_ms) {
+		w->max_ms = cut->max_ms;
 	}
 }
 

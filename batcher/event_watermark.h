@@ -32,13 +32,15 @@ struct event_watermark {
 
 /* Partitions start as not idle, without a record. Times are monotonic ns. */
 void event_watermark_start(struct event_watermark *w, uint64_t now_ns);
-/*
- * What a micro-batch's cut brought from one partition: whether any record came, the greatest event
- * time (EVENT_WATERMARK_NONE: none that counts), whether visible records remain uncut (then it is
- * slow, not idle).
- */
-void event_watermark_see(struct event_watermark *w, uint32_t partition, bool records,
-	int64_t max_ms, bool uncut, uint64_t now_ns);
+/* What a micro-batch's cut brought from one partition. */
+struct event_cut {
+	int64_t max_ms; /* greatest event time; EVENT_WATERMARK_NONE: none that counts */
+	bool records;   /* any came */
+	bool uncut;     /* visible ones remain: it is slow, not idle */
+};
+
+void event_watermark_see(struct event_watermark *w, uint32_t partition, const struct event_cut *cut,
+	uint64_t now_ns);
 /* After see() of every partition: the new W. */
 int64_t event_watermark_advance(struct event_watermark *w, uint64_t now_ns);
 

@@ -338,8 +338,11 @@ microbatch_finish(struct job *job)
 		}
 		p->next = p->at;
 		drained = drained && p->next >= p->drain_until;
-		event_watermark_see(&job->watermark, i, p->records, p->max_ms,
-			batcher_visible(job->batcher, p->index) > p->next, now_ns);
+		event_watermark_see(&job->watermark, i,
+			&(struct event_cut){.max_ms = p->max_ms,
+				.records = p->records,
+				.uncut = batcher_visible(job->batcher, p->index) > p->next},
+			now_ns);
 	}
 	if (microbatch_event_windows(job)) {
 		(void)event_watermark_advance(&job->watermark, now_ns);

@@ -74,8 +74,11 @@ each_rule_holds(void **state)
 			const struct step *step = &row->steps[s];
 
 			for (uint32_t p = 0; p < 2; p++) {
-				event_watermark_see(&w, p, step->p[p].records, step->p[p].max_ms,
-					step->p[p].uncut, step->now_ms * NS_PER_MS);
+				event_watermark_see(&w, p,
+					&(struct event_cut){.max_ms = step->p[p].max_ms,
+						.records = step->p[p].records,
+						.uncut = step->p[p].uncut},
+					step->now_ms * NS_PER_MS);
 			}
 			int64_t value = event_watermark_advance(&w, step->now_ms * NS_PER_MS);
 
