@@ -14,6 +14,7 @@ native_input_parse(struct lane *lane, struct datagram *datagram)
 		frame_decode(datagram->payload, datagram->len, FRAME_SIDE_SERVER, &datagram->frame);
 
 	lane->counters[LANE_native]++;
+	lane->counters[LANE_ecn_ce] += (datagram->flags & PACKET_ECN_CE) != 0;
 	datagram->session_index = SESSION_NONE;
 	datagram->live = fault == FRAME_OK;
 	if (fault == FRAME_OK) {

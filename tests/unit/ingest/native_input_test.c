@@ -262,6 +262,7 @@ congestion_marks_are_counted_back(void **state)
 	(void)lane_harness_turn(h);
 	lane_harness_last_ack(h, &ack);
 	assert_int_equal(ack.ecn_ce, 1);
+	assert_int_equal(COUNT(ecn_ce), 1);
 	lane_harness_fini(h);
 }
 
