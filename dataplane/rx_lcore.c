@@ -188,7 +188,7 @@ lane_poll(struct lane *lane, uint64_t now_ns)
 	native_session_reap(lane);             /* ended sessions that the log is done with */
 	work += (uint32_t)(lane->counters[LANE_sessions_closed] - ended);
 	if (atomic_load_explicit(&lane->drain_asked, memory_order_acquire)) {
-		lane_drain_turn(lane);
+		work += lane_drain_turn(lane);
 	}
 	work += (uint32_t)(lane_tx_gone(lane) - gone); /* also an answer nobody asked for is published */
 	lane_publish(lane, work);                      /* counters, latencies, rows */

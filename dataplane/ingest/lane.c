@@ -263,14 +263,17 @@ lane_groups(const struct lane *lane, uint8_t (*ret_macs)[6], uint32_t max)
 	return net_port_groups(&lane->net, ret_macs, max);
 }
 
-void
+uint32_t
 lane_drain_turn(struct lane *lane)
 {
+	uint32_t told = 0;
+
 	if (!lane->draining) {
 		lane->draining = true;
 		for (uint32_t i = 0; i < lane->sessions.count; i++) {
 			if (lane->sessions.sessions[i].state == SESSION_OPEN) {
 				native_session_drain(lane, i);
+				told++;
 			}
 		}
 		lane_out_flush(lane);
@@ -281,6 +284,7 @@ lane_drain_turn(struct lane *lane)
 			lane->parked_count == 0 && lane->due_first == SESSION_NONE &&
 			lane->undurable_count == 0,
 		memory_order_release);
+	return told;
 }
 
 bool

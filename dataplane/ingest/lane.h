@@ -172,8 +172,8 @@ struct lane {
 int lane_refuse(char *text, uint32_t text_bytes, const char *format, ...) PRINTF_LIKE(3, 4);
 /* One of `per_second` in the second of now_ns. */
 bool lane_rate_allows(struct lane_rate *rate, uint64_t now_ns, uint32_t per_second);
-/* One turn of a drain: begins it, then publishes whether anything is left. */
-void lane_drain_turn(struct lane *lane);
+/* One turn of a drain: begins it, then publishes whether anything is left. Returns how many sessions were told. */
+uint32_t lane_drain_turn(struct lane *lane);
 
 /* --- lane_out.c: packets to the driver, rx buffers back to it --- */
 /* Gives the turn's packets to the driver, which takes or gives up all of them; also retries what waits. */
