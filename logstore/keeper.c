@@ -53,6 +53,7 @@ log_keeper_close(struct log_keeper *keeper)
 		keeper->io->ops->close(keeper->io, keeper->prep.fd);
 		keeper->prep.fd = -1;
 	}
+	keeper_repair_close(keeper);
 	for (uint32_t i = 0; i < HANDOFF_SHARDS_MAX; i++) {
 		free(keeper->inbox[i].late);
 		ring_destroy(&keeper->inbox[i].slow);

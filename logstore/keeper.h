@@ -126,6 +126,8 @@ int keeper_partition_erase_dir(struct log_keeper *keeper, const char *dir);
 void keeper_repair_add(struct log_keeper *keeper, struct log_command *command);
 /* One step of the repair that is under way. */
 uint32_t keeper_repair_step(struct log_keeper *keeper);
+/* Forgets the repair that the end of the process broke off; on the disk it is undone or done. */
+void keeper_repair_close(struct log_keeper *keeper);
 /* The log lcore took the partition back. */
 void keeper_repair_end(struct log_command *command);
 

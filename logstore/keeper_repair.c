@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Repairs, one at a time, a segment a turn: what else there is to do goes on in between. Keeper thread. */
+#include <errno.h>
 #include <stdlib.h>
 #include "base/ensure.h"
 #include "base/errcode.h"
@@ -42,12 +43,13 @@ give_back(struct log_keeper *keeper, struct partition *p, struct log_command *co
 	ensure(n == 1);
 }
 
-/* The next that waits. A partition that is being deleted needs no repair any more. */
+/* The next that waits. A partition that is being deleted needs no repair any more, and a stop begins none. */
 static void
 begin(struct log_keeper *keeper)
 {
 	struct log_command *command = keeper->repairs;
 	struct partition *p = partition_of(keeper, command);
+	bool stopping = atomic_load_explicit(&keeper->store->stop_wanted, memory_order_relaxed);
 	int rc = 0;
 
 	keeper->repairs = command->internal;
@@ -56,7 +58,7 @@ begin(struct log_keeper *keeper)
 		give_back(keeper, p, command, NULL);
 		return;
 	}
-	rc = repair_begin(keeper->store, p, command, &keeper->repair);
+	rc = stopping ? -ECANCELED : repair_begin(keeper->store, p, command, &keeper->repair);
 	if (rc < 0) {
 		log_error("logstore", "%s: the repair cannot begin: errno=%d", p->dir, -rc);
 		keeper->repair = NULL;
@@ -88,6 +90,15 @@ keeper_repair_step(struct log_keeper *keeper)
 		give_back(keeper, repair->p, repair->command, repair);
 	}
 	return 1;
+}
+
+void
+keeper_repair_close(struct log_keeper *keeper)
+{
+	if (keeper->repair) {
+		repair_free(keeper->repair);
+		keeper->repair = NULL;
+	}
 }
 
 void

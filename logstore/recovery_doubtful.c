@@ -33,7 +33,7 @@ recovery_doubtful_mark(struct recovery_context *c, int64_t base, int64_t first, 
 			.first_offset = first,
 			.end_offset = end,
 			.reason = reason});
-	if (c->p->state != LOG_PARTITION_QUARANTINED) { /* it is, under repair */
+	if (!c->p->lent) { /* else the state is the log lcore's: quarantined still, or deleted meanwhile */
 		partition_set_state(c->p, LOG_PARTITION_QUARANTINED);
 	}
 	c->report->quarantined = true;

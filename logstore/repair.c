@@ -249,6 +249,7 @@ answer(struct repair *r, int rc)
 	r->command->error = KAFKA_NONE;
 	if (rc < 0) {
 		log_error("logstore", "%s: not repaired: errno=%d", r->p->dir, -rc);
+		repair_swap_discard(r->c.io, r->p->dir);
 		asked->verdict = LOG_REPAIR_FAILED;
 		asked->error = rc;
 		r->command->error = KAFKA_KAFKA_STORAGE_ERROR;
@@ -297,11 +298,7 @@ write_step(struct repair *r)
 	}
 	rc = repair_segment_write(r, &r->segments[r->at++]);
 	r->command->repair.segments_written++;
-	if (rc < 0) {
-		repair_swap_discard(r->c.io, r->p->dir);
-		return answer(r, rc);
-	}
-	return true;
+	return rc < 0 ? answer(r, rc) : true;
 }
 
 bool

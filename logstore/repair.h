@@ -82,7 +82,7 @@ int repair_segment_write(struct repair *repair, struct repair_segment *segment) 
 int repair_swap_decide(struct io *io, const char *dir, int64_t end) MUST_CHECK;
 /* Completes a repair that was decided. Interrupted anywhere it is called again. Keeper, or recovery. */
 int repair_swap_settle(struct io *io, const char *dir, uint64_t wall_ms) MUST_CHECK;
-/* Drops what was written and not decided; what stays by an error goes at the next try or start. */
+/* Drops what was written, unless it was decided; what stays by an error goes at the next try or start. */
 void repair_swap_discard(struct io *io, const char *dir);
 
 #endif

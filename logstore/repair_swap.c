@@ -145,8 +145,9 @@ repair_swap_discard(struct io *io, const char *dir)
 {
 	struct file_names names;
 	char target[FILE_PATH_MAX];
+	int64_t end = 0;
 
-	if (file_util_list(io, dir, &names) < 0) {
+	if (read_decision(io, dir, &end) != 0 || file_util_list(io, dir, &names) < 0) {
 		return;
 	}
 	for (uint32_t i = 0; i < names.count; i++) {

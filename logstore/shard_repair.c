@@ -37,13 +37,15 @@ shard_repair_try(struct log_shard *shard, struct partition *p, struct log_comman
 	if (p->lent) {
 		return false; /* another repair of it: this one looks at what comes of that */
 	}
-	if (p->state != LOG_PARTITION_QUARANTINED || shard->failed || never_seals(p)) {
+	if (p->state != LOG_PARTITION_QUARANTINED || shard->stopping || shard->failed || never_seals(p)) {
 		bool not_quarantined = p->state != LOG_PARTITION_QUARANTINED;
+		/* Writing is off until a restart, or this is the end of the process. */
+		int why = shard->stopping ? -ECANCELED : -EROFS;
 
 		command->internal = NULL; /* no longer one of those that wait */
 		command->repair.verdict =
 			not_quarantined ? LOG_REPAIR_NOT_QUARANTINED : LOG_REPAIR_FAILED;
-		command->repair.error = not_quarantined ? 0 : -EROFS; /* writing is off until a restart */
+		command->repair.error = not_quarantined ? 0 : why;
 		answer(shard, command,
 			not_quarantined ? KAFKA_INVALID_CONFIG : KAFKA_KAFKA_STORAGE_ERROR);
 		return true;

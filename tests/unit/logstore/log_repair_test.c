@@ -349,6 +349,107 @@ a_relaxed_topic_goes_on_in_a_new_epoch(void **state)
 }
 
 /*
+ * An old segment that nobody doubted turns out to be damaged when producers are restored: the partition is in doubt
+ * again, and deleted if that is what somebody wants meanwhile.
+ */
+static void
+damage_met_on_the_way_is_a_doubt_of_its_own(void **state)
+{
+	uint32_t found = 0;
+
+	(void)state;
+	for (uint32_t turns = 0; turns < 16; turns++) {
+		struct log_bench *b = three_segments();
+		struct log_command commands[2] = {
+			{.kind = LOG_COMMAND_REPAIR, .repair = {.accept_loss = true, .from = 21, .until = 22}},
+			{.kind = LOG_COMMAND_DELETE},
+		};
+		static const char *const producers[] = {DIR "00000000000000000010.producers",
+			DIR "00000000000000000020.producers", DIR "00000000000000000010.snapshot",
+			DIR "00000000000000000020.snapshot"};
+		uint32_t answers = 0;
+
+		for (uint32_t i = 0; i < 4; i++) {
+			remove_file(b, producers[i]);
+		}
+		damage(b, DIR "00000000000000000020.log", 1);
+		log_bench_sigkill(b);
+		log_bench_open(b);
+		assert_int_equal(sim_flip_bit(b->disk, FIRST, 8, 3), 0); /* the length of the first batch */
+		assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_QUARANTINED);
+		for (uint32_t i = 0; i < 2; i++) {
+			commands[i].partition_index = b->partitions[0].index;
+			assert_int_equal(logstore_command(b->store, &commands[i]), 0);
+			for (uint32_t k = 0; i == 0 && k < turns; k++) {
+				log_bench_turn(b);
+			}
+		}
+		for (uint32_t i = 0; i < 1000 && answers < 2; i++) {
+			while (logstore_command_poll(b->store)) {
+				answers++;
+			}
+			log_bench_run_ns(b, NS_PER_MS);
+		}
+		assert_int_equal(answers, 2);
+		assert_int_not_equal(commands[0].error, 0);
+		assert_int_equal(commands[1].error, 0);
+		found += commands[0].repair.verdict == LOG_REPAIR_FAILED;
+		assert_int_equal(log_bench_status(b, 0).state, LOG_PARTITION_DELETED);
+		log_bench_free(b);
+		free(b);
+	}
+	assert_true(found > 0);
+}
+
+/* A stop begins no repair, and a kill in the middle of one leaves nothing behind in memory. */
+static void
+a_stop_begins_no_repair(void **state)
+{
+	static const int64_t holes[] = {3, 4, 0, 0};
+
+	(void)state;
+	for (uint32_t turns = 0; turns < 16; turns++) {
+		struct log_bench *b = three_segments();
+		struct log_command command = {.kind = LOG_COMMAND_REPAIR,
+			.repair = {.accept_loss = true, .from = 3, .until = 4}};
+		bool kill = turns % 2;
+
+		damage(b, FIRST, 3);
+		log_bench_sigkill(b);
+		log_bench_open(b);
+		read_into_quarantine(b, 3);
+		command.partition_index = b->partitions[0].index;
+		if (!kill) {
+			logstore_stop_begin(b->store);
+		}
+		assert_int_equal(logstore_command(b->store, &command), 0);
+		for (uint32_t k = 0; k < turns; k++) {
+			log_bench_turn(b);
+		}
+		if (kill) {
+			log_bench_sigkill(b);
+		} else {
+			uint32_t answers = 0;
+
+			for (uint32_t k = 0; k < 1000 && answers == 0; k++) {
+				answers += logstore_command_poll(b->store) != NULL;
+				log_bench_run_ns(b, NS_PER_MS);
+			}
+			assert_int_equal(answers, 1);
+			assert_int_equal(command.repair.verdict, LOG_REPAIR_FAILED);
+			assert_true(log_bench_stop(b));
+		}
+		log_bench_open(b);
+		if (log_bench_status(b, 0).state == LOG_PARTITION_QUARANTINED) {
+			assert_int_equal(repair(b, true, 3, 4).verdict, LOG_REPAIR_DONE);
+		}
+		goes_on_over_starts(b, holes);
+		log_bench_free(b);
+		free(b);
+	}
+}
+
+/*
  * From the n-th operation of a kind on nothing works, and then the power goes: the next start finds it
  * quarantined as before, or repaired. Until nothing is left to fail.
  */
@@ -441,6 +542,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			a_repair_does_not_wait_for_readers_to_rest, set_up, log_bench_tear_down),
 		cmocka_unit_test(a_relaxed_topic_goes_on_in_a_new_epoch),
+		cmocka_unit_test(damage_met_on_the_way_is_a_doubt_of_its_own),
+		cmocka_unit_test(a_stop_begins_no_repair),
 		cmocka_unit_test(a_crash_anywhere_leaves_it_undone_or_done),
 	};
 
