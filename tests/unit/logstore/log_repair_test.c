@@ -348,6 +348,107 @@ a_relaxed_topic_goes_on_in_a_new_epoch(void **state)
 	free(b);
 }
 
+/* A start reads the newest seals only: readers learn of a gap in an older segment when they meet it. */
+static void
+a_gap_in_an_old_segment_is_met_by_its_readers(void **state)
+{
+	struct log_bench *b = *state;
+	static const int64_t holes[] = {0, 3, 8, 10, 0, 0};
+	struct log_command roll = {.kind = LOG_COMMAND_ROLL, .partition_index = b->partitions[0].index};
+
+	for (uint32_t i = 0; i < 3; i++) {
+		damage(b, FIRST, i);
+	}
+	damage(b, FIRST, 8);
+	damage(b, FIRST, 9);
+	log_bench_sigkill(b);
+	log_bench_open(b);
+	read_into_quarantine(b, 8);
+	assert_int_equal(repair(b, true, 0, 10).verdict, LOG_REPAIR_DONE);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_true(log_bench_append(b, 0, 1, 1000));
+		log_bench_drain(b);
+		assert_int_equal(log_bench_command(b, &roll), 0);
+	}
+	goes_on_over_starts(b, holes);
+	/* The first read of a start, wherever it begins. */
+	for (int64_t from = 0; from < 10; from++) {
+		log_bench_sigkill(b);
+		log_bench_open(b);
+		struct read_done done = log_bench_read(b, 0, from, 10, 4096);
+
+		assert_int_equal(done.error, 0);
+		assert_int_equal(done.next_offset > from, 1);
+		assert_int_equal(done.data != NULL, from < 8);
+		if (done.data) {
+			(void)take_answer(b, &done, from, holes);
+			log_bench_release(b, 0, &done);
+		}
+	}
+}
+
+/* One after the other; what becomes of one is nothing to the others. */
+static void
+partitions_are_repaired_at_the_same_time(void **state)
+{
+	enum { COUNT = 4 };
+	static const int64_t holes[] = {3, 4, 0, 0};
+	static const char *const topics[COUNT] = {"orders", "a", "b", "c"};
+	struct log_bench *b = *state;
+	struct log_command commands[COUNT];
+	struct log_command remove = {.kind = LOG_COMMAND_DELETE};
+	uint32_t answers = 0;
+
+	for (uint32_t p = 1; p < COUNT; p++) {
+		struct log_command roll = {.kind = LOG_COMMAND_ROLL};
+
+		log_bench_create(b, topics[p], 0, NULL);
+		for (uint32_t i = 0; i < 10; i++) {
+			assert_true(log_bench_append(b, p, 1, 1000));
+		}
+		log_bench_drain(b);
+		roll.partition_index = b->partitions[p].index;
+		assert_int_equal(log_bench_command(b, &roll), 0);
+	}
+	log_bench_run_ns(b, 20 * NS_PER_MS);
+	log_bench_sigkill(b);
+	log_bench_open(b);
+	for (uint32_t p = 0; p < COUNT; p++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "%s-0/00000000000000000000.log", topics[p]);
+		damage(b, path, 3);
+		struct read_done done = log_bench_read(b, p, 3, 4, 4096);
+
+		assert_int_equal(done.error, KAFKA_CORRUPT_MESSAGE);
+		/* The second names a wrong loss. */
+		commands[p] = (struct log_command){.kind = LOG_COMMAND_REPAIR,
+			.partition_index = b->partitions[p].index,
+			.repair = {.accept_loss = true, .from = 3, .until = p == 1 ? 5 : 4}};
+		assert_int_equal(logstore_command(b->store, &commands[p]), 0);
+	}
+	remove.partition_index = b->partitions[COUNT - 1].index;
+	for (uint32_t i = 0; i < 8; i++) {
+		log_bench_turn(b); /* until the repairs wait for one another */
+	}
+	assert_int_equal(logstore_command(b->store, &remove), 0);
+	for (uint32_t i = 0; i < 1000 && answers < COUNT + 1; i++) {
+		while (logstore_command_poll(b->store)) {
+			answers++;
+		}
+		log_bench_run_ns(b, NS_PER_MS);
+	}
+	assert_int_equal(answers, COUNT + 1);
+	assert_int_equal(commands[0].error, 0);
+	assert_int_equal(commands[1].repair.verdict, LOG_REPAIR_LOSS);
+	assert_int_equal(commands[2].error, 0);
+	assert_int_equal(commands[3].error, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+	assert_int_equal(remove.error, 0);
+	assert_int_equal(log_bench_status(b, 1).state, LOG_PARTITION_QUARANTINED);
+	assert_int_equal(log_bench_status(b, 2).state, LOG_PARTITION_SERVING);
+	goes_on(b, holes);
+}
+
 /*
  * An old segment that nobody doubted turns out to be damaged when producers are restored: the partition is in doubt
  * again, and deleted if that is what somebody wants meanwhile.
@@ -542,6 +643,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			a_repair_does_not_wait_for_readers_to_rest, set_up, log_bench_tear_down),
 		cmocka_unit_test(a_relaxed_topic_goes_on_in_a_new_epoch),
+		cmocka_unit_test_setup_teardown(
+			a_gap_in_an_old_segment_is_met_by_its_readers, set_up, log_bench_tear_down),
+		cmocka_unit_test_setup_teardown(
+			partitions_are_repaired_at_the_same_time, set_up, log_bench_tear_down),
 		cmocka_unit_test(damage_met_on_the_way_is_a_doubt_of_its_own),
 		cmocka_unit_test(a_stop_begins_no_repair),
 		cmocka_unit_test(a_crash_anywhere_leaves_it_undone_or_done),
