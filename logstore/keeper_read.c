@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Cold reads: finds the segment, goes through its index, reads, and checks CRC and offset chain of
- * every batch before any byte is handed out. Keeper thread. An unsealed segment is read O_DIRECT,
+ * every batch (behind a gap, the seal) before any byte is handed out. Keeper thread. An unsealed segment is read O_DIRECT,
  * because its writes go past the page cache.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/bytes.h"
+#include "base/crc32c.h"
 #include "base/errcode.h"
 #include "base/log.h"
 #include "logstore/file_util.h"
@@ -90,6 +91,74 @@ end_of_file(struct cold *c)
 	return c->row->gaps && c->pos == c->file_bytes ? answer_gap(c) : -EBADMSG;
 }
 
+/* The segment's seal, with its runs in `ret_file`, which the caller frees. Negative errno: nothing to free. */
+static int
+read_seal(const struct cold *c, struct file_bytes *ret_file, struct seal *ret_seal)
+{
+	char name[FILE_PATH_MAX];
+
+	file_util_segment_path(name, NULL, c->row->base, ".seal");
+	int rc = file_util_read(c->keeper->io, c->p->dir, name, ret_file);
+
+	if (rc < 0) {
+		return rc;
+	}
+	rc = seal_parse(ret_file->bytes, ret_file->len, ret_seal);
+	if (rc == 0 && (ret_seal->base_offset != c->row->base || ret_seal->partition != c->p->partition ||
+			       memcmp(ret_seal->topic_id, c->p->topic_id, sizeof(ret_seal->topic_id)) != 0)) {
+		rc = -EBADMSG;
+	}
+	if (rc < 0) {
+		free(ret_file->bytes);
+	}
+	return rc;
+}
+
+/*
+ * Behind a gap nothing in the log says that a batch stands at its place: its base offset is outside the CRC, and any
+ * greater one would do. The seal covers it. The run that holds c->pos is read for that: a megabyte or a batch more.
+ */
+static int
+check_run(const struct cold *c)
+{
+	struct io *io = c->keeper->io;
+	struct file_bytes file;
+	struct seal_run run = {0};
+	struct seal seal;
+	uint32_t from = 0;
+	int rc = read_seal(c, &file, &seal);
+
+	if (rc < 0) {
+		return rc == -ENOENT ? -EBADMSG : rc;
+	}
+	for (uint32_t i = 0; i < seal.run_count && run.end_pos <= c->pos; i++) {
+		from = run.end_pos;
+		seal_run_get(file.bytes, i, &run);
+	}
+	free(file.bytes);
+	if (run.end_pos <= c->pos || run.end_pos > c->file_bytes) {
+		return -EBADMSG;
+	}
+	uint8_t *bytes = malloc(run.end_pos - from);
+
+	rc = bytes ? io->ops->pread(io, c->fd, bytes, run.end_pos - from, from) : -ENOMEM;
+	if (rc >= 0) {
+		rc = crc32c_update(0, bytes, run.end_pos - from) == run.crc ? 0 : -EBADMSG;
+	}
+	free(bytes);
+	return rc;
+}
+
+/* Its place is the next in the chain, or behind a gap where one may be. */
+static int
+check_place(const struct cold *c, const struct record_batch *batch)
+{
+	if (c->expect < 0 || batch->base_offset == c->expect) {
+		return 0;
+	}
+	return c->row->gaps && batch->base_offset > c->expect ? check_run(c) : -EBADMSG;
+}
+
 /* One batch at buffer offset `at`. 1: go on; 0: enough; negative: corrupt. */
 static int
 take_batch(struct cold *c, uint32_t at, const struct record_batch *batch, uint32_t total)
@@ -99,11 +168,14 @@ take_batch(struct cold *c, uint32_t at, const struct record_batch *batch, uint32
 
 	/* The base offset stands outside the CRC. */
 	if (batch->base_offset < 0 || last < batch->base_offset || last == INT64_MAX ||
-		(c->expect >= 0 &&
-			(c->row->gaps ? batch->base_offset < c->expect : batch->base_offset != c->expect)) ||
 		(c->expect_last >= 0 && last != c->expect_last) || batch->magic != RECORD_BATCH_MAGIC ||
 		record_batch_crc(read->buffer + at, total) != batch->crc) {
 		return -EBADMSG;
+	}
+	int rc = check_place(c, batch);
+
+	if (rc < 0) {
+		return rc;
 	}
 	if (last >= read->req.from) {
 		if (!c->started && batch->base_offset >= read->req.until) {
@@ -208,16 +280,11 @@ learn_gaps(struct cold *c)
 {
 	struct file_bytes file;
 	struct seal seal;
-	char name[FILE_PATH_MAX];
 
-	file_util_segment_path(name, NULL, c->row->base, ".seal");
-	if (!c->row->sealed || file_util_read(c->keeper->io, c->p->dir, name, &file) < 0) {
-		return;
+	if (c->row->sealed && read_seal(c, &file, &seal) == 0) {
+		c->row->gaps = (seal.flags & SEAL_COMPACTED) != 0;
+		free(file.bytes);
 	}
-	c->row->gaps = seal_parse(file.bytes, file.len, &seal) == 0 && (seal.flags & SEAL_COMPACTED) &&
-		seal.base_offset == c->row->base && seal.partition == c->p->partition &&
-		memcmp(seal.topic_id, c->p->topic_id, sizeof(seal.topic_id)) == 0;
-	free(file.bytes);
 }
 
 static void

@@ -387,6 +387,32 @@ a_gap_in_an_old_segment_is_met_by_its_readers(void **state)
 	}
 }
 
+/*
+ * Behind a gap the chain of offsets says nothing of a batch's place, nor does its CRC: 5 with a bit less is 4, which
+ * is free. Its seal covers every byte.
+ */
+static void
+a_wrong_place_behind_a_gap_is_not_served(void **state)
+{
+	struct log_bench *b = *state;
+	static const int64_t holes[] = {3, 5, 0, 0};
+	uint64_t header = (uint64_t)b->partitions[0].batches[0].len * 3; /* batches 3 and 4 are gone */
+
+	damage(b, FIRST, 3);
+	damage(b, FIRST, 4);
+	log_bench_sigkill(b);
+	log_bench_open(b);
+	read_into_quarantine(b, 3);
+	assert_int_equal(repair(b, true, 3, 5).verdict, LOG_REPAIR_DONE);
+	assert_int_equal(sim_flip_bit(b->disk, FIRST, header + 7, 0), 0);
+	log_bench_sigkill(b);
+	log_bench_open(b);
+	read_into_quarantine(b, 3);
+	assert_int_equal(sim_flip_bit(b->disk, FIRST, header + 7, 0), 0);
+	assert_int_equal(repair(b, false, 0, 0).verdict, LOG_REPAIR_DONE);
+	goes_on_over_starts(b, holes);
+}
+
 /* One after the other; what becomes of one is nothing to the others. */
 static void
 partitions_are_repaired_at_the_same_time(void **state)
@@ -645,6 +671,8 @@ main(void)
 		cmocka_unit_test(a_relaxed_topic_goes_on_in_a_new_epoch),
 		cmocka_unit_test_setup_teardown(
 			a_gap_in_an_old_segment_is_met_by_its_readers, set_up, log_bench_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_wrong_place_behind_a_gap_is_not_served, set_up, log_bench_tear_down),
 		cmocka_unit_test_setup_teardown(
 			partitions_are_repaired_at_the_same_time, set_up, log_bench_tear_down),
 		cmocka_unit_test(damage_met_on_the_way_is_a_doubt_of_its_own),
