@@ -11,8 +11,6 @@
 #include "base/bytes.h"
 #include "base/compiler.h"
 
-#define VALUE_WORD_MAX 96
-
 struct value_unit {
 	const char *name;
 	uint64_t factor;

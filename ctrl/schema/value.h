@@ -25,7 +25,9 @@ void value_format_duration(uint64_t ns, char *ret_text, size_t room);
 void value_format_bytes(uint64_t bytes, char *ret_text, size_t room);
 void value_format_cpulist(const struct config_cpus *cpus, char *ret_text, size_t room);
 
-/* Edits (insert, delete, change, swap of neighbours) between two words, cut off at 255. */
+#define VALUE_WORD_MAX 96 /* no name that anything is compared with is longer */
+
+/* Edits (insert, delete, change, swap of neighbours) between two words; 255 if one is longer than VALUE_WORD_MAX bytes. */
 uint32_t value_distance(const char *a, const char *b);
 
 /* Collects the nearest of many names, best first. */

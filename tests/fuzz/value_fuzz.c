@@ -95,7 +95,7 @@ fuzz_nearest(const char *text)
 	const char *half = text + strlen(text) / 2;
 
 	ensure(value_distance(text, half) == value_distance(half, text));
-	ensure(value_distance(text, text) == 0);
+	ensure(value_distance(text, text) == (strlen(text) <= VALUE_WORD_MAX ? 0 : 255));
 	value_nearest_init(&nearest, text);
 	for (int i = 0; i < CONFIG_KEY_COUNT; i++) {
 		value_nearest_offer(&nearest, config_keys[i].name);

@@ -46,7 +46,9 @@ hkdf(int mode, const uint8_t *key, size_t key_len, const char *word, const void 
 	OSSL_PARAM parameters[5];
 
 	memcpy(info, word, word_len);
-	memcpy(info + word_len, more, more_len);
+	if (more_len > 0) {
+		memcpy(info + word_len, more, more_len);
+	}
 	parameters[0] = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
 	parameters[1] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0);
 	parameters[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)key, key_len);
