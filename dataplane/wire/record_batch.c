@@ -217,7 +217,7 @@ void
 record_batch_iterator_init(struct record_batch_iterator *it, const void *bytes, size_t len)
 {
 	it->next = bytes;
-	it->end = it->next + len;
+	it->end = len > 0 ? it->next + len : it->next; /* of nothing there need not be bytes */
 	it->bytes = bytes;
 	it->len = 0;
 }

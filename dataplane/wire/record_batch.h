@@ -103,6 +103,7 @@ struct record_batch_iterator {
 	struct record_batch batch; /* its header */
 };
 
+/* `bytes` may be NULL if `len` is 0. */
 void record_batch_iterator_init(struct record_batch_iterator *it, const void *bytes, size_t len);
 /*
  * 1: the next batch, whole. 0: nothing is left. -ENODATA: what is left is the begin of a batch that
