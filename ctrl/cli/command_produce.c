@@ -453,7 +453,9 @@ refused(const struct produce *p, int16_t error)
 		snprintf(fix, sizeof(fix), "send shorter records, or over an interface with a larger MTU; "
 					   "penstock sys get shows the daemon's");
 	} else {
-		snprintf(fix, sizeof(fix), "penstock topic list, penstock health get");
+		snprintf(fix, sizeof(fix),
+			"penstock partition list %s, penstock topic list, penstock health get",
+			p->topic);
 	}
 	return cli_error(CLI_FAILED, "not all records are durable", why, fix);
 }
@@ -463,6 +465,7 @@ not_durable(const struct produce *p, uint64_t durable)
 {
 	const struct sender *s = &p->sender;
 	char why[512];
+	char fix[400];
 	bool told;
 
 	/* Without a producer id there never was an answer. */
@@ -476,10 +479,14 @@ not_durable(const struct produce *p, uint64_t durable)
 	}
 	snprintf(why, sizeof(why), "%s", s->status);
 	told = daemon_reason(p, why, sizeof(why));
+	snprintf(fix, sizeof(fix),
+		"penstock health get, penstock topic list, penstock partition list %s; "
+		"more time: penstock --timeout 5m produce ...",
+		p->topic);
 	return cli_error(CLI_FAILED, "not all records are durable", why,
 		told && strncmp(why, "disk: ", 6) == 0 ?
 			"free space there, or penstock topic delete TOPIC --yes; then send again what failed" :
-			"penstock health get, penstock topic list; more time: penstock --timeout 5m produce ...");
+			fix);
 }
 
 static int
