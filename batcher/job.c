@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/ensure.h"
+#include "base/errcode.h"
 
 static const bool job_state_edges[JOB_STATE_COUNT][JOB_STATE_COUNT] = {
 	[JOB_STARTING] = {[JOB_RUNNING] = true, [JOB_DELETED] = true},
@@ -200,10 +201,18 @@ void
 job_read_failed(
 	struct job *job, const char *topic, uint32_t partition, int64_t offset, int16_t error)
 {
-	if (!job_source_deleted(job)) {
-		job_fail(job, -EIO, "%s-%u: reading from offset %lld failed with Kafka error %d",
-			topic, partition, (long long)offset, error);
+	if (job_source_deleted(job)) {
+		return;
 	}
+	if (error == KAFKA_CORRUPT_MESSAGE) {
+		job_fail(job, -EIO,
+			"%s-%u: damaged at or after offset %lld, the partition is in quarantine. fix: penstock partition "
+			"repair %s %u --action restore, then make the job again",
+			topic, partition, (long long)offset, topic, partition);
+		return;
+	}
+	job_fail(job, -EIO, "%s-%u: reading from offset %lld failed: %s (Kafka error %d)", topic, partition,
+		(long long)offset, kafka_error_text(error), error);
 }
 
 void

@@ -102,6 +102,44 @@ check_memory(const struct methods *methods, uint64_t now_ns, json_t *reasons)
 	}
 }
 
+/* Partitions that take no records until somebody acts; the others go on, so that `ready` is left alone. */
+static void
+check_partitions(const struct engine *engine, json_t *reasons)
+{
+	static const struct {
+		enum log_partition_state state;
+		const char *words;
+	} rows[] = {
+		{LOG_PARTITION_QUARANTINED, "in quarantine, fix: penstock partition repair TOPIC PARTITION --action restore"},
+		{LOG_PARTITION_POISONED, "refuse records after a failed write, fix: mend the disk, then start again"},
+		{LOG_PARTITION_OFFLINE, "offline, fix: the log says why"},
+	};
+	uint32_t count = atomic_load(&engine->routes->partition_count);
+	char text[HANDOFF_TOPIC_NAME_MAX + 256];
+
+	for (size_t k = 0; k < ARRAY_COUNT(rows); k++) {
+		const struct route_partition *first = NULL;
+		struct log_partition_status status;
+		uint32_t found = 0;
+
+		for (uint32_t i = 0; i < count; i++) {
+			struct route_partition *route = &engine->routes->partitions[i];
+
+			if (route_state_acquire(&route->state) == ROUTE_OPEN &&
+				logstore_status(engine->store, i, &status) == 0 && status.state == rows[k].state) {
+				first = first ? first : route;
+				found++;
+			}
+		}
+		if (found > 0) {
+			snprintf(text, sizeof(text), "partitions: %u %s; the first is %s-%u, see penstock partition list",
+				found, rows[k].words, engine->routes->topics[first->topic_index].name,
+				first->partition);
+			add_reason(reasons, text);
+		}
+	}
+}
+
 /* The answer of health.get. */
 static json_t *
 body_health(struct methods *methods, bool *ret_ready)
@@ -136,6 +174,9 @@ body_health(struct methods *methods, bool *ret_ready)
 	*ret_ready = json_array_size(reasons) == 0;
 	ledger_watch_reasons(&methods->ledger, clock_now_ns(engine->clock), reasons);
 	check_memory(methods, clock_now_ns(engine->clock), reasons);
+	if (engine->state == ENGINE_RUNNING) {
+		check_partitions(engine, reasons);
+	}
 	return json_pack("{s:b,s:b,s:s,s:o,s:o,s:I,s:o,s:o}", "live", live, "ready", *ret_ready,
 		"state", engine_state_names[engine->state], "reasons", reasons, "warnings",
 		warnings, "stale_ms", (json_int_t)stale_ms, "profile",

@@ -366,8 +366,8 @@ METHOD_BODY(job_drain)
 	}
 	if (job_exists(body_methods(call), job, &status) && status.state == JOB_FAILED) {
 		rpc_call_error(call, ERROR_INVALID_STATE,
-			json_pack("{s:s,s:[s],s:s}", "state", "failed", "needs", "running", "next",
-				"penstock job delete"),
+			json_pack("{s:s,s:[s],s:s,s:[s]}", "state", "failed", "needs", "running", "next",
+				"penstock job delete", "fix", "delete it and make it again: penstock job delete JOB --yes"),
 			"job \"%s\" has failed: %s", params->job, status.reason);
 		return;
 	}
@@ -414,7 +414,8 @@ drain_look(struct rpc_call *call, void *state, uint64_t now_ns)
 			"counters", counters_json(&status)));
 	} else if (status.state == JOB_FAILED) {
 		rpc_call_error(call, ERROR_INVALID_STATE,
-			json_pack("{s:s,s:[],s:s}", "state", "failed", "needs", "next", "penstock job delete"),
+			json_pack("{s:s,s:[],s:s,s:[s]}", "state", "failed", "needs", "next", "penstock job delete", "fix",
+				"delete it and make it again: penstock job delete JOB --yes"),
 			"job \"%s\" failed while draining: %s", status.name, status.reason);
 	} else {
 		rpc_call_error(call, ERROR_DEADLINE,

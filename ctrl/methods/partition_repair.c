@@ -20,10 +20,17 @@ struct repair {
 	char topic[HANDOFF_TOPIC_NAME_MAX + 1];
 };
 
+#define CHOICE_BYTES 64
+
 static const char *
-choice_of(const struct log_repair *repair)
+choice_of(const struct log_repair *repair, char ret_text[CHOICE_BYTES])
 {
-	return repair->accept_loss ? "accept_loss" : "restore";
+	snprintf(ret_text, CHOICE_BYTES, "restore");
+	if (repair->accept_loss) {
+		snprintf(ret_text, CHOICE_BYTES, "accept_loss [%" PRId64 ", %" PRId64 ")", repair->from,
+			repair->until);
+	}
+	return ret_text;
 }
 
 static const char *
@@ -84,8 +91,8 @@ answer_not_quarantined(struct repair *r)
 	const char *state = row ? json_string_value(json_object_get(row, "state")) : "absent";
 
 	rpc_call_error(r->call, ERROR_INVALID_STATE,
-		json_pack("{s:s,s:[s],s:s}", "state", state, "needs", "quarantined", "next",
-			"penstock partition list"),
+		json_pack("{s:s,s:[s],s:s,s:[s]}", "state", state, "needs", "quarantined", "next",
+			"penstock partition list", "fix", "penstock partition list"),
 		"partition %s-%u is %s, not quarantined: there is nothing to repair", r->topic, r->partition,
 		state);
 	json_decref(row);
@@ -155,11 +162,11 @@ static void
 repair_done(void *user_data, int16_t error, const struct log_repair *repair, int64_t base_offset)
 {
 	struct repair *r = user_data;
+	char choice[CHOICE_BYTES];
 
-	event_partition_repair("%s-%u: uid %u, pid %d, %s [%" PRId64 ", %" PRId64 "): %s, %" PRIu64
-			       " offsets lost",
-		r->topic, r->partition, r->uid, r->pid, choice_of(repair), repair->from, repair->until,
-		outcome_of(error, repair), error == KAFKA_NONE ? repair->lost_offsets : 0);
+	event_partition_repair("%s-%u: uid %u, pid %d, %s: %s, %" PRIu64 " offsets lost", r->topic,
+		r->partition, r->uid, r->pid, choice_of(repair, choice), outcome_of(error, repair),
+		error == KAFKA_NONE ? repair->lost_offsets : 0);
 	if (r->call) {
 		answer(r, error, repair, base_offset);
 	}
@@ -218,6 +225,7 @@ METHOD_BODY(partition_repair)
 	struct log_repair asked = {.accept_loss = params->action == PARTITION_REPAIR_ACTION_ACCEPT_LOSS};
 	uint32_t index;
 	struct repair *r;
+	char choice[CHOICE_BYTES];
 
 	if (!range_is_named(call, params) ||
 		body_partition(call, params->topic, params->partition, &index) != 0) {
@@ -238,8 +246,8 @@ METHOD_BODY(partition_repair)
 	r->lcore = engine->shard_lcores[engine->routes->partitions[index].shard];
 	snprintf(r->topic, sizeof(r->topic), "%s", params->topic);
 	rpc_call_peer(call, &r->uid, &r->pid);
-	event_partition_repair("%s-%u: uid %u, pid %d, %s [%" PRId64 ", %" PRId64 "): asked", r->topic,
-		r->partition, r->uid, r->pid, choice_of(&asked), asked.from, asked.until);
+	event_partition_repair("%s-%u: uid %u, pid %d, %s: asked", r->topic, r->partition, r->uid, r->pid,
+		choice_of(&asked, choice));
 	rpc_call_wait(call, repair_look, repair_drop, r); /* first: it may be answered at once */
 	broker_partition_repair(engine->broker, params->topic, params->partition, &asked, repair_done, r);
 }
