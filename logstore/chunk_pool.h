@@ -7,7 +7,7 @@
  * An extent is a run of adjacent chunks of one partition. It holds sections: each section is a
  * contiguous range of the partition's log made of whole batches, with file position mod B = address
  * mod B. A section begins in a fresh block with a copy of the segment's tail block, because the block
- * it came from may be in flight (stable pages, LOG tail rule T1).
+ * it came from may be in flight (stable pages: logstore/README.md).
  *
  * Invariants: an extent with group_holds or pins is never taken away; sections of one partition,
  * walked from its oldest extent to its newest, rise in position and offset.

@@ -57,7 +57,7 @@ void producer_pool_close(struct producer_pool *pool);
 struct producer *producer_find(const struct producer_pool *pool, const struct producer_list *list,
 	int64_t producer_id);
 /*
- * KAFKA rules of the idempotent producer, in order. DUPLICATE: *ret_batch is the remembered one. A
+ * Kafka's rules of the idempotent producer, in order. DUPLICATE: *ret_batch is the remembered one. A
  * batch without producer id is always accepted.
  */
 enum producer_verdict producer_check(const struct producer *producer,

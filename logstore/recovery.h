@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Start of a data directory, as LOG's start-up steps: guards, directories, sealed chain, active
+ * Start of a data directory, in this order: guards, directories, sealed chain, active
  * segments, quarantine, repair, producer state, first anchors. Keeper thread, blocking, before any
  * log lcore runs. Interrupted anywhere it starts again from the same inputs: until the new anchors
  * are durable nothing that a next recovery needs is overwritten.

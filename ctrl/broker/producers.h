@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Producer ids, names and epochs (DATAPLANE 11.1), one allocator for every protocol. A name keeps its
+ * Producer ids, names and epochs, one allocator for every protocol. A name keeps its
  * id and raises the epoch, which fences the older session; an id without a name is fresh. An id whose
  * epochs are used up leaves its name to a new id and is retired. Of ids without a name the newest are remembered, as many as there is room for; an older one is fenced. Each change is a
  * metadata record. Control thread only.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an lcore does without work (DATAPLANE 8), as a pure table: no clock, no call, any thread. The
+ * What an lcore does without work, as a pure table: no clock, no call, any thread. The
  * loop (lcore_loop.c) asks for a step after each empty turn and takes it.
  */
 #ifndef CTRL_LCORE_IDLE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop of one lcore: polls the stages that a profile placed on it, in order, and idles by policy
- * (DATAPLANE 8). Stages return work counts and know nothing of sleeping. This is the only file
+ * The loop of one lcore: polls the stages that a profile placed on it, in order, and idles by policy.
+ * Stages return work counts and know nothing of sleeping. This is the only file
  * besides base/clock.c that may read a clock or block in front of a hot path.
  */
 #ifndef CTRL_LCORE_LOOP_H

@@ -270,7 +270,7 @@ dpdk_plan(struct dpdk_start *s, uint32_t page_bytes)
 	return rc;
 }
 
-/* One line a port, the sum of DATAPLANE 3.3, and one for all. */
+/* One line a port, the sum of its buffers, and one for all. */
 static void
 dpdk_show_plan(const struct dpdk_start *s)
 {

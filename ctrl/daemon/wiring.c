@@ -198,7 +198,7 @@ wiring_broker(struct wiring *w)
 	return broker_create(&options, &e->broker);
 }
 
-/* The sums of DATAPLANE 3.3 for what is behind the pools, a log line each. */
+/* The sums for what is behind the pools, a log line each. */
 static void
 wiring_show_lane(uint32_t lane, const char *text)
 {

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include "base/compiler.h"
 
-/* What a counter means to the drop ledger (DATAPLANE 17). */
+/* What a counter means to the drop ledger. */
 enum counter_class {
 	COUNTER_RECEIVE, /* arrived */
 	COUNTER_CONSUME, /* used up by the net stack or as a control frame */

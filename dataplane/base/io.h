@@ -69,7 +69,7 @@ struct io_space {
 	uint64_t total_bytes;
 };
 
-/* What the durable method is chosen from (LOG: section 9). */
+/* What the durable method is chosen from. */
 struct io_probe {
 	uint32_t block_bytes;	  /* max(4096, physical block size) */
 	bool write_cache;	  /* volatile write cache */

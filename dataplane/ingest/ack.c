@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ACKs (DATAPLANE 12.2): when one is due, what it says. Every field is absolute state, so a lost
+ * ACKs (docs/protocols/native.md): when one is due, what it says. Every field is absolute state, so a lost
  * ACK costs nothing; an entry that does not fit stays dirty and goes first next time. At most one
  * ACK a session a turn.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Credits (DATAPLANE 12.3): credit = resolved + share, absolute, for packets and bytes apart.
+ * Credits (docs/protocols/native.md): credit = resolved + share, absolute, for packets and bytes apart.
  * Resolved packets grow at COPIED, REFUSED or discard, resolved bytes at DURABLE, REFUSED or
  * discard; so a slow disk stops bytes, clients stop, and nothing is dropped.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A lane's sums at start (DATAPLANE 3.3, 9, 12.3, 14): what its tables take, whether the credit floors
+ * A lane's sums at start: what its tables take, whether the credit floors
  * of all its sessions can be kept, whether its done rings hold all answers. Shown, or refused with the
  * key that mends it. Set-up only.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One stream's sequences (DATAPLANE 12.4): in order -> to the log; ahead -> parked; seen ->
+ * One stream's sequences (docs/protocols/native.md): in order -> to the log; ahead -> parked; seen ->
  * discarded; refused -> rewound. A batch is judged (header, route, size, time) only when its turn
  * comes, so that the S of a refusal is the sequence of the batch that caused it. The log repeats
  * the sequence check and is the authority; what is decided here only keeps order and saves it work.

@@ -34,7 +34,7 @@ route_time_allowed(const struct lane *lane, const struct route_topic *topic, int
 	       ahead <= (uint64_t)ROUTE_READ(topic->timestamp_after_max_ms);
 }
 
-/* KAFKA 5.5 row 9 by the header's greatest timestamp. */
+/* INVALID_TIMESTAMP (32), as a broker of Kafka says it, by the header's greatest timestamp. */
 static int16_t
 route_judge_time(
 	const struct lane *lane, const struct route_topic *topic, const struct record_batch *header)

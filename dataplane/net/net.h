@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The face of the minimal net stack (DATAPLANE 7): Ethernet frames of one queue in, UDP payloads out,
+ * The face of the minimal net stack: Ethernet frames of one queue in, UDP payloads out,
  * and the replies that a host on a network owes: ARP, neighbour advertisements, echo, port
  * unreachable. The server never opens a conversation: every answer goes back by reflection to the
  * MAC address, VLAN and IP address that a packet came from, so there is no routing table.

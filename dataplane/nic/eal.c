@@ -181,7 +181,7 @@ eal_arguments(const struct eal_options *options, struct eal_arguments *ret_argum
 
 /* --- log lines ------------------------------------------------------------------------------------- */
 
-/* Lines that tell of nothing wrong (DATAPLANE 2). */
+/* Lines that tell of nothing wrong. */
 static const char *const harmless_lines[] = {
 	"No free 1048576 kB hugepages",
 	"No available 1048576 kB hugepages",

@@ -18,7 +18,7 @@
 #define NIC_IP4_UDP_BYTES 28
 #define NIC_IP6_UDP_BYTES 48
 
-/* What a queue can and cannot do (DATAPLANE 4). */
+/* What a queue can and cannot do. */
 struct nic_caps {
 	const char *driver; /* "net_memif", "net_af_packet", "socket", "fake", ... */
 	uint8_t mac[6];

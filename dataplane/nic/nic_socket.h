@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The queue that needs nothing: kernel UDP sockets behind nic/nic.h (DATAPLANE 4.8). Shown as driver
+ * The queue that needs nothing: kernel UDP sockets behind nic/nic.h. Shown as driver
  * `socket` everywhere; it is never called kernel bypass. No DPDK, no privilege.
  */
 #ifndef NIC_NIC_SOCKET_H

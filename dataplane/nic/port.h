@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One DPDK port with a queue and its two pools a lane: set up in the order of DATAPLANE 3.1, checked
+ * One DPDK port with a queue and its two pools a lane: set up in the order that DPDK wants, checked
  * against what the device says, closed in one go. Housekeeping thread, after eal_start(). The queues
  * come out as struct nic (nic_dpdk.c); they die with the port.
  */

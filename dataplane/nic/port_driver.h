@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What this program knows about poll-mode drivers beyond what they tell themselves (DATAPLANE 4):
+ * What this program knows about poll-mode drivers beyond what they tell themselves:
  * limits, blind spots, packages. Pure data and text, no DPDK: tested without any driver.
  */
 #ifndef NIC_PORT_DRIVER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The arithmetic of packet pools (DATAPLANE 3.3): how many buffers of what size one lane of a port
+ * The arithmetic of packet pools: how many buffers of what size one lane of a port
  * needs, and the memory that they take. Pure: shown at start, checked by --check, refused if it does
  * not hold. No DPDK, any thread.
  */

@@ -2,7 +2,7 @@
 /*
  * The trace of the I/O seam, judged while it is made: a second reading of what the log writes. It sits
  * between a log shard and its io, follows every hot write and flush, reads the guard records that pass
- * (LOG file formats, by their bytes alone) and complains when
+ * (the formats of guard.h and seal.h, by their bytes alone) and complains when
  *   - a guard record tells of a range that no write before it in its group carried, byte for byte;
  *   - a guard record says that a group is acknowledged (durable_seq) before every write up to that
  *     group's own record was covered by a flush, or was a DSYNC write that completed;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Malformed input (DATAPLANE 15): each row is dropped with its own counter, or ends the session. */
+/* Malformed input: each row is dropped with its own counter, or ends the session. */
 #include "lane_rig.h"
 
 /* A valid PING with pn 1 as bytes, to be broken. */

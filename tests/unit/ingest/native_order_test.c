@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Order, duplicates, refusal of one stream (DATAPLANE 12.4), row by row. */
+/* Order, duplicates, refusal of one stream (docs/protocols/native.md), row by row. */
 #include "lane_rig.h"
 #include "support/records.h"
 
