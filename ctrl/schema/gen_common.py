@@ -27,6 +27,7 @@ class StrictLoader(yaml.SafeLoader):
         for number, line in enumerate(stream.split('\n'), 1):
             check('\t' not in line, f'line {number}: a tab: use spaces')
             check(not line.startswith('%'), f'line {number}: a YAML directive: leave the line out')
+            check(4 * "'" not in line, f'line {number}: four apostrophes in a row: write that text in double quotes')
         super().__init__(stream)
 
     def compose_node(self, parent, index):

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 
 /* Bounds the recursion of everything that walks a document. */
+#define APOSTROPHES_MAX 3 /* in a row: a quote, and one that is meant */
 #define YAML_DEPTH_MAX 16
 
 /* The report: place, message, the line itself and a caret under the column (both from 1). */
@@ -137,19 +138,24 @@ report_parser_error(struct yaml_doc *doc)
 
 /*
  * What libfyaml would take but we do not: tabs, NULs. And what it does not stand: on a directive with
- * bytes that are no UTF-8 it never ends.
+ * bytes that are no UTF-8 it never ends, and of a text in which apostrophes written twice follow one another it loses
+ * memory (0.7.12).
  */
 static int
 check_bytes(struct yaml_doc *doc)
 {
 	uint32_t line = 1;
 	uint32_t column = 1;
+	uint32_t apostrophes = 0; /* in a row */
 	const char *end = doc->text + doc->len;
 
 	for (const char *at = doc->text; at < end; at++, column++) {
+		apostrophes = *at == '\'' ? apostrophes + 1 : 0;
 		if (*at == '\n') {
 			line++;
 			column = 0;
+		} else if (apostrophes > APOSTROPHES_MAX) {
+			return report_place(doc, line, column, "four apostrophes in a row: write that text in double quotes");
 		} else if (*at == '\t') {
 			return report_place(doc, line, column, "a tab: use spaces");
 		} else if ((unsigned char)*at < 0x20 && *at != '\r') {
