@@ -39,8 +39,9 @@ def traced():
     os.symlink(os.path.join(build, 'docs/examples'), os.path.join(folder, 'build/docs/examples'))
     os.symlink(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../docs'), os.path.join(folder, 'docs'))
     shutil.copy(os.path.join(build, 'penstock'), os.path.join(folder, 'build/penstock'))  # it looks beside itself
+    shutil.copy(os.path.join(build, 'penstockd'), os.path.join(folder, 'penstockd'))  # the clone may lie in a private home
     with open(os.path.join(folder, 'build/penstockd'), 'w', encoding='utf-8') as file:
-        file.write(f'#!/bin/sh\nexec {build}/penstockd "$@" --set fault.io.trace=true\n')
+        file.write(f'#!/bin/sh\nexec {folder}/penstockd "$@" --set fault.io.trace=true\n')
     os.chmod(file.name, 0o755)
     penstock_daemon.BUILD = os.path.join(folder, 'build')
     try:
